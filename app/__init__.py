@@ -1,0 +1,1 @@
+"""The app: turns a click into a run, and a run into pictures."""

@@ -1,0 +1,71 @@
+"""Everything an experiment needs to describe itself and to measure.
+
+Standard library only: this package runs under whatever interpreter a run asks for, from 3.10 on.
+"""
+
+from experiments.kit.charts import (
+    Bars,
+    Cells,
+    Ecdf,
+    Flow,
+    Line,
+    Reference,
+    Shares,
+    StateDiagram,
+    Timeline,
+)
+from experiments.kit.machine import Machine
+from experiments.kit.sentences import Sentence, Value, duration, percent, say, times
+from experiments.kit.spec import Between, Need, Progress, Record
+from experiments.kit.units import (
+    Bytes,
+    Count,
+    Hertz,
+    Microseconds,
+    Milliseconds,
+    Nanoseconds,
+    PerSecond,
+    Pid,
+    Ratio,
+    Seconds,
+    Share,
+    Unit,
+)
+from experiments.kit.verdict import Check, Verdict
+
+__all__ = [
+    "Bars",
+    "Between",
+    "Bytes",
+    "Cells",
+    "Check",
+    "Count",
+    "Ecdf",
+    "Flow",
+    "Hertz",
+    "Line",
+    "Machine",
+    "Microseconds",
+    "Milliseconds",
+    "Nanoseconds",
+    "Need",
+    "PerSecond",
+    "Pid",
+    "Progress",
+    "Ratio",
+    "Record",
+    "Reference",
+    "Seconds",
+    "Sentence",
+    "Share",
+    "Shares",
+    "StateDiagram",
+    "Timeline",
+    "Unit",
+    "Value",
+    "Verdict",
+    "duration",
+    "percent",
+    "say",
+    "times",
+]

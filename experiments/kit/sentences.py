@@ -1,0 +1,79 @@
+"""Sentences with numbers in them.
+
+A sentence keeps its template and its values apart, so that the page can colour a number by
+what it speaks of, another language can put it elsewhere, and a terminal can simply print it:
+
+    say("{n} threads ran {speedup} as fast as one.", n=4, speedup=times(0.97, "threads"))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Value:
+    """One number of a sentence: as a reader sees it, as it was measured, and what it speaks of.
+
+    `about` names an entity or a state ("threads", "ready"); the page colours the number like it.
+    """
+
+    text: str
+    number: float | None = None
+    unit: str = ""
+    about: str = ""
+
+
+@dataclass(frozen=True)
+class Sentence:
+    template: str
+    values: Mapping[str, Value] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return self.template.format_map({name: value.text for name, value in self.values.items()})
+
+    def as_json(self) -> dict[str, Any]:
+        """`{"template", "values": {name: {"text", "number", "unit", "about"}}}`."""
+        return {"template": self.template, "values": {name: vars(v) for name, v in self.values.items()}}
+
+
+def say(template: str, **values: Value | str | float) -> Sentence:
+    """A sentence from a template and its values; plain numbers and words become values too."""
+    return Sentence(template, {name: as_value(value) for name, value in values.items()})
+
+
+def as_value(value: Value | str | float) -> Value:
+    if isinstance(value, Value):
+        return value
+    if isinstance(value, str):
+        return Value(value)
+    return Value(f"{value:,}".replace(",", "\u2009") if isinstance(value, int) else f"{value:.3g}", value)
+
+
+def times(ratio: float, about: str = "") -> Value:
+    return Value(f"{ratio:.2f}×", ratio, "×", about)
+
+
+def percent(share: float, about: str = "") -> Value:
+    """A fraction of one as percent; small ones keep a digit, so that 0.4 % does not read 0 %."""
+    digits = 1 if 0 < abs(share) < 0.0995 else 0
+    return Value(f"{share * 100:.{digits}f}\u00a0%", share, "share", about)
+
+
+def duration(seconds: float, about: str = "") -> Value:
+    """Seconds with three significant digits in the unit a reader would choose."""
+    for factor, unit in ((1, "s"), (1e3, "ms"), (1e6, "µs")):
+        if abs(seconds) * factor >= 0.9995 or unit == "µs":
+            return Value(f"{significant(seconds * factor)}\u00a0{unit}", seconds, "s", about)
+    raise AssertionError("unreachable")
+
+
+def significant(number: float, digits: int = 3) -> str:
+    """A number without an exponent: 4180, 78.5, 5.13, 0.42."""
+    if number == 0:
+        return "0"
+    rounded = float(f"{number:.{digits}g}")
+    whole = len(str(int(abs(rounded))).lstrip("0"))
+    return f"{rounded:.{max(0, digits - max(whole, 1))}f}"

@@ -1,0 +1,1 @@
+"""Processes: what the kernel keeps for every program, and what it does while it is not running."""
