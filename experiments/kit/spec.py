@@ -272,9 +272,7 @@ def read(name: str, module: ModuleType) -> Experiment:
 def split_docstring(module: ModuleType) -> tuple[str, str, str]:
     parts = inspect.cleandoc(module.__doc__ or "").split("\n\n", 2)
     if len(parts) < 3 or not parts[1].endswith("?"):
-        raise SpecError(
-            "the docstring must be a title, a question that ends in '?' and an article, set apart by blank lines"
-        )
+        raise SpecError("the docstring must be a title, a question that ends in '?' and an article")
     title, question, article = parts
     return title, " ".join(question.split()), article
 
