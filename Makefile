@@ -1,0 +1,65 @@
+# Two commands: `make run` starts oscope, `make test` checks everything.
+PYTHON ?= python3
+BIN := .venv/bin
+PORT ?= 8000
+
+.PHONY: run test lint types unit browser bench lock chromium node clean
+
+run: .venv/run
+	$(BIN)/oscope serve --port $(PORT) --open
+
+test: .venv/dev chromium node
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+lint: .venv/dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+types: .venv/dev
+	$(BIN)/mypy
+
+unit: .venv/dev
+	$(BIN)/python -m pytest -m "not browser"
+
+browser: .venv/dev chromium
+	$(BIN)/python -m pytest -m browser
+
+bench: .venv/dev
+	for script in tests/benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+# Debian splits venv and pip apart: make the environment so that it works without ensurepip too.
+.venv/bin/python:
+	$(PYTHON) -m venv --without-pip .venv
+
+.venv/run: .venv/bin/python requirements.lock pyproject.toml
+	@$(PYTHON) -m pip --version >/dev/null 2>&1 || { \
+	  echo "pip is missing; on Debian and Ubuntu: sudo apt-get install python3-pip" >&2; exit 1; }
+	$(PYTHON) -m pip --python .venv/bin/python install --quiet --require-hashes -r requirements.lock
+	printf '#!/bin/sh\nexec "$$(dirname "$$0")/python" -m app.cli "$$@"\n' > $(BIN)/oscope && chmod +x $(BIN)/oscope
+	pwd > "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/oscope-checkout.pth"
+	touch $@
+
+.venv/dev: .venv/run requirements-dev.lock
+	$(PYTHON) -m pip --python .venv/bin/python install --quiet --require-hashes -r requirements-dev.lock
+	touch $@
+
+# The browser tests need Chromium. As root it is installed; otherwise they are skipped and say so,
+# but never where CI is set: there a missing browser is a failure.
+chromium:
+	@command -v chromium chromium-browser google-chrome >/dev/null 2>&1 || sh .ci/install chromium
+
+node:
+	@command -v node >/dev/null 2>&1 || sh .ci/install nodejs
+
+# Versions and hashes of everything, without the address of any registry. Needs uv.
+lock:
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	  pyproject.toml -o requirements.lock
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	  --group dev pyproject.toml -o requirements-dev.lock
+
+clean:
+	rm -rf .venv dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis
