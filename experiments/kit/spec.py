@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from types import ModuleType
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
+import experiments
 from experiments.kit.charts import Chart
 from experiments.kit.machine import Machine
 from experiments.kit.units import Unit
@@ -218,17 +219,37 @@ class Experiment:
         return tuple(sentence for need in self.needs if (sentence := need.missing()))
 
 
-def names() -> list[str]:
-    """Every experiment that is there: a public module in a chapter's folder."""
-    import experiments
+class Chapter(NamedTuple):
+    """A folder of experiments: "threads", its title, and a sentence on what it is about."""
 
+    name: str
+    title: str
+    about: str
+
+
+def chapters() -> list[Chapter]:
+    """The chapters that are there, in the order of the catalogue."""
+    folders = [module.name for module in pkgutil.iter_modules(experiments.__path__) if module.ispkg]
+    order = {name: place for place, name in enumerate(experiments.CHAPTERS)}
+    return [
+        read_chapter(name) for name in sorted(folders, key=lambda n: (order.get(n, 99), n)) if name != "kit"
+    ]
+
+
+def read_chapter(name: str) -> Chapter:
+    package = importlib.import_module(f"experiments.{name}")
+    title, _, about = " ".join((package.__doc__ or name).split()).partition(": ")
+    return Chapter(name, title, about[:1].upper() + about[1:])
+
+
+def names() -> list[str]:
+    """Every experiment that is there, in the order of the catalogue: the public modules of the chapters."""
     found = []
-    for chapter in pkgutil.iter_modules(experiments.__path__):
-        if chapter.ispkg and chapter.name != "kit":
-            package = importlib.import_module(f"experiments.{chapter.name}")
-            modules = pkgutil.iter_modules(package.__path__)
-            found += [f"{chapter.name}.{m.name}" for m in modules if not m.name.startswith("_")]
-    return sorted(found)
+    for chapter in chapters():
+        package = importlib.import_module(f"experiments.{chapter.name}")
+        modules = sorted(module.name for module in pkgutil.iter_modules(package.__path__))
+        found += [f"{chapter.name}.{module}" for module in modules if not module.startswith("_")]
+    return found
 
 
 def load_all() -> dict[str, Experiment]:
