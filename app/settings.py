@@ -1,0 +1,22 @@
+"""What can be set when oscope starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from app import paths
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The command line's choices. A token is asked for wherever `token` is not empty."""
+
+    data: Path = field(default_factory=paths.data_dir)
+    cache: Path = field(default_factory=paths.cache_dir)
+    host: str = "127.0.0.1"
+    port: int = 8000
+    token: str = ""
+    allowed_hosts: tuple[str, ...] = ()  # names beside the loopback ones that a request may ask for
+    proxy: bool = False  # whether a reverse proxy in front of oscope is expected and trusted
+    slots: int = 1  # runs measured at the same time: more than one disturb each other
