@@ -1,0 +1,56 @@
+"""All the figures of one run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from app.figures.bars import BarsFigure
+from app.figures.cells import CellsFigure
+from app.figures.ecdf import EcdfFigure
+from app.figures.figure import Figure, Row
+from app.figures.flow import FlowFigure
+from app.figures.line import LineFigure
+from app.figures.patch import Patch
+from app.figures.shares import SharesFigure
+from app.figures.states import StatesFigure
+from app.figures.timeline import TimelineFigure
+from experiments.kit import charts
+from experiments.kit.spec import Experiment
+
+FIGURES: dict[type[charts.Chart], type[Figure]] = {
+    charts.Line: LineFigure,
+    charts.Bars: BarsFigure,
+    charts.Ecdf: EcdfFigure,
+    charts.Cells: CellsFigure,
+    charts.Timeline: TimelineFigure,
+    charts.Shares: SharesFigure,
+    charts.StateDiagram: StatesFigure,
+    charts.Flow: FlowFigure,
+}
+
+
+class Board:
+    """`add` says what changes with the rows it is given, `figures` how all of it looks now."""
+
+    def __init__(self, experiment: Experiment) -> None:
+        tables = {table.row: table for table in experiment.tables}
+        self.rows = {table.name: table.row for table in experiment.tables}
+        self.drawn = [FIGURES[type(chart)](chart, tables) for chart in experiment.charts]
+
+    def add(self, table: str, rows: Sequence[Row]) -> list[dict[str, Any]]:
+        """The operations for a page: one for each figure that changes with these rows."""
+        row = self.rows[table]
+        return [op(figure, patch) for figure in self.drawn if (patch := figure.add(row, rows))]
+
+    def close(self) -> list[dict[str, Any]]:
+        """The last operations of a run: what each figure says, in words and as a table."""
+        return [op(figure, patch) for figure in self.drawn if (patch := figure.close())]
+
+    def figures(self) -> list[dict[str, Any]]:
+        """Every figure as it is now, to keep; nothing in it changes later."""
+        return [figure.now() for figure in self.drawn]
+
+
+def op(figure: Figure, patch: Patch) -> dict[str, Any]:
+    return {"o": "fig", "id": figure.chart.id, "patch": patch}

@@ -1,0 +1,70 @@
+"""A table of medians that fills while configurations finish."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from app.figures.axes import Group
+from app.figures.figure import Figure, Row, heading, picker
+from app.figures.patch import Patch
+from app.figures.words import in_order, is_number, name_of, number, role, words
+from experiments.kit.charts import Cells
+
+
+class CellsFigure(Figure):
+    chart: Cells
+
+    def prepare(self) -> None:
+        self.pick = picker(self.chart.row, self.chart.down, self.chart.across, self.chart.value)
+        self.groups: dict[tuple[Any, Any], Group] = {}
+        self.field = self.fields[self.chart.value]
+
+    def title(self) -> str:
+        return self.chart.title or f"Median {words(self.chart.value)}"
+
+    def first_layout(self) -> dict[str, Any]:
+        across = {"across": [], "across_title": words(self.chart.across), "unit": self.field.unit}
+        return across | {"cells": {}}
+
+    def take(self, rows: Sequence[Row]) -> Patch:
+        touched: dict[tuple[Any, Any], None] = {}
+        for down, across, value in map(self.pick, rows):
+            if is_number(value):
+                self.groups.setdefault((down, across), Group()).add(value)
+                touched[down, across] = None
+        patch: Patch = [["cell", self.key(*place), self.groups[place].at(0.5)] for place in touched]
+        return self.frame() + patch if patch else []
+
+    def frame(self) -> Patch:
+        """The heads of the table, where they are new."""
+        there = {trace["id"] for trace in self.spec["data"]}
+        lines = {name_of(down): None for down, _ in self.groups}
+        patch: Patch = [
+            ["trace", name, {"label": name, "role": role(name, order)}]
+            for order, name in enumerate(lines)
+            if name not in there
+        ]
+        return patch + self.put("layout.across", [self.head(value) for value in self.across()])
+
+    def across(self) -> list[Any]:
+        return in_order(across for _, across in self.groups)
+
+    def head(self, value: Any) -> str:
+        field = self.fields[self.chart.across]
+        return number(value, field.unit) if is_number(value) and field.unit else name_of(value)
+
+    def key(self, down: Any, across: Any) -> str:
+        return f"{name_of(down)}|{self.head(across)}"
+
+    def summary(self) -> str:
+        told = [
+            f"{name_of(down)} at {self.head(across)}: {number(group.at(0.5), self.field.unit)}"
+            for (down, across), group in self.groups.items()
+        ]
+        return f"{self.title()}. {'; '.join(told)}." if told else "No rows yet."
+
+    def table(self) -> dict[str, Any]:
+        names = (self.chart.down, self.chart.across, self.chart.value)
+        rows = [[down, across, group.at(0.5)] for (down, across), group in self.groups.items()]
+        return {"columns": [heading(self.fields[name]) for name in names], "rows": rows}

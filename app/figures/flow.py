@@ -1,0 +1,137 @@
+"""One call told on two lanes, program and kernel, under each model of waiting for data.
+
+A row's `call` names the system call that the span belongs to. Spans of the same call that touch,
+on either lane, are one call: an arrow down where it starts, an arrow up where it returns. Data is
+ready when the kernel's last wait ends; it is in the buffer when the last call has returned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from app.figures.figure import Figure, Row, all_states, heading, picker, state_of
+from app.figures.patch import Patch
+from app.figures.words import is_number, name_of, number
+from experiments.kit.charts import STATES, Flow
+
+MOST_SPANS = 400  # of one model; a spinning reader calls thousands of times
+WAITING = ("blocked", "uninterruptible")  # what the kernel lane says while there is no data
+
+
+class Span(NamedTuple):
+    lane: str
+    start_s: float
+    end_s: float
+    state: str
+    call: str
+
+
+class Call(NamedTuple):
+    start_s: float
+    end_s: float
+    name: str
+
+
+class FlowFigure(Figure):
+    chart: Flow
+
+    def prepare(self) -> None:
+        chart = self.chart
+        self.pick = picker(
+            chart.row, chart.model, chart.lane, chart.state, chart.start, chart.end, chart.call
+        )
+        self.models: dict[str, list[Span]] = {}
+
+    def title(self) -> str:
+        return self.chart.title or "One read, told by the program and by the kernel"
+
+    def first_layout(self) -> dict[str, Any]:
+        return {"t1": 0.0, "states": all_states()}
+
+    def take(self, rows: Sequence[Row]) -> Patch:
+        touched: dict[str, None] = {}
+        for model, lane, state, start, end, call in map(self.pick, rows):
+            if is_number(start) and is_number(end):
+                span = Span(lane_of(lane), start, end, state_of(state), call or "")
+                self.models.setdefault(name_of(model), []).append(span)
+                touched[name_of(model)] = None
+        patch: Patch = [["trace", model, self.trace(model)] for model in touched]
+        ends = [span.end_s for spans in self.models.values() for span in spans]
+        return patch + self.put("layout.t1", max(ends)) if patch else []
+
+    def trace(self, model: str) -> dict[str, Any]:
+        spans = sorted(self.models[model][:MOST_SPANS], key=lambda span: (span.start_s, span.end_s))
+        calls = calls_of(spans)
+        ready_s, done_s = ready_at(spans), done_at(spans, calls)
+        return {
+            "label": model,
+            "call": ", then ".join(dict.fromkeys(call.name for call in calls)),
+            "note": note(spans, calls, ready_s, done_s),
+            "spans": [list(span) for span in spans],
+            "calls": arrows(calls, done_s),
+            "ready_s": ready_s,
+            "done_s": done_s,
+        }
+
+    def summary(self) -> str:
+        told = [f"{model}: {self.trace(model)['note']}" for model in self.models]
+        return f"{self.title()}. {'. '.join(told)}." if told else "No rows yet."
+
+    def table(self) -> dict[str, Any]:
+        chart = self.chart
+        names = [chart.model, chart.lane, chart.start, chart.end, chart.state, *filter(None, [chart.call])]
+        rows = [
+            [model, span.lane, span.start_s, span.end_s, STATES[span.state].label, span.call][: len(names)]
+            for model, spans in self.models.items()
+            for span in spans
+        ]
+        return {"columns": [heading(self.fields[name]) for name in names], "rows": rows}
+
+
+def lane_of(value: Any) -> str:
+    return "kernel" if value == "kernel" else "program"
+
+
+def calls_of(spans: Sequence[Span]) -> list[Call]:
+    """The calls in the order of their start; touching spans of one name are one call."""
+    calls: list[Call] = []
+    last: dict[str, int] = {}
+    for span in (span for span in spans if span.call):
+        place = last.get(span.call)
+        if place is not None and span.start_s <= calls[place].end_s:
+            calls[place] = calls[place]._replace(end_s=max(calls[place].end_s, span.end_s))
+        else:
+            last[span.call] = len(calls)
+            calls.append(Call(span.start_s, span.end_s, span.call))
+    return calls
+
+
+def ready_at(spans: Sequence[Span]) -> float | None:
+    waits = [span.end_s for span in spans if span.lane == "kernel" and span.state in WAITING]
+    return max(waits, default=None)
+
+
+def done_at(spans: Sequence[Span], calls: Sequence[Call]) -> float | None:
+    copied = [span.end_s for span in spans if span.lane == "kernel" and span.state not in WAITING]
+    return max([*copied, *(call.end_s for call in calls)], default=None)
+
+
+def arrows(calls: Sequence[Call], done_s: float | None) -> list[list[Any]]:
+    """Down into the kernel, named where the name is new; up again, "data" where it comes back with it."""
+    drawn: list[tuple[float, int, str]] = []
+    names = ["", *(call.name for call in calls)]
+    for before, call in zip(names, calls, strict=False):
+        drawn.append((call.start_s, 1, "" if before == call.name else call.name))
+        drawn.append((call.end_s, -1, "data" if call.end_s == done_s else ""))
+    return [list(arrow) for arrow in sorted(drawn, key=lambda arrow: arrow[0])]
+
+
+def note(spans: Sequence[Span], calls: Sequence[Call], ready_s: float | None, done_s: float | None) -> str:
+    parts = [f"{len(calls)} call" + "s" * (len(calls) != 1)] if calls else []
+    if ready_s is not None:
+        begin = min(span.start_s for span in spans)
+        parts.append(f"{number(ready_s - begin, 's')} until there was data")
+        if done_s is not None and done_s > ready_s:
+            parts.append(f"{number(done_s - ready_s, 's')} from there to the buffer")
+    return ", ".join(parts)

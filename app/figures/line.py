@@ -1,0 +1,229 @@
+"""Lines of medians with the middle half of the rows as a band, held against references."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from app.figures import axes
+from app.figures.axes import Group, Spread
+from app.figures.figure import Figure, Row, heading, picker, plain_heading
+from app.figures.patch import Patch
+from app.figures.words import escape, is_number, name_of, number, role, words
+from experiments.kit.charts import Line, Reference
+from experiments.kit.stats import median
+
+MOST_POINTS = 400  # of one line; the eye cannot see more on any screen
+ABOVE = 1.2  # how far the ideal line rises over what was measured
+
+
+class LineFigure(Figure):
+    chart: Line
+
+    def prepare(self) -> None:
+        self.pick = picker(self.chart.row, self.chart.by, self.chart.x, self.chart.y)
+        self.series: dict[str, dict[float, Group]] = {}
+        self.spreads: dict[str, dict[float, Spread]] = {}
+        self.held: dict[str, list[tuple[float, float]]] = {r.label: [] for r in self.chart.references}
+        self.x_field = self.fields[self.chart.x]
+        self.y_field = self.fields[self.chart.y]
+
+    def title(self) -> str:
+        return axes.title(self.chart.title, self.y_field)
+
+    def caption(self) -> str:
+        return "Points are medians of the rows; the band holds their middle half."
+
+    def first_traces(self) -> list[dict[str, Any]]:
+        empty: tuple[list[float], list[float]] = ([], [])
+        return [{"id": trace_id(r), **reference_trace(r, *empty)} for r in self.chart.references]
+
+    def first_layout(self) -> dict[str, Any]:
+        return {
+            "title": {"text": self.title()},
+            "xaxis": axes.axis(self.x_field, self.chart.log_x),
+            "yaxis": axes.y_axis(self.y_field, not self.chart.title, self.chart.log_y),
+            "annotations": [],
+            "showlegend": False,
+        }
+
+    def take(self, rows: Sequence[Row]) -> Patch:
+        touched: dict[str, set[float]] = {}
+        for by, x, y in map(self.pick, rows):
+            if axes.fits(x, self.chart.log_x) and axes.fits(y, self.chart.log_y):
+                name = name_of(by) if self.chart.by else words(self.chart.y)
+                self.series.setdefault(name, {}).setdefault(x, Group()).add(y)
+                touched.setdefault(name, set()).add(x)
+        for name, places in touched.items():
+            spreads = self.spreads.setdefault(name, {})
+            spreads.update({x: self.series[name][x].spread() for x in places})
+        return self.redraw(touched) if touched else []
+
+    def take_reference(self, row: type, rows: Sequence[Row]) -> Patch:
+        for reference in self.chart.references:
+            if reference.row is row:
+                points = map(picker(row, reference.x, reference.y), rows)
+                self.held[reference.label] += [(x, y) for x, y in points if is_number(x) and is_number(y)]
+        if not any(reference.row is row for reference in self.chart.references):
+            return []
+        return self.redraw([])
+
+    def redraw(self, touched: Iterable[str]) -> Patch:
+        patch: Patch = []
+        for name in touched:
+            patch += [["trace", f"{name}/band", self.band(name)], ["trace", name, self.line(name)]]
+        lines = self.reference_lines()
+        for reference in self.chart.references:
+            patch += self.put_trace(trace_id(reference), reference_trace(reference, *lines[reference.label]))
+        where, said = axes.ticks(self.places(), self.x_field)
+        patch += self.put("layout.xaxis.tickvals", where) + self.put("layout.xaxis.ticktext", said)
+        return patch + self.put("layout.annotations", [*self.labels(), *self.reference_labels(lines)])
+
+    def places(self) -> list[float]:
+        return sorted({x for points in self.spreads.values() for x in points})
+
+    def points(self, name: str) -> tuple[list[float], list[Spread]]:
+        """The line from left to right, thinned where there are more points than a screen shows."""
+        places = sorted(self.spreads[name])
+        stride = -(-len(places) // MOST_POINTS)
+        kept = places[::stride] if places[-1] in places[::stride] else [*places[::stride], places[-1]]
+        return kept, [self.spreads[name][x] for x in kept]
+
+    def color(self, name: str) -> str:
+        return role(name, list(self.series).index(name))
+
+    def line(self, name: str) -> dict[str, Any]:
+        places, spreads = self.points(name)
+        symbol = axes.SYMBOLS[list(self.series).index(name) % len(axes.SYMBOLS)]
+        return {
+            "type": "scatter",
+            "mode": "lines+markers",
+            "name": name,
+            "x": places,
+            "y": [point.median for point in spreads],
+            "text": [number(point.median, self.y_field.unit) for point in spreads],
+            "hovertemplate": f"%{{text}}<extra>{escape(name)}</extra>",
+            "line": {"color": self.color(name), "width": 2.6},
+            "marker": {"color": self.color(name), "symbol": symbol, "size": 9},
+            "zorder": 2,
+        }
+
+    def band(self, name: str) -> dict[str, Any]:
+        places, spreads = self.points(name)
+        return {
+            "type": "scatter",
+            "mode": "lines",
+            "fill": "toself",
+            "x": places + places[::-1],
+            "y": [point.high for point in spreads] + [point.low for point in reversed(spreads)],
+            "fillcolor": f"{self.color(name)}/0.16",
+            "line": {"width": 0},
+            "hoverinfo": "skip",
+            "zorder": 0,
+        }
+
+    def reference_lines(self) -> dict[str, tuple[list[float], list[float]]]:
+        """Each by its label, held flat to the right edge; the ideal one rises a little over the rest."""
+        places = self.places()
+        lines = {}
+        for reference in self.chart.references:
+            if reference.row:
+                lines[reference.label] = self.held_line(reference.label, places)
+        heights = [y for _, ys in lines.values() for y in ys]
+        heights += [point.high for points in self.spreads.values() for point in points.values()]
+        for reference in self.chart.references:
+            if not reference.row:
+                lines[reference.label] = ideal_line(places, max(heights, default=0) * ABOVE)
+        return lines
+
+    def held_line(self, label: str, places: list[float]) -> tuple[list[float], list[float]]:
+        by_x: dict[float, list[float]] = {}
+        for x, y in self.held[label]:
+            if axes.fits(x, self.chart.log_x) and axes.fits(y, self.chart.log_y):
+                by_x.setdefault(x, []).append(y)
+        xs = sorted(by_x)
+        ys = [median(by_x[x]) for x in xs]
+        if xs and places and places[-1] > xs[-1]:
+            return [*xs, places[-1]], [*ys, ys[-1]]
+        return xs, ys
+
+    def labels(self) -> list[dict[str, Any]]:
+        drawn = []
+        for name, points in self.spreads.items():
+            x = max(points)
+            text = axes.bold(name, number(points[x].median, self.y_field.unit))
+            drawn.append(self.label(name, x, points[x].median, text, self.color(name)))
+        return drawn
+
+    def reference_labels(self, lines: dict[str, tuple[list[float], list[float]]]) -> list[dict[str, Any]]:
+        drawn = []
+        for reference in self.chart.references:
+            xs, ys = lines[reference.label]
+            if xs:
+                value = f" {number(ys[-1], self.y_field.unit)}" if reference.row else ""
+                text = escape(reference.label + value)
+                drawn.append(self.label(f"reference:{reference.label}", xs[-1], ys[-1], text, "$ink-3", 12))
+        return drawn
+
+    def label(self, name: str, x: float, y: float, text: str, color: str, size: int = 13) -> dict[str, Any]:
+        at_x, at_y = axes.on_axis(x, self.chart.log_x), axes.on_axis(y, self.chart.log_y)
+        return axes.end_label(name, at_x, at_y, text, color, size)
+
+    def summary(self) -> str:
+        told = [self.tell(name, points) for name, points in self.spreads.items()]
+        told += [
+            f"{label}: {number(ys[-1], self.y_field.unit)}"
+            for label, (xs, ys) in self.reference_lines().items()
+            if xs and self.held.get(label)
+        ]
+        lead = f"{words(self.chart.y)} by {words(self.chart.x)}, medians"
+        return f"{lead}. {'. '.join(told)}." if told else "No rows yet."
+
+    def tell(self, name: str, points: dict[float, Spread]) -> str:
+        first, last = min(points), max(points)
+        text = f"{name}: {self.tell_point(first, points[first])}"
+        return text if first == last else f"{text}, {self.tell_point(last, points[last])}"
+
+    def tell_point(self, x: float, point: Spread) -> str:
+        at = f"{words(self.chart.x)} {number(x, self.x_field.unit)}"
+        return f"{number(point.median, self.y_field.unit)} at {at}"
+
+    def table(self) -> dict[str, Any]:
+        columns = [
+            plain_heading(self.chart.by or "series"),
+            heading(self.x_field),
+            heading(self.y_field),
+            heading(self.y_field, "low", "a quarter of the rows is below"),
+            heading(self.y_field, "high", "a quarter of the rows is above"),
+            plain_heading("rows"),
+        ]
+        rows = [
+            [name, x, *points[x], len(self.series[name][x].values)]
+            for name, points in self.spreads.items()
+            for x in sorted(points)
+        ]
+        return {"columns": columns, "rows": rows}
+
+
+def ideal_line(places: list[float], highest: float) -> tuple[list[float], list[float]]:
+    if not places or places[0] > highest:
+        return [], []
+    ends = [places[0], min(places[-1], highest)]
+    return ends, list(ends)
+
+
+def trace_id(reference: Reference) -> str:
+    return f"reference:{reference.label}"
+
+
+def reference_trace(reference: Reference, xs: list[float], ys: list[float]) -> dict[str, Any]:
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": reference.label,
+        "x": xs,
+        "y": ys,
+        "line": {"color": "$ink-3", "width": 1.5, "dash": "dash" if reference.row else "dot"},
+        "hoverinfo": "skip",
+        "zorder": 1,
+    }

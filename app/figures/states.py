@@ -1,0 +1,104 @@
+"""States as circles, transitions as arrows with their counts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from app.figures.figure import Figure, Row, all_states, heading, picker, plain_heading, state_of
+from app.figures.patch import Patch
+from app.figures.words import is_number, name_of, number
+from experiments.kit.charts import STATES, StateDiagram
+
+LABELS = {
+    "running>ready": "preempted",
+    "ready>running": "dispatched",
+    "running>gil": "drops the GIL",
+    "gil>running": "takes the GIL",
+    "gil>ready": "gets the GIL",
+    "ready>gil": "waits for the GIL",
+    "running>blocked": "waits",
+    "blocked>ready": "wakes",
+    "blocked>running": "wakes, runs at once",
+    "blocked>gil": "wakes, needs the GIL",
+    "gil>blocked": "waits",
+    "running>lock": "waits for the lock",
+    "lock>running": "gets the lock",
+    "lock>ready": "gets the lock",
+    "running>uninterruptible": "waits for the device",
+    "uninterruptible>ready": "device done",
+    "uninterruptible>running": "device done",
+    "running>zombie": "exits",
+    "running>stopped": "stopped",
+    "ready>stopped": "stopped",
+    "blocked>stopped": "stopped",
+    "stopped>ready": "continued",
+    "stopped>running": "continued",
+    "stopped>blocked": "continued",
+}
+
+
+class Edge:
+    """One kind of transition, added up over all rows."""
+
+    def __init__(self, source: str, target: str) -> None:
+        self.source = source
+        self.target = target
+        self.count = 0
+        self.how: dict[str, None] = {}
+
+
+class StatesFigure(Figure):
+    chart: StateDiagram
+
+    def prepare(self) -> None:
+        chart = self.chart
+        self.pick = picker(chart.row, chart.source, chart.target, chart.count, chart.how)
+        self.edges: dict[str, Edge] = {}
+
+    def title(self) -> str:
+        return self.chart.title or "States and transitions"
+
+    def first_layout(self) -> dict[str, Any]:
+        return {"nodes": [], "states": all_states()}
+
+    def take(self, rows: Sequence[Row]) -> Patch:
+        touched: dict[str, None] = {}
+        for source, target, count, how in map(self.pick, rows):
+            if is_number(count):
+                edge = self.edge(state_of(source), state_of(target))
+                edge.count += count
+                if how is not None:
+                    edge.how[name_of(how)] = None
+                touched[f"{edge.source}>{edge.target}"] = None
+        patch: Patch = [["trace", id, self.trace(id)] for id in touched]
+        return patch + self.put("layout.nodes", self.nodes()) if patch else []
+
+    def edge(self, source: str, target: str) -> Edge:
+        return self.edges.setdefault(f"{source}>{target}", Edge(source, target))
+
+    def trace(self, id: str) -> dict[str, Any]:
+        edge = self.edges[id]
+        known = {"source": edge.source, "target": edge.target, "count": edge.count}
+        return known | {"label": LABELS.get(id, ""), "how": " and ".join(edge.how)}
+
+    def nodes(self) -> list[dict[str, str]]:
+        there = {state for edge in self.edges.values() for state in (edge.source, edge.target)}
+        return [{"id": state.id, "label": state.label} for state in STATES.values() if state.id in there]
+
+    def summary(self) -> str:
+        told = [self.tell(edge) for edge in self.edges.values()]
+        return f"Transitions between states. {'; '.join(told)}." if told else "No rows yet."
+
+    def tell(self, edge: Edge) -> str:
+        how = f", {' and '.join(edge.how)}" if edge.how else ""
+        return f"{STATES[edge.source].label} to {STATES[edge.target].label}: {number(edge.count)}{how}"
+
+    def table(self) -> dict[str, Any]:
+        names = [self.chart.source, self.chart.target, self.chart.count]
+        columns = [heading(self.fields[name]) for name in names] + [plain_heading("how")]
+        rows = [
+            [STATES[edge.source].label, STATES[edge.target].label, edge.count, " and ".join(edge.how)]
+            for edge in self.edges.values()
+        ]
+        return {"columns": columns, "rows": rows}
