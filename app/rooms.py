@@ -1,0 +1,88 @@
+"""Rooms: the temporary folder of every run, removed whatever happens.
+
+All rooms lie in one folder `oscope-<uid>` and carry in their name who owns them: pid and start time
+of a server. A server that was killed leaves its rooms behind; the next one's `sweep_rooms` ends who
+still lives in them, which are the processes started with TMPDIR set to the room, and removes them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import stat
+import tempfile
+import uuid
+from contextlib import suppress
+from pathlib import Path
+
+import experiments
+from experiments.kit.supervisor import end_all, read
+
+LIBRARY = "library-"  # beside the rooms: a folder in which nothing but `experiments` can be imported
+
+
+def rooms() -> Path:
+    """The folder of all rooms. Others may write to the one above, so it must be ours alone."""
+    folder = Path(tempfile.gettempdir()) / f"oscope-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o022:
+        raise PermissionError(f"{folder} is not a folder that only you can write to; remove it")
+    return folder
+
+
+def make_room(wish: Path | None = None) -> Path:
+    """A new empty folder for one run; `wish` where its place matters."""
+    pid = os.getpid()
+    room = wish or rooms() / f"{pid}-{started(pid)}-{uuid.uuid4().hex[:8]}"
+    room.mkdir(mode=0o700)
+    return room
+
+
+def remove_room(room: Path) -> None:
+    shutil.rmtree(room, ignore_errors=True)
+
+
+def library() -> Path:
+    """A folder that holds our `experiments` and nothing else. It is the same for every run, so that
+    compiled modules are found again even where they have to be kept elsewhere."""
+    package = Path(experiments.__file__ or "").resolve().parent
+    name = hashlib.blake2b(os.fsencode(package), digest_size=6).hexdigest()
+    folder = rooms() / f"{LIBRARY}{name}"
+    folder.mkdir(exist_ok=True)
+    with suppress(FileExistsError):
+        (folder / "experiments").symlink_to(package)
+    return folder
+
+
+def sweep_rooms() -> int:
+    """Remove the rooms of servers that are no more, with everybody in them; how many there were."""
+    left = [room for room in rooms().iterdir() if not room.name.startswith(LIBRARY) and not is_owned(room)]
+    if left:
+        end_inhabitants(*left)
+    for room in left:
+        remove_room(room)
+    return len(left)
+
+
+def is_owned(room: Path) -> bool:
+    pid, _, rest = room.name.partition("-")
+    return pid.isdigit() and started(int(pid)) == rest.partition("-")[0] != ""
+
+
+def started(pid: int) -> str:
+    """When a process began, in ticks since boot: with the pid a name that no other process has."""
+    status = read(f"/proc/{pid}/stat")
+    return status[status.rindex(b")") + 2 :].split()[19].decode() if status else ""
+
+
+def end_inhabitants(*of: Path) -> int:
+    """End all processes of a run whose supervisor is no more; how many had to be killed."""
+    wanted = {b"TMPDIR=" + os.fsencode(room) for room in of}
+
+    def living() -> list[int]:
+        pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
+        return [pid for pid in pids if wanted & set(read(f"/proc/{pid}/environ").split(b"\0"))]
+
+    return end_all(living)

@@ -1,0 +1,309 @@
+"""One supervised child for every run: start it, read its lines, always end it.
+
+A fresh interpreter runs `experiments.kit.worker`, which tells there what its lines mean. This side
+holds the lifeline: a line "stop" on the child's stdin, or closing it, ends the whole tree.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+from collections import deque
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pydantic_core
+
+from app.interpreters import Interpreter
+from app.machine import Reading, conditions
+from app.rooms import end_inhabitants, library, make_room, remove_room
+
+Message = dict[str, Any]
+
+READ_B = 1 << 16
+AHEAD = 64  # messages read before anybody asked for them; then the pipe fills and the child waits
+LAST_WORDS_B = 4000
+ENDING_S = 1.4  # for a supervisor to end its tree, once the lifeline is closed
+LATE_S = 5.0  # beyond the deadline; then it is the supervisor that hangs
+
+
+async def run_child(
+    name: str,
+    params: dict[str, Any],
+    *,
+    python: Interpreter,
+    deadline_s: float,
+    memory_b: int,
+    room: Path | None = None,
+    root: Path | None = None,
+    stop: asyncio.Event | None = None,
+) -> AsyncIterator[Message]:
+    """Run one experiment and yield what its worker says; the last message is always `end`.
+
+    To `end` are added "conditions", "last_words" (the tail of what the child printed) and "sentence"
+    (why the run ended; "" where it is done). Setting `stop` ends the run and still yields its `end`;
+    closing the generator ends it without. `root` is the folder with the `experiments` to run, where
+    it is not our own.
+    """
+    spec = {"experiment": name, "params": params, "deadline_s": deadline_s, "memory_b": memory_b}
+    room = make_room(room)
+    try:
+        process = start(python, room, root or library())
+        async with Child(process, spec, room) as child:
+            if stop:
+                child.stop_at(stop)
+            while (message := await child.next())["t"] != "end":
+                yield message
+        yield message
+    except CannotStart as error:
+        yield closing_line("failed", sentence=str(error), conditions={}, last_words="")
+    finally:
+        remove_room(room)
+
+
+class CannotStart(Exception):
+    """The interpreter is not there any more, or the system starts no more processes."""
+
+
+def start(python: Interpreter, room: Path, root: Path) -> subprocess.Popen[bytes]:
+    """A new interpreter that waits for its spec. Not asyncio's: its `wait` would also wait for every
+    grandchild that holds the pipe."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    command = [python.path, *python.args, *keep_compiled(root), "-E", "-s", "-m", "experiments.kit.worker"]
+    with open(room / "output", "ab") as output:  # a file, not a pipe: nobody has to drain it
+        try:
+            return subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=output,
+                cwd=root,
+                env=environment | python.env | {"TMPDIR": str(room)},
+                bufsize=0,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise CannotStart(f"{python.id} could not be started: {error.strerror}") from error
+
+
+def keep_compiled(root: Path) -> list[str]:
+    """Where the modules are not ours to write beside (a system's package), compiled ones go elsewhere;
+    else each run would compile them anew, which takes ten times as long as starting."""
+    if os.access(root / "experiments" / "kit", os.W_OK):
+        return []
+    cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return ["-X", f"pycache_prefix={cache}/oscope/compiled"]
+
+
+class Child:
+    """A started worker. Leaving the `async with` ends it and everything that it has started."""
+
+    def __init__(self, process: subprocess.Popen[bytes], spec: Message, room: Path) -> None:
+        assert process.stdin
+        assert process.stdout
+        self.process, self.stdin, self.stdout = process, process.stdin, process.stdout
+        self.pidfd = os.pidfd_open(process.pid)
+        self.spec = spec
+        self.room = room
+        self.before = Reading.now()
+        self.failed: Message = {}
+        self.messages: deque[Message] = deque()
+        self.torn = b""  # the beginning of a line whose rest is still to come
+        self.news = asyncio.Event()
+        self.gone = asyncio.Event()
+        self.paused = False  # nobody asked for what we have
+        self.leaving = False  # nobody will ask again
+        self.tasks: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> Child:
+        self.loop = asyncio.get_running_loop()
+        os.set_blocking(self.stdout.fileno(), False)
+        self.loop.add_reader(self.stdout, self.read)
+        self.loop.add_reader(self.pidfd, self.see_exit)
+        self.late = self.loop.call_later(self.spec["deadline_s"] + LATE_S, self.process.kill)
+        self.tell(json.dumps(self.spec | {"room": str(self.room)}))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await uninterrupted(self.close())
+
+    def tell(self, line: str) -> None:
+        with suppress(OSError):  # it has ended, and its closing line says why
+            self.stdin.write(f"{line}\n".encode())
+
+    def stop_at(self, stop: asyncio.Event) -> None:
+        async def wait() -> None:
+            await stop.wait()
+            self.tell("stop")
+
+        self.tasks.append(asyncio.create_task(wait()))
+
+    # Reading
+
+    async def next(self) -> Message:
+        """The next message; `end` is the last."""
+        while not self.messages and not self.gone.is_set():
+            self.news.clear()
+            await self.news.wait()
+        if not self.messages:
+            self.messages.append(await self.stand_in())
+        message = self.messages.popleft()
+        if self.paused and len(self.messages) < AHEAD:
+            self.resume()
+        return self.note(message)
+
+    def read(self) -> None:
+        """Called by the loop when there is something in the pipe, or its end."""
+        if not self.take():
+            self.loop.remove_reader(self.stdout)
+        elif len(self.messages) >= AHEAD and not self.leaving:
+            self.paused = True
+            self.loop.remove_reader(self.stdout)
+
+    def resume(self) -> None:
+        self.paused = False
+        self.loop.add_reader(self.stdout, self.read)
+
+    def take(self) -> bool:
+        """Make messages of the whole lines in the pipe; whether anything was there."""
+        try:
+            data = os.read(self.stdout.fileno(), READ_B)
+        except BlockingIOError:
+            return False
+        *lines, self.torn = (self.torn + data).split(b"\n")
+        if not self.leaving:
+            self.messages.extend(message for line in lines if (message := decode(line)))
+        self.news.set()
+        return bool(data)
+
+    def see_exit(self) -> None:
+        """The supervisor has ended. What it wrote is still in the pipe; its end of file may not be,
+        where a process that got away holds the pipe open."""
+        self.loop.remove_reader(self.pidfd)
+        self.loop.remove_reader(self.stdout)
+        self.paused = False
+        while self.take():
+            pass
+        self.process.wait()
+        self.gone.set()
+        self.news.set()
+
+    def note(self, message: Message) -> Message:
+        """Keep what is needed to tell how it ended."""
+        if message["t"] == "hello":
+            self.before = Reading.now()  # not earlier: starting up is not foreign to the run
+        elif message["t"] == "failed":
+            self.failed = message
+        elif message["t"] == "end":
+            return self.complete(message)
+        return message
+
+    # Ending
+
+    async def stand_in(self) -> Message:
+        """The closing line of a supervisor that could not write it."""
+        await asyncio.to_thread(end_inhabitants, self.room)
+        code = self.process.returncode
+        if code < 0:
+            by = signal.Signals(-code).name
+            return closing_line("killed", signal=by, sentence=f"its supervisor was ended by {by}")
+        return closing_line(
+            "failed", rc=code, sentence=f"the interpreter ended with {code} before it measured"
+        )
+
+    def complete(self, end: Message) -> Message:
+        cores = os.cpu_count() or 1
+        return end | {
+            "sentence": end.get("sentence") or sentence(end, self.failed, self.spec),
+            "conditions": conditions(self.before, Reading.now(), end, cores),
+            "last_words": last_words(self.room),
+        }
+
+    async def close(self) -> None:
+        """End the run if it has not ended. What it still says meanwhile is not heard."""
+        self.late.cancel()
+        for task in self.tasks:
+            task.cancel()
+        self.leaving = True
+        if self.paused:
+            self.resume()  # a full pipe would keep the supervisor from its end
+        self.stdin.close()
+        if not await happens(self.gone, ENDING_S):
+            self.process.kill()
+            await self.gone.wait()
+        if self.process.returncode:
+            await asyncio.to_thread(end_inhabitants, self.room)
+        self.stdout.close()
+        os.close(self.pidfd)
+
+
+async def happens(event: asyncio.Event, within_s: float) -> bool:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(within_s):
+            return await event.wait()
+    return False
+
+
+async def uninterrupted(work: Coroutine[Any, Any, None]) -> None:
+    """Carry it through even where we are cancelled meanwhile."""
+    task = asyncio.ensure_future(work)
+    cancelled = False
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            cancelled = True
+    task.result()
+    if cancelled:
+        raise asyncio.CancelledError
+
+
+def decode(line: bytes) -> Message | None:
+    """A message; None for what the worker never finished, because it was killed within a line."""
+    try:
+        message: Message = pydantic_core.from_json(line)
+    except ValueError:
+        return None
+    return message
+
+
+def sentence(end: Message, failed: Message, spec: Message) -> str:
+    """Why the run ended, for its page; empty where it is done."""
+    match end["why"]:
+        case "done":
+            return ""
+        case "stopped":
+            return "it was stopped"
+        case "lifeline":
+            return "the server let go of it"
+        case "deadline":
+            return f"it took longer than {spec['deadline_s']:g} s"
+        case "memory":
+            return f"it used more than {spec['memory_b'] / (1 << 20):.0f} MB"
+    if failed:
+        return failed["why"] if failed["why"] == failed["kind"] else f"{failed['kind']}: {failed['why']}"
+    if end["signal"]:
+        return f"the experiment was ended by {end['signal']}"
+    return f"the experiment left with exit code {end['rc']} before it was done"
+
+
+def closing_line(why: str, **known: Any) -> Message:
+    """An `end` as the supervisor would have written it, had it known no more."""
+    nothing = {"rc": None, "signal": None, "machine": None, "cpu_s": 0.0, "run_s": 0.0, "delay_s": 0.0}
+    return {"t": "end", "why": why, **nothing, "killed": 0, **known}
+
+
+def last_words(room: Path) -> str:
+    """The tail of what the child printed."""
+    try:
+        with open(room / "output", "rb") as output:
+            size = output.seek(0, os.SEEK_END)
+            output.seek(max(0, size - LAST_WORDS_B))
+            return output.read().decode(errors="replace")
+    except OSError:
+        return ""

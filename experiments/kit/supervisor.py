@@ -1,0 +1,323 @@
+"""The supervising half of a run: it forks the measuring half, watches it and ends its whole tree.
+
+It sleeps in one `poll` while the run lasts, on the lifeline (stdin: end of file means that whoever
+asked for the run is gone) and on signals. However a run ends, `end_all` is the one way out: TERM to
+everybody found by parentage, a moment of grace, KILL until a pass finds nobody, and multiprocessing's
+resource trackers last, because they unlink the shared memory and semaphores that the killed forgot.
+Being a child subreaper, this process adopts every orphan of the run, so parentage finds them all.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any, NoReturn
+
+GRACE_S = 1.0  # for `finally` blocks, between TERM and KILL
+TRACKERS_S = 0.3  # a tracker ends by itself once nobody holds its pipe; it takes milliseconds
+ENDING_S = 5.0  # then even a task that the kernel does not let go is given up
+WATCH_S = 0.5  # between two looks at memory and output; a look costs about 0.1 ms
+OUTPUT_B = 16 << 20  # of stray prints; a file that grows further starts anew
+
+PR_SET_PDEATHSIG = 1  # prctl(2)
+PR_SET_CHILD_SUBREAPER = 36
+
+Note = dict[str, Any]  # what the measuring half tells at its end: done, machine, run_s, delay_s
+
+
+def supervise(
+    measure: Callable[[], Note],
+    channel: int,
+    lifeline: int = 0,
+    deadline_s: float | None = None,
+    memory_b: int | None = None,
+) -> NoReturn:
+    """Fork, let the child `measure`, and write the closing line to `channel` when all is over."""
+    prctl(PR_SET_CHILD_SUBREAPER, 1)
+    supervisor, (note, note_end), alarm = os.getpid(), os.pipe(), listen()
+    leader = os.fork()
+    if leader == 0:
+        lead(measure, supervisor, note_end)
+    os.close(note_end)
+    tree = Tree(leader)
+    why = watch(tree, lifeline, alarm, deadline_s, memory_b)
+    killed = end_all(tree.living)
+    told = read_note(note)
+    if why == "exit":
+        why = "done" if told.pop("done", False) else "failed"
+    write_line(channel, closing_line(why, tree.status, killed, told))
+    os._exit(0)
+
+
+def listen() -> int:
+    """A descriptor that becomes readable when a child ends or somebody asks us to stop."""
+    alarm, bell = os.pipe()
+    os.set_blocking(alarm, False)
+    os.set_blocking(bell, False)
+    signal.set_wakeup_fd(bell, warn_on_full_buffer=False)
+    for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)  # the number arrives through the descriptor
+    return alarm
+
+
+# The measuring half
+
+
+def lead(measure: Callable[[], Note], supervisor: int, note: int) -> NoReturn:
+    """Measure as the leader of a session of its own, note what is to be told, and never return."""
+    status = 1
+    try:
+        os.setsid()
+        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != supervisor:
+            os._exit(1)  # it died before we asked to die with it
+        shed_inheritance()
+        told = measure()
+        os.write(note, json.dumps(told).encode())
+        status = 0
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+    finally:
+        # No interpreter shutdown: it would join threads that may hang. What is left the parent ends.
+        with suppress(Exception):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(status)
+
+
+def shed_inheritance() -> None:
+    """Undo what came with the fork and with the server: a pinned server would halve a result."""
+    signal.set_wakeup_fd(-1)
+    for number in (signal.SIGCHLD, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)  # the lifeline belongs to the supervisor alone
+    os.close(nothing)
+    with suppress(OSError, AttributeError):
+        os.sched_setaffinity(0, range(os.cpu_count() or 1))
+    with suppress(OSError):  # only root may become less nice again
+        os.setpriority(os.PRIO_PROCESS, 0, 0)
+    with suppress(OSError), open("/proc/self/oom_score_adj", "w") as badness:
+        badness.write("1000")  # where memory runs out, the experiment goes first
+
+
+# Watching
+
+
+def watch(tree: Tree, lifeline: int, alarm: int, deadline_s: float | None, memory_b: int | None) -> str:
+    """Sleep until the run is over: "exit", "stopped", "lifeline", "deadline" or "memory"."""
+    poll = select.poll()
+    poll.register(lifeline, select.POLLIN)
+    poll.register(alarm, select.POLLIN)
+    end = time.monotonic() + deadline_s if deadline_s else float("inf")
+    look = time.monotonic() + WATCH_S
+    while True:
+        left = max(0.0, min(end, look) - time.monotonic())
+        ready = [descriptor for descriptor, _ in poll.poll(int(left * 1000) + 1)]
+        numbers = os.read(alarm, 4096) if alarm in ready else b""
+        if tree.reap():
+            return "exit"
+        if signal.SIGTERM in numbers or signal.SIGINT in numbers:
+            return "stopped"
+        if lifeline in ready:
+            asked = os.read(lifeline, 4096)
+            if b"stop" in asked or not asked:
+                return "stopped" if asked else "lifeline"
+        now = time.monotonic()
+        if now >= end:
+            return "deadline"
+        if now >= look:
+            if memory_b and uses_more(memory_b):
+                return "memory"
+            cut_output()
+            look = now + WATCH_S
+
+
+def uses_more(limit_b: int) -> bool:
+    """Whether the tree holds more memory. Resident sizes count shared pages once for each process
+    that has them and cost little; only where their sum is too large the exact shares are added up."""
+    pids = list(family(os.getpid()))[1:]
+    return sum(map(resident_b, pids)) > limit_b and sum(map(proportional_b, pids)) > limit_b
+
+
+def family(pid: int) -> Iterator[int]:
+    """A process and its descendants by the kernel's own lists (proc(5): task/<tid>/children).
+
+    They cost a few microseconds a process, but may miss one that is just being born.
+    """
+    yield pid
+    with suppress(OSError):
+        for task in os.listdir(f"/proc/{pid}/task"):
+            for child in read(f"/proc/{pid}/task/{task}/children").split():
+                yield from family(int(child))
+
+
+def resident_b(pid: int) -> int:
+    fields = read(f"/proc/{pid}/statm").split()
+    return int(fields[1]) * os.sysconf("SC_PAGE_SIZE") if fields else 0
+
+
+def proportional_b(pid: int) -> int:
+    """A process's share of the memory it maps: a page that n processes map counts 1/n (proc(5))."""
+    lines = read(f"/proc/{pid}/smaps_rollup").splitlines()
+    sizes = [int(line.split()[1]) for line in lines if line.startswith((b"Pss:", b"SwapPss:"))]
+    return sum(sizes) * 1024 if sizes else resident_b(pid)
+
+
+def cut_output() -> None:
+    """Stray prints go to a file opened for appending; one that runs wild must not fill the disk."""
+    with suppress(OSError):
+        if os.fstat(2).st_size > OUTPUT_B:
+            os.ftruncate(2, 0)
+
+
+# Ending
+
+
+class Tree:
+    """All processes of a run: the leader, its descendants, and the orphans that came to us."""
+
+    def __init__(self, leader: int) -> None:
+        self.leader = leader
+        self.status: int | None = None  # of the leader, once it has ended
+
+    def reap(self) -> bool:
+        """Collect everybody who has ended, as init would; whether the leader is among them."""
+        with suppress(ChildProcessError):
+            while True:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+                if pid == 0:
+                    break
+                if pid == self.leader:
+                    self.status = status
+        return self.status is not None
+
+    def living(self) -> list[int]:
+        self.reap()
+        return descendants(os.getpid())
+
+
+Living = Callable[[], list[int]]
+
+
+def end_all(living: Living) -> int:
+    """End all that `living` finds, however often it must look; how many had to be killed."""
+
+    def workers() -> list[int]:
+        return [pid for pid in living() if not is_tracker(pid)]
+
+    if send(signal.SIGTERM, workers):
+        send(signal.SIGCONT, workers)  # who is stopped would not notice
+        wait_for_nobody(workers, GRACE_S)
+    killed: set[int] = set()
+    deadline = time.monotonic() + ENDING_S
+    while (hit := send(signal.SIGKILL, workers)) and time.monotonic() < deadline:
+        killed |= hit  # a pass may miss who is being forked meanwhile; the next one does not
+        wait_for_nobody(workers, 0.005)
+    wait_for_nobody(living, TRACKERS_S)
+    if send(signal.SIGKILL, living):
+        wait_for_nobody(living, TRACKERS_S)
+    return len(killed)
+
+
+def send(number: int, living: Living) -> set[int]:
+    hit = set()
+    for pid in living():
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, number)
+            hit.add(pid)
+    return hit
+
+
+def wait_for_nobody(living: Living, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while living() and time.monotonic() < end:
+        time.sleep(0.005)
+
+
+def descendants(root: int) -> list[int]:
+    """Everybody below `root` who still lives (not zombies), by one pass over /proc."""
+    children: dict[int, list[tuple[int, bytes]]] = {}
+    for name in os.listdir("/proc"):
+        if name.isdigit() and (stat := read(f"/proc/{name}/stat")):
+            state, parent = stat[stat.rindex(b")") + 2 :].split(None, 2)[:2]
+            children.setdefault(int(parent), []).append((int(name), state))
+    found, waiting = [], [root]
+    while waiting:
+        for pid, state in children.get(waiting.pop(), ()):
+            waiting.append(pid)
+            if state not in b"ZX":
+                found.append(pid)
+    return found
+
+
+def is_tracker(pid: int) -> bool:
+    return b"multiprocessing.resource_tracker" in read(f"/proc/{pid}/cmdline")
+
+
+# The closing line
+
+
+def closing_line(why: str, status: int | None, killed: int, told: Note) -> dict[str, Any]:
+    code = None if status is None else os.waitstatus_to_exitcode(status)
+    ended_by = signal.Signals(-code).name if code is not None and code < 0 else None
+    nothing_told = {"machine": None, "run_s": 0.0, "delay_s": 0.0}
+    return {
+        "t": "end",
+        "why": why,
+        "rc": code if code is None or code >= 0 else None,
+        "signal": ended_by,
+        "cpu_s": children_cpu_s(),
+        "killed": killed,
+        **nothing_told,
+        **told,
+    }
+
+
+def children_cpu_s() -> float:
+    import resource  # only now: whoever waits for the first row need not wait for it
+
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def read_note(note: int) -> Note:
+    """What the leader wrote before it left; empty where it could not."""
+    os.set_blocking(note, False)
+    try:
+        told: Note = json.loads(os.read(note, 1 << 16) or b"{}")
+    except (BlockingIOError, ValueError):
+        return {}
+    return told
+
+
+def write_line(channel: int, message: dict[str, Any]) -> None:
+    """Begins with a newline, because the leader may have been killed in the middle of a line."""
+    data = f"\n{json.dumps(message)}\n".encode()
+    with suppress(OSError):  # nobody is listening any more
+        while data:
+            data = data[os.write(channel, data) :]
+
+
+def read(path: str) -> bytes:
+    """A file of /proc, or nothing where the process has gone."""
+    try:
+        with open(path, "rb", buffering=0) as file:
+            return file.read()
+    except OSError:
+        return b""
+
+
+def prctl(option: int, value: int) -> None:
+    """Linux's prctl(2); without ctypes the run goes on, and only a killed supervisor leaves traces."""
+    with suppress(ImportError, OSError, AttributeError):
+        import ctypes
+
+        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)

@@ -1,0 +1,211 @@
+"""The entry point of a run: `python -m experiments.kit.worker` reads a spec and writes rows.
+
+One JSON line comes in on stdin: `{"experiment", "params", "deadline_s", "memory_b", "room"}`; stdin
+then stays open as the lifeline. JSON lines go out on a private duplicate of stdout, so that stray
+prints land on stderr: `hello`, `rows`, `progress`, `failed`, and `end` by the supervising half.
+
+Rows are kept until a `yield` at which writing is due, so that nothing of ours runs between two
+yields; after each writing the experiment rests while the page draws.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import math
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType, ModuleType
+from typing import Any
+
+from experiments.kit.machine import Machine
+from experiments.kit.spec import Progress
+from experiments.kit.supervisor import Note, supervise
+
+REST_S = 0.12  # after a writing: the page draws now, and drawing would disturb what is measured
+WRITE_EVERY_S = 1.0
+WRITE_CONTINUOUS_EVERY_S = 0.5
+ROWS_A_LINE = 500  # a line of this length takes the server about a millisecond to read
+TRACEBACK_CHARS = 8000
+
+Message = dict[str, Any]
+encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False).encode
+
+
+class Ending(BaseException):
+    """Raised in the experiment by SIGTERM, so that its `finally` blocks run."""
+
+
+def main() -> None:
+    channel = claim_channel()
+    with open(0, "rb", buffering=0, closefd=False) as stdin:
+        line = stdin.readline()  # unbuffered: what follows is for the supervising half
+    if not line:
+        return
+    spec = json.loads(line)
+    supervise(
+        lambda: run(spec, Channel(channel)),
+        channel,
+        deadline_s=spec.get("deadline_s"),
+        memory_b=spec.get("memory_b"),
+    )
+
+
+def claim_channel() -> int:
+    """Keep the real stdout for rows; prints go where stderr goes, and are there after a crash."""
+    channel = os.dup(1)
+    os.dup2(2, 1)
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    return channel
+
+
+def run(spec: Message, channel: Channel) -> Note:
+    """Measure in the forked half, and tell how it went."""
+    import faulthandler
+
+    faulthandler.enable()  # a crash leaves the Python stack as its last words
+    if room := spec.get("room"):
+        os.chdir(room)
+    channel.end_on_term()
+    channel.send({"t": "hello", "pid": os.getpid(), "machine": Machine.here().as_json()})
+    done = False
+    try:
+        module = importlib.import_module(f"experiments.{spec['experiment']}")
+        measure(module, spec["params"], channel)
+        done = True
+    except Ending:
+        pass
+    except BaseException as error:
+        channel.send(failure(error))
+    return {"done": done, "machine": Machine.here().as_json(), **tallied()}
+
+
+def measure(module: ModuleType, params: Message, channel: Channel) -> None:
+    continuous = getattr(module, "continuous", False)
+    every_s, rest_s = (WRITE_CONTINUOUS_EVERY_S, 0.0) if continuous else (WRITE_EVERY_S, REST_S)
+    batch = Batch(channel, every_s)
+    items: Iterator[Any] = module.measure(**params)
+    try:
+        for item in items:
+            batch.add(item)
+            if batch.is_due():
+                batch.write()
+                time.sleep(rest_s)
+    finally:
+        with suppress(AttributeError):
+            items.close()  # type: ignore[attr-defined]  # its `finally` runs before we leave
+        batch.write()
+
+
+class Channel:
+    """Writes messages as JSON lines, and ends the experiment on SIGTERM, but never within a line."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+        self.holding = False
+        self.ending = False  # SIGTERM came while it was held
+
+    def send(self, message: Message) -> None:
+        data = memoryview(encode_line(message).encode())
+        while data:
+            data = data[os.write(self.descriptor, data) :]
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Meanwhile SIGTERM waits, so that no line is torn and no row is lost or written twice."""
+        self.holding = True
+        try:
+            yield
+        finally:
+            self.holding = False
+        if self.ending:
+            self.ending = False
+            raise Ending
+
+    def end_on_term(self) -> None:
+        """The measuring process ends through `finally` blocks; forked ones die of SIGTERM as usual."""
+        signal.signal(signal.SIGTERM, self.end)
+        os.register_at_fork(after_in_child=self.forget)
+
+    def end(self, _number: int, _frame: FrameType | None) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one must not break off the cleaning up
+        if not self.holding:
+            raise Ending
+        self.ending = True
+
+    def forget(self) -> None:
+        if signal.getsignal(signal.SIGTERM) == self.end:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def encode_line(message: Message) -> str:
+    try:
+        return f"{encode(message)}\n"
+    except ValueError:  # JSON has no NaN and no infinity; only rows may hold them
+        rows: list[Any] = [finite(row) for row in message["rows"]]
+        return f"{encode({**message, 'rows': rows})}\n"
+
+
+def finite(row: tuple[Any, ...]) -> list[Any]:
+    return [None if isinstance(value, float) and not math.isfinite(value) else value for value in row]
+
+
+class Batch:
+    """Rows and the newest progress that wait for their writing."""
+
+    def __init__(self, channel: Channel, every_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self.channel = channel
+        self.every_s = every_s
+        self.clock = clock
+        self.rows: dict[str, list[tuple[Any, ...]]] = {}
+        self.progress: Progress | None = None
+        self.written_at = -math.inf
+        self.had_rows = False
+
+    def add(self, item: object) -> None:
+        if isinstance(item, Progress):
+            self.progress = item
+        elif isinstance(item, tuple) and hasattr(item, "_fields"):
+            self.rows.setdefault(type(item).__name__.lower(), []).append(item)
+        else:
+            raise TypeError(f"measure yielded {item!r}, which is neither a NamedTuple nor Progress")
+
+    def is_due(self) -> bool:
+        first = bool(self.rows) and not self.had_rows
+        return first or self.clock() >= self.written_at + self.every_s
+
+    def write(self) -> None:
+        with self.channel.held():
+            for table, rows in self.rows.items():
+                for start in range(0, len(rows), ROWS_A_LINE):
+                    self.channel.send(
+                        {"t": "rows", "table": table, "rows": rows[start : start + ROWS_A_LINE]}
+                    )
+            if self.progress:
+                self.channel.send({"t": "progress", **self.progress._asdict()})
+            self.had_rows = self.had_rows or bool(self.rows)
+            self.rows, self.progress = {}, None
+            self.written_at = self.clock()
+
+
+def failure(error: BaseException) -> Message:
+    import traceback
+
+    text = "".join(traceback.format_exception(error))
+    kind = type(error).__name__
+    return {"t": "failed", "why": str(error) or kind, "kind": kind, "traceback": text[-TRACEBACK_CHARS:]}
+
+
+def tallied() -> dict[str, float]:
+    """What the subjects ran and waited in the run queue, as far as the experiment used kit.subjects."""
+    tally = sys.modules.get("experiments.kit.tally")
+    run_ns, delay_ns = (getattr(tally, name, 0) for name in ("run_ns", "delay_ns"))
+    return {"run_s": run_ns / 1e9, "delay_s": delay_ns / 1e9}
+
+
+if __name__ == "__main__":
+    main()
