@@ -1,0 +1,184 @@
+"""What the reads say: who burnt CPU while it waited, where it slept, how late it had the data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from itertools import chain
+
+from experiments.io_models._rows import Note, Payload, Read, Waiting
+from experiments.kit import Check, Record, Sentence, Value, Verdict, duration, percent, say
+from experiments.kit.stats import Estimate, estimate, median, ratio_interval, theil_sen
+
+FEWEST = 8  # reads of a model that allow a sentence about it
+BURNS, RESTS = 0.9, 0.1  # of a core, while it waits; what lies between is neither
+MOST_POINTS = 250  # of a slope, which looks at every pair of them
+CROWDED = 0.1  # of the time in the run queue: then latencies speak of the other programs, too
+LOST = 0.05  # of the reads: then the sender was too often faster than the call
+
+SLEEPERS = ("blocking", "multiplexed", "signal-driven", "asynchronous")
+NEEDED = ("blocking", "non-blocking", "multiplexed")
+
+Reads = Mapping[str, Sequence[Read]]  # by series; those that compute meanwhile apart
+
+
+def verdict(record: Record) -> Verdict:
+    reads = by_series(record[Read])
+    if any(len(reads.get(model, ())) < FEWEST for model in NEEDED):
+        return Verdict("unclear", say("Too few reads were measured to say anything."), (), doubts(record))
+    shares = {
+        model: cpu_share([*reads[model], *(row for row in record[Waiting] if row.model == model)])
+        for model in ("non-blocking", *SLEEPERS)
+        if len(reads.get(model, ())) >= FEWEST
+    }
+    burns, rests = burning(shares["non-blocking"]), resting(shares)
+    checks = [burns, rests, calls(reads), asleep(reads), latency(reads), *copying(record[Payload])]
+    answer = "it sleeps, unless it keeps asking" if burns.ok and rests.ok else "unclear"
+    return Verdict(answer, headline(reads, shares), tuple(checks), doubts(record))
+
+
+def by_series(reads: Iterable[Read]) -> dict[str, list[Read]]:
+    found: dict[str, list[Read]] = {}
+    for read in reads:
+        found.setdefault(read.series, []).append(read)
+    return found
+
+
+def cpu_share(rows: Sequence[Read | Waiting]) -> Estimate:
+    """CPU seconds that one more second of waiting costs: a slope, so what every read costs drops out.
+
+    Time in the run queue is taken off: there is no CPU to burn in it.
+    """
+    few = rows[:: 1 + len(rows) // MOST_POINTS]
+    available = [row.wait_s + row.after_send_s - row.ready_s for row in few]
+    return theil_sen(available, [row.cpu_s for row in few])
+
+
+def headline(reads: Reads, shares: Mapping[str, Estimate]) -> Sentence:
+    most = max((model for model in SLEEPERS if model in shares), key=lambda model: shares[model].value)
+    return say(
+        "While it waited for data the non-blocking reader used {burnt} of a core, no other more than"
+        " {most}; the data was there {fast} after the send without blocking, {slow} with it.",
+        burnt=percent(clipped(shares["non-blocking"].value), "non-blocking"),
+        most=percent(clipped(shares[most].value), most),
+        fast=duration(median(after_send(reads["non-blocking"])), "non-blocking"),
+        slow=duration(median(after_send(reads["blocking"])), "blocking"),
+    )
+
+
+def burning(share: Estimate) -> Check:
+    claim = "Asking again and again used {share} of a core for as long as there was no data."
+    return Check(say(claim, share=share_between(share, "non-blocking")), share.beyond(BURNS))
+
+
+def resting(shares: Mapping[str, Estimate]) -> Check:
+    sleepers = {model: share for model, share in shares.items() if model in SLEEPERS}
+    over = [share.beyond(RESTS) for share in sleepers.values()]
+    values = {model: share_between(share, model) for model, share in sleepers.items()}
+    ok = False if True in over else None if None in over else True
+    return Check(listed("The others slept. Of a core they used: {list}.", values), ok)
+
+
+def calls(reads: Reads) -> Check:
+    counts = {model: median(read.syscalls for read in rows) for model, rows in plain(reads).items()}
+    values = {model: Value(f"{count:g}", count, "", model) for model, count in counts.items()}
+    ok = counts["blocking"] == 1 and 2 <= counts["multiplexed"] < counts["non-blocking"]
+    return Check(listed("System calls for one read: {list}.", values), ok)
+
+
+def asleep(reads: Reads) -> Check:
+    """Where the waiting was done: voluntary context switches, and how long the second call took."""
+    slept = {model: median(read.voluntary for read in rows) >= 1 for model, rows in plain(reads).items()}
+    seconders = ("multiplexed", "signal-driven")
+    fetches: dict[str, Value] = {
+        model: duration(median(read.copy_s or 0 for read in reads[model]), model)
+        for model in seconders
+        if model in slept
+    }
+    ok = all(slept[model] for model in slept if model != "non-blocking") and not slept["non-blocking"]
+    claim = "Blocking slept inside its only call. Those who slept in a call of its own then fetched the data"
+    return Check(listed(claim + " in: {list}.", fetches), ok or None)
+
+
+def latency(reads: Reads) -> Check:
+    fast, slow = ({read.read: read.after_send_s for read in reads[m]} for m in ("non-blocking", "blocking"))
+    both = sorted(fast.keys() & slow.keys())
+    ratio = ratio_interval([fast[i] for i in both], [slow[i] for i in both])
+    values = {model: time_between(estimate(after_send(rows)), model) for model, rows in plain(reads).items()}
+    claim = "A core that never sleeps has the data sooner. After the send it took: {list}."
+    later = ratio.beyond(1)
+    unsure = later is None or (later and crowding(chain(*reads.values())) > CROWDED)
+    return Check(listed(claim, values), None if unsure else not later)
+
+
+def copying(payloads: Sequence[Payload]) -> list[Check]:
+    """The least payload against the largest, in pairs of the same round; nothing if it was not swept."""
+    copies = {
+        (row.size_b, row.read): row.copy_s for row in payloads if row.model == "multiplexed" and row.copy_s
+    }
+    if not copies:
+        return []
+    small_b, large_b = min(copies)[0], max(copies)[0]
+    both = [i for size, i in copies if size == small_b and (large_b, i) in copies]
+    small, large = ([copies[size, i] for i in both] for size in (small_b, large_b))
+    if len(both) < 3 or small_b == large_b:
+        return []
+    claim = say(
+        "The copy grows with the payload: {small} for {small_b} B, {large} for {large_b} B.",
+        small=time_between(estimate(small), "multiplexed"),
+        large=time_between(estimate(large), "multiplexed"),
+        small_b=small_b,
+        large_b=large_b,
+    )
+    return [Check(claim, ratio_interval(large, small).beyond(1))]
+
+
+def doubts(record: Record) -> tuple[Sentence, ...]:
+    reads = record[Read]
+    found = [say("{why}", why=note.why) for note in record[Note]]
+    if (crowded := crowding(reads)) > CROWDED:
+        found.append(
+            say("The receiver waited {share} of the time for a core of its own.", share=percent(crowded))
+        )
+    wanted = record.params.get("reads", 0) * len({read.arm for read in reads})
+    if wanted and (lost := 1 - len(reads) / wanted) > LOST:
+        found.append(say("{share} of the reads are left out: they were not waited for.", share=percent(lost)))
+    return tuple(found)
+
+
+def crowding(reads: Iterable[Read]) -> float:
+    """The share of its time that the receiver was ready to run, while its core ran something else."""
+    times = [(read.ready_s, read.wait_s + read.after_send_s) for read in reads]
+    return sum(ready for ready, _ in times) / max(sum(all_ for _, all_ in times), 1e-9)
+
+
+def plain(reads: Reads) -> dict[str, Sequence[Read]]:
+    """Those who did nothing but wait, in the order of the textbooks."""
+    order = ("blocking", "non-blocking", "multiplexed", "signal-driven", "asynchronous")
+    return {model: reads[model] for model in order if len(reads.get(model, ())) >= FEWEST}
+
+
+def after_send(reads: Sequence[Read]) -> list[float]:
+    return [read.after_send_s for read in reads]
+
+
+def clipped(share: float) -> float:
+    return min(1.0, max(0.0, share))
+
+
+def share_between(share: Estimate, about: str) -> Value:
+    low, high = (percent(clipped(edge)).text for edge in (share.low, share.high))
+    value = percent(clipped(share.value), about)
+    return replace(value, text=f"{value.text} ({low} to {high})")
+
+
+def time_between(time: Estimate, about: str) -> Value:
+    value = duration(time.value, about)
+    return replace(value, text=f"{value.text} ({duration(time.low).text} to {duration(time.high).text})")
+
+
+def listed(template: str, values: Mapping[str, Value]) -> Sentence:
+    """`{list}` becomes "{blocking} blocking, {non_blocking} non-blocking", each number of its own colour."""
+    names = {model: model.replace("-", "_") for model in values}
+    text = ", ".join(f"{{{name}}} {model}" for model, name in names.items())
+    return say(template.replace("{list}", text), **{names[model]: value for model, value in values.items()})

@@ -1,0 +1,500 @@
+"""Five ways to read, held against the kernel's own account, and verdicts from literal rows."""
+
+import errno
+import gc
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from experiments.io_models._flow import story, typical
+from experiments.io_models._models import ARMS, Mark, Reading
+from experiments.io_models._plan import EVERY_ARM, PAYERS, cost_s, main_rounds, sweep_rounds
+from experiments.io_models._receiver import Sample, receiver
+from experiments.io_models._rows import Flow, Note, Payer, Payload, Read, Summary, Waiting
+from experiments.io_models.five_models import measure
+from experiments.kit import Machine, Progress, Record, uring
+from experiments.kit.spec import ParameterError, load
+from experiments.kit.subjects import SubjectDied
+from tests.experiments.kit.denied import run_denied
+
+ROOT = Path(__file__).parents[2]
+EXPERIMENT = load("io_models.five_models")
+SMALL = {"delay": 0.2, "reads": 20, "per_point": 3}
+CALLS = {"recv": 1, "select": 2, "poll": 2, "epoll": 2, "sigwaitinfo": 3, "handler": 3}
+RING = {"io_uring": 1, "io_uring, later": 1}
+
+needs_uring = pytest.mark.skipif(bool(uring.missing()), reason=uring.missing())
+needs_two_cores = pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one core only")
+
+
+def of(rows, kind):
+    return [row for row in rows if isinstance(row, kind)]
+
+
+# What is measured
+
+
+@pytest.fixture(scope="module")
+def rows():
+    return list(measure(**SMALL))
+
+
+@needs_uring
+def test_every_arm_reads_and_every_table_fills(rows):
+    assert {row.arm for row in of(rows, Read)} == {arm.name for arm in ARMS}
+    assert {row.model for row in of(rows, Payload)} == {arm.model for arm in ARMS}
+    assert {row.model for row in of(rows, Waiting)} == {arm.model for arm in ARMS}
+    assert {row.model for row in of(rows, Payer)} == set(PAYERS.values())
+    assert {row.model for row in of(rows, Flow)} == {arm.model for arm in ARMS}
+    assert [row.arm for row in of(rows, Summary)] == [arm.name for arm in ARMS]
+    assert of(rows, Note) == []
+
+
+def test_every_read_waited_and_then_had_its_data(rows):
+    for row in of(rows, Read):
+        assert row.wait_s > 0
+        assert row.after_send_s > 0
+        assert row.read >= 0, "a warm-up was kept"
+
+
+def test_the_phases_add_up_where_they_can_be_seen(rows):
+    seen = [row for row in of(rows, Read) if row.copy_s is not None]
+    assert {row.model for row in seen} == {"non-blocking", "multiplexed", "signal-driven"}
+    for row in seen:
+        assert row.notify_s + row.copy_s == pytest.approx(row.after_send_s, abs=2e-9)
+
+
+def test_only_those_who_compute_meanwhile_get_work_done(rows):
+    worked = {row.arm for row in of(rows, Read) if row.work}
+    assert worked == {row.arm for row in of(rows, Read) if row.series.endswith("working")}
+
+
+def test_progress_only_rises_and_ends_at_one(rows):
+    done = [row.done for row in of(rows, Progress)]
+    assert done == sorted(done)
+    assert done[-1] == pytest.approx(1)
+
+
+@needs_two_cores
+def test_a_message_of_every_size_arrives_whole():
+    with receiver("tcp", EVERY_ARM, 1 << 20) as bench:
+        for arm in bench.reads:
+            for size in (1, 5000, bench.fits[arm]):
+                assert bench.read(arm, size, 100_000).after_send_s > 0
+
+
+def test_datagrams_are_clamped_and_it_is_said():
+    rows = list(measure(channel="udp", size=50_000, sweep="none", **SMALL))
+    assert {row.size_b for row in of(rows, Read)} == {32 << 10}
+    assert [note.why for note in of(rows, Note) if note.about == "size"] == [
+        "50000 B do not fit into one socket at once: blocking, non-blocking, multiplexed, signal-driven,"
+        " asynchronous read 32768 B."
+    ]
+
+
+def test_one_signal_is_one_read():
+    """A signal left over would wake the next read for nothing: that read would take a call more."""
+    with receiver("unix", ARMS, 4096) as bench:
+        for _ in range(30):
+            for arm in ("sigwaitinfo", "handler"):
+                assert bench.read(arm, 4096, 50_000).reading.syscalls == CALLS[arm]
+
+
+# Calls
+
+
+SUBJECT = """
+import os
+from experiments.io_models._models import ARMS
+from experiments.io_models._receiver import receiver
+with receiver("unix", ARMS, 4096) as bench:
+    for arm in bench.reads:
+        for _ in range(5):
+            bench.sender.ask(bench.places[arm], 4096, 3_000_000)
+            os.access(f"/begin/{arm}", 0)
+            reading = bench.reads[arm](4096)
+            os.access(f"/end/{arm}/{reading.syscalls}", 0)
+            bench.sender.answer()
+"""
+
+
+@pytest.fixture(scope="module")
+def traced(tmp_path_factory):
+    """For every arm: pairs of the calls that we counted, and the names of those that strace saw."""
+    trace = tmp_path_factory.mktemp("strace") / "trace"
+    strace = shutil.which("strace")
+    if not strace:
+        pytest.skip("strace is not installed")
+    done = subprocess.run(
+        [strace, "-f", "-o", trace, sys.executable, "-c", SUBJECT],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if "ptrace" in done.stderr:
+        pytest.skip(f"strace may not trace here: {done.stderr}")
+    assert done.returncode == 0, done.stderr
+    return read_trace(trace.read_text())
+
+
+def read_trace(text):
+    found: dict[str, list[tuple[int, Counter]]] = {}
+    seen = None
+    main = text.split(maxsplit=1)[0]
+    for line in text.splitlines():
+        pid, _, rest = line.partition(" ")
+        name = re.match(r"\s*(\w+)\(", rest)
+        if pid != main or not name:
+            continue  # the sender; a call resumed; a signal
+        if "/begin/" in rest:
+            seen = Counter()
+        elif marker := re.search(r"/end/(.+)/(\d+)\"", rest):
+            found.setdefault(marker[1], []).append((int(marker[2]), seen))
+            seen = None
+        elif seen is not None and name[1] != "clock_gettime":  # a call only where the vDSO has no clock
+            seen[name[1]] += 1
+    return found
+
+
+def test_we_count_the_calls_that_strace_counts(traced):
+    assert {"recv", "spin", "select", "poll", "epoll", "sigwaitinfo", "handler"} <= traced.keys()
+    for arm, reads in traced.items():
+        assert len(reads) == 5
+        for counted, seen in reads:
+            assert counted == seen.total(), (arm, seen)
+
+
+def test_each_model_makes_the_calls_it_is_known_for(traced):
+    kinds = {arm: {name for _, seen in reads for name in seen} for arm, reads in traced.items()}
+    assert kinds["recv"] == kinds["spin"] == {"recvfrom"}
+    assert kinds["sigwaitinfo"] == {"rt_sigtimedwait", "recvfrom"}
+    assert kinds["handler"] == {"rt_sigreturn", "recvfrom"}
+    for arm, name in {"select": "select", "poll": "poll", "epoll": "epoll"}.items():
+        assert kinds[arm] > {"recvfrom"}
+        assert any(name in kind for kind in kinds[arm])
+    for arm in RING.keys() & kinds.keys():
+        assert kinds[arm] == {"io_uring_enter"}
+
+
+def test_calls_per_read_are_those_of_the_textbook(rows):
+    for row in of(rows, Summary):
+        if row.arm == "spin":
+            assert row.syscalls_per_read > 10
+        else:
+            assert row.syscalls_per_read == (CALLS | RING)[row.arm], row.arm
+
+
+# Degrading
+
+
+DENIED = """
+import json
+from experiments.io_models.five_models import measure
+from experiments.kit import Machine, Record
+from experiments.io_models._rows import Note, Read
+from experiments.kit.spec import load
+rows = list(measure(delay=0.2, reads=20, per_point=3, sweep="none"))
+verdict = load("io_models.five_models").verdict(Record(Machine.here(), {"reads": 20}, rows)).as_json()
+print(json.dumps({
+    "models": sorted({row.model for row in rows if isinstance(row, Read)}),
+    "notes": [row for row in rows if isinstance(row, Note)],
+    "doubts": verdict["doubts"],
+}))
+"""
+
+
+def test_where_io_uring_is_forbidden_the_other_four_run_and_it_is_said():
+    said = json.loads(run_denied(DENIED, errno.ENOSYS))
+    why = "This kernel has no io_uring, or a sandbox hides it (ENOSYS). The other four models ran."
+    assert said["models"] == ["blocking", "multiplexed", "non-blocking", "signal-driven"]
+    assert said["notes"] == [["asynchronous", why]]
+    assert why in said["doubts"]
+
+
+# Nothing is left
+
+
+def state_of_the_process():
+    return {
+        "descriptors": sorted(os.listdir("/proc/self/fd")),
+        "children": Path(f"/proc/self/task/{os.getpid()}/children").read_text(),
+        "cores": os.sched_getaffinity(0),
+        "mask": signal.pthread_sigmask(signal.SIG_BLOCK, ()),
+        "handlers": [signal.getsignal(number) for number in (signal.SIGRTMIN + 3, signal.SIGRTMIN + 4)],
+        "collector": gc.isenabled(),
+    }
+
+
+@pytest.mark.parametrize("taken", [1, 40, 10_000])
+def test_nothing_is_left_whenever_it_ends(taken):
+    before = state_of_the_process()
+    running = measure(sweep="none", **SMALL)
+    for _, _row in zip(range(taken), running, strict=False):
+        pass
+    running.close()
+    assert state_of_the_process() == before
+
+
+def test_a_dead_sender_is_an_error_and_not_a_wait():
+    with receiver("unix", ARMS, 4096) as bench:
+        bench.read("recv", 1, 50_000)
+        bench.sender.ask(bench.places["recv"], 4096, 60_000_000_000)
+        bench.sender.kill()
+        with pytest.raises(ConnectionError, match="the sender closed its end"):
+            bench.reads["recv"](4096)
+        with pytest.raises(SubjectDied, match="the sender ended"):
+            bench.sender.answer()
+
+
+def test_the_sender_ends_when_its_reader_is_killed():
+    script = """
+import os, sys
+from experiments.io_models._models import ARMS
+from experiments.io_models._receiver import receiver
+with receiver("unix", ARMS, 1 << 20) as bench:
+    bench.read("recv", 1, 50_000)
+    print(bench.sender.pid, flush=True)
+    bench.sender.ask(bench.places["recv"], 1 << 20, 1_000_000)
+    os.kill(os.getpid(), 9)
+"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, check=False)
+    sender = int(done.stdout)
+    try:
+        end = os.pidfd_open(sender)
+    except ProcessLookupError:
+        return
+    from select import select
+
+    assert select([end], [], [], 10)[0], "the sender outlived its reader"
+    os.close(end)
+
+
+# Parameters
+
+
+def test_a_run_that_would_take_too_long_is_refused():
+    with pytest.raises(ParameterError, match=r"would take about .* s with these parameters"):
+        EXPERIMENT.parse({"reads": 1000, "delay": 100})
+
+
+def test_the_estimate_grows_with_what_is_asked_for():
+    def cost(**params):
+        return EXPERIMENT.cost(EXPERIMENT.parse(params))
+
+    assert cost(sweep="none") < cost(sweep="sizes") < cost()
+    assert cost(reads=200) > 1.5 * cost(reads=100, sweep="none")
+    assert cost() < 10
+    assert EXPERIMENT.cost(EXPERIMENT.parse({}, "quick")) < 3
+
+
+def test_in_every_round_each_arm_has_its_turn_after_the_same_delay():
+    for steps in main_rounds(4096, 2.0, 20):
+        assert sorted(step.arm for step in steps) == sorted(arm.name for arm in ARMS)
+        assert len({step.jittered_ms for step in steps}) == 1
+    measured = [step for steps in main_rounds(4096, 2.0, 20) for step in steps if step.repeat >= 0]
+    assert all(1 <= step.jittered_ms <= 3 for step in measured)
+    assert len({step.jittered_ms for step in measured}) == 20
+
+
+def test_a_sweep_that_was_not_asked_for_is_not_made():
+    stages = {step.stage for steps in sweep_rounds(4096, "sizes", 3) for step in steps}
+    assert stages == {"payer", "payload"}
+    assert cost_s([]) == 0
+
+
+# The story of a read
+
+
+def sample(**stamps):
+    """Stamps in µs on a clock that began long ago."""
+    at = {name: 10**15 + 1000 * us for name, us in stamps.items()}
+    reading = Reading(at["called"], at.get("ready", 0), at["done"], 1, 0, at.get("submitted", 0))
+    return Sample(reading, at["sent"], 0, 0, 0, 0, 0)
+
+
+def us(spans):
+    return [(f.lane, f.state, round(f.start_s * 1e6), round(f.end_s * 1e6), f.call) for f in spans]
+
+
+def test_a_blocking_read_is_hatched_after_the_send():
+    assert us(story("recv", sample(called=0, sent=1000, done=1050))) == [
+        ("program", "blocked", 0, 1050, ""),
+        ("kernel", "blocked", 0, 1000, "recv"),
+        ("kernel", "unknown", 1000, 1050, "recv"),
+    ]
+
+
+def test_a_multiplexed_read_shows_its_copy():
+    assert us(story("epoll", sample(called=0, sent=1000, ready=1040, done=1050))) == [
+        ("program", "blocked", 0, 1040, ""),
+        ("program", "blocked", 1040, 1050, ""),
+        ("kernel", "blocked", 0, 1000, "epoll_wait"),
+        ("kernel", "unknown", 1000, 1040, "epoll_wait"),
+        ("kernel", "io", 1040, 1050, "recv"),
+    ]
+
+
+def test_a_spinning_read_shows_some_of_its_calls():
+    read = sample(called=0, sent=100, ready=101, done=105)
+    marks = tuple(Mark(10**15 + 1000 * t, 10**15 + 1000 * (t + 2)) for t in (10, 60))
+    read = read._replace(reading=read.reading._replace(marks=marks))
+    assert us(story("spin", read)) == [
+        ("program", "running", 0, 10, ""),
+        ("program", "running", 10, 12, "recv → EAGAIN"),
+        ("program", "running", 12, 60, ""),
+        ("program", "running", 60, 62, "recv → EAGAIN"),
+        ("program", "running", 62, 101, ""),
+        ("program", "blocked", 101, 105, ""),
+        ("kernel", "blocked", 0, 100, ""),
+        ("kernel", "unknown", 100, 101, ""),
+        ("kernel", "io", 101, 105, "recv"),
+    ]
+
+
+def test_an_asynchronous_program_runs_while_the_kernel_waits():
+    assert us(story("io_uring, later", sample(called=0, submitted=5, sent=1000, done=1040))) == [
+        ("program", "blocked", 0, 5, "io_uring_enter"),
+        ("program", "running", 5, 1040, ""),
+        ("kernel", "blocked", 0, 1000, ""),
+        ("kernel", "unknown", 1000, 1040, ""),
+    ]
+
+
+def test_the_typical_read_is_of_usual_latency_and_waited_least():
+    late = [40, 50, 51, 52, 900, 30]
+    waits = [1000, 3000, 1200, 2000, 1000, 1000]
+    reads = [sample(called=0, sent=w, done=w + d) for w, d in zip(waits, late, strict=True)]
+    assert typical(reads) is reads[2]
+
+
+# Verdicts
+
+
+ROW = Read("blocking", "recv", "blocking", 0, 4096, 0, None, None, 5e-5, 0, 0, 1, 1, 0, 0)
+MODELS = {  # latency after the send, CPU per second of waiting, system calls, voluntary switches
+    "blocking": (60e-6, 0.0, 1, 1),
+    "non-blocking": (15e-6, 1.0, 900, 0),
+    "multiplexed": (66e-6, 0.0, 2, 1),
+    "signal-driven": (90e-6, 0.0, 3, 1),
+    "asynchronous": (70e-6, 0.0, 1, 1),
+}
+
+
+def reads_of(model, count=20, **changes):
+    late, share, syscalls, voluntary = MODELS[model]
+    share = changes.pop("share", share)
+    ready_s = changes.pop("ready_s", 0.0)
+    late = changes.pop("late", late)
+    for i in range(count):
+        wait_s = 1e-3 * (1 + i / count)
+        after = late * (1 + (i % 5) / 20)
+        yield ROW._replace(
+            model=model,
+            arm=model,
+            series=model,
+            read=i,
+            wait_s=wait_s,
+            after_send_s=after + ready_s,
+            copy_s=8e-6,
+            cpu_s=30e-6 + share * (wait_s + after),
+            ready_s=ready_s,
+            syscalls=syscalls,
+            voluntary=voluntary,
+        )
+
+
+def judged(rows, **params):
+    return EXPERIMENT.verdict(Record(Machine.here(), params, rows)).as_json()
+
+
+def clear_rows(**changed):
+    return [row for model in MODELS for row in reads_of(model, **changed.get(model.replace("-", "_"), {}))]
+
+
+def test_a_clear_case_is_told_with_its_numbers():
+    said = judged(clear_rows())
+    assert said["answer"] == "it sleeps, unless it keeps asking"
+    assert said["headline"] == (
+        "While it waited for data the non-blocking reader used 100\u00a0% of a core, no other more than"
+        " 0\u00a0%; the data was there 16.5\u00a0µs after the send without blocking, 66.0\u00a0µs with it."
+    )
+    assert [check["ok"] for check in said["checks"]] == [True] * 5
+    assert said["said"]["headline"]["values"]["burnt"]["about"] == "non-blocking"
+    assert said["doubts"] == []
+
+
+def test_system_calls_are_told_for_every_model():
+    said = judged(clear_rows())["checks"][2]["claim"]
+    assert said == (
+        "System calls for one read: 1 blocking, 900 non-blocking, 2 multiplexed, 3 signal-driven,"
+        " 1 asynchronous."
+    )
+
+
+def test_a_spinner_that_did_not_burn_is_unclear():
+    assert judged(clear_rows(non_blocking={"share": 0.5}))["answer"] == "unclear"
+
+
+def test_a_sleeper_that_burnt_is_unclear():
+    said = judged(clear_rows(multiplexed={"share": 0.4}))
+    assert said["answer"] == "unclear"
+    assert said["checks"][1]["ok"] is False
+
+
+def test_time_in_the_run_queue_is_not_taken_for_sleep():
+    said = judged(clear_rows(non_blocking={"ready_s": 1e-3}))
+    assert said["answer"] == "it sleeps, unless it keeps asking"
+
+
+def test_on_a_crowded_machine_a_late_spinner_proves_nothing():
+    late = {"late": 300e-6}
+    assert judged(clear_rows(non_blocking=late))["checks"][4]["ok"] is False
+    crowd = {name: {"ready_s": 5e-4} for name in ("blocking", "multiplexed", "asynchronous", "signal_driven")}
+    said = judged(clear_rows(non_blocking=late | {"ready_s": 5e-4}, **crowd))
+    assert said["checks"][4]["ok"] is None
+    assert any("waited 2" in doubt and "for a core of its own" in doubt for doubt in said["doubts"])
+
+
+def test_too_few_reads_are_unclear():
+    rows = [row for model in MODELS for row in reads_of(model, count=5)]
+    assert judged(rows)["answer"] == "unclear"
+
+
+def test_reads_that_were_left_out_are_a_doubt():
+    assert judged(clear_rows(), reads=40)["doubts"] == [
+        "50\u00a0% of the reads are left out: they were not waited for."
+    ]
+
+
+def test_a_missing_model_is_a_doubt_and_the_rest_is_told():
+    rows = [row for row in clear_rows() if row.model != "asynchronous"]
+    why = (
+        "io_uring is switched off on this machine (kernel.io_uring_disabled = 2). The other four models ran."
+    )
+    said = judged([*rows, Note("asynchronous", why)])
+    assert said["answer"] == "it sleeps, unless it keeps asking"
+    assert said["doubts"] == [why]
+
+
+def test_the_copy_grows_when_the_larger_payload_takes_longer():
+    def swept(slow):
+        return [
+            Payload("multiplexed", i, size, 1e-6, copy * (1 + i / 20), 1e-4, 2)
+            for i in range(6)
+            for size, copy in ((1, 6e-6), (4096, 7e-6), (1 << 20, slow))
+        ]
+
+    said = judged([*clear_rows(), *swept(300e-6)])["checks"][5]
+    assert said["ok"] is True
+    assert said["claim"].startswith("The copy grows with the payload: 6.75\u00a0µs (")
+    assert "for 1\u2009048\u2009576 B." in said["claim"]
+    assert judged([*clear_rows(), *swept(3e-6)])["checks"][5]["ok"] is False
