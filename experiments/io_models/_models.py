@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Literal, NamedTuple, NoReturn
 
-from experiments.io_models import _aio
+from experiments.io_models._aio import reader
 from experiments.kit import uring
 from experiments.kit.clock import now_ns
 
@@ -311,7 +311,7 @@ def helped(sock: socket.socket, buffer: bytearray) -> Iterator[Read]:
     """POSIX aio: the C library lets a thread of its own make a blocking call. Its calls are not counted."""
     fd, at, clock = sock.fileno(), uring.address_of(buffer), now_ns
     try:
-        read_into = _aio.reader()
+        read_into = reader()
     except OSError as error:
         raise CannotRun(str(error)) from error
 
