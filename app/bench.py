@@ -1,0 +1,530 @@
+"""The bench: the place where one run at a time is measured, and the queue before it.
+
+A run is submitted, waits for a slot, is measured in a supervised child, judged, and stored. While
+it lives its viewers follow its topic; afterwards its figures are drawn again from what is stored.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import socket
+import time
+from collections import OrderedDict, deque
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+from typing import Any, cast
+
+from app.figures import Board
+from app.hub import Hub, Topic
+from app.interpreters import Interpreter
+from app.runner import run_child
+from app.runs import Run, State, StorageFailed, Store, new_id
+from experiments.kit import machine as facts
+from experiments.kit import say
+from experiments.kit.machine import Machine
+from experiments.kit.spec import GUESSED_COST_S, Experiment, ParameterError, Record, Table
+from experiments.kit.verdict import Verdict, judge
+
+log = logging.getLogger(__name__)
+
+WAITING = 20  # runs that may wait; more would outlast anybody's patience
+REMEMBERED = 8  # ended runs whose figures stay in memory for those who look again
+ROWS_AT_ONCE = 500  # drawn before others get their turn on the event loop
+VERDICT_S = 30.0  # a verdict that takes longer is given up
+KEPT_AT_THE_END = (
+    *("state", "why", "last_words", "machine", "conditions", "verdict"),
+    *("progress", "progress_text", "ended_at"),
+)
+STARTING_S = 0.2  # what a run costs beside its measurement: a fresh interpreter, the verdict
+
+RunChild = Callable[..., AsyncIterator[dict[str, Any]]]
+
+
+class UnknownExperiment(LookupError):
+    """No experiment has this name."""
+
+
+class UnknownRun(LookupError):
+    """No run has this id."""
+
+
+class NotRunning(Exception):
+    """The run has ended: there is nothing to stop."""
+
+
+class StillRunning(Exception):
+    """The run is on the bench: it can be stopped, not deleted."""
+
+
+class QueueFull(Exception):
+    """As many runs wait as may wait. `retry_after` says in how many seconds to try again."""
+
+    def __init__(self, waiting: int, wait_s: float) -> None:
+        self.retry_after = max(1, math.ceil(wait_s))
+        super().__init__(
+            f"the queue is full: {waiting} runs wait already;"
+            f" the next place is free in about {self.retry_after} s"
+        )
+
+
+@dataclass
+class Live:
+    """A run with its figures as they are now, and the topic on which its viewers follow."""
+
+    run: Run
+    experiment: Experiment
+    board: Board
+    topic: Topic
+    cost_s: float
+    stopped: str = ""  # why it is being stopped; empty while nobody asked
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def snapshot(self) -> dict[str, Any]:
+        return {"run": self.run.as_json(), "figures": self.board.figures()}
+
+    def stop(self, why: str) -> None:
+        """Ask for the end of it; the first reason counts."""
+        self.stopped = self.stopped or why
+        self.stopping.set()
+
+    def remaining_s(self) -> float:
+        """About how long it still takes."""
+        elapsed = time.time() - self.run.started_at if self.run.started_at else 0.0
+        return max(self.cost_s - elapsed, 0.0)
+
+
+class Bench:
+    """Measures what is submitted, in order, one run at a time in each slot."""
+
+    def __init__(
+        self,
+        experiments: Mapping[str, Experiment],
+        store: Store,
+        hub: Hub,
+        interpreters: Mapping[str, Interpreter],
+        *,
+        slots: int = 1,
+        run_child: RunChild = run_child,
+    ) -> None:
+        self.experiments = experiments
+        self.store = store
+        self.hub = hub
+        self.interpreters = interpreters
+        self.slots = slots
+        self.run_child = run_child
+        self.waiting: deque[Live] = deque()
+        self.running: list[Live] = []
+        self.ended: OrderedDict[str, Live] = OrderedDict()
+        self.latest: deque[Run] = deque(maxlen=20)
+        self._bell = asyncio.Event()
+        self._workers: list[asyncio.Task[None]] = []
+        self._runs = hub.topic("runs", snapshot=lambda: {"runs": [run.as_json() for run in self.latest]})
+        self._queue = hub.topic("queue", snapshot=self.queue, mode="last")
+
+    # -- life ---------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Begin to measure."""
+        newest, _ = await asyncio.to_thread(self.store.list, limit=self.latest.maxlen or 20)
+        self.latest.extend(newest)
+        self._workers = [asyncio.create_task(self._work(), name=f"slot {n}") for n in range(self.slots)]
+
+    async def close(self) -> None:
+        """End the runs on the bench and forget those that wait; what was measured stays."""
+        while self.waiting:
+            await self._withdraw(self.waiting[0], "oscope was closed before it began")
+        for live in list(self.running):
+            live.stop("oscope was closed")
+            await live.ended.wait()
+        for worker in self._workers:
+            worker.cancel()
+        await asyncio.gather(*self._workers, return_exceptions=True)
+
+    # -- what others ask of it ----------------------------------------------------------------
+
+    async def submit(
+        self,
+        experiment: str,
+        params: Mapping[str, object] | None = None,
+        preset: str | None = None,
+        python: str | None = None,
+    ) -> Run:
+        """Queue a run. UnknownExperiment, ParameterError, and QueueFull say why not."""
+        spec = self.experiment(experiment)
+        values = spec.parse(params or {}, preset)
+        interpreter = self.interpreter(python)
+        self._check_room()
+        run = Run(
+            id=new_id(),
+            experiment=spec.name,
+            params=values,
+            preset=preset,
+            python=interpreter.id,
+            created_at=time.time(),
+            host=socket.gethostname(),
+        )
+        self.store.create(run)
+        self._enqueue(self._open(run, spec))
+        return run
+
+    async def stop(self, id: str) -> Run:
+        """End a run and all its processes; returns when nothing of it is left."""
+        live = self.live(id)
+        if live is None:
+            raise NotRunning(f"the run has ended already: it is {(await self.get(id)).state}")
+        if live in self.waiting:
+            await self._withdraw(live, "stopped before it began")
+        live.stop("stopped on request")
+        await live.ended.wait()
+        return live.run
+
+    async def delete(self, id: str) -> None:
+        """Forget a run and its rows."""
+        run = await self.get(id)
+        if not run.state.ended:
+            raise StillRunning(f"the run is {run.state}; stop it before you delete it")
+        self.store.delete(id)
+        self.ended.pop(id, None)
+        self.hub.drop(f"run:{id}")
+        self.latest = deque((r for r in self.latest if r.id != id), maxlen=self.latest.maxlen)
+        self._runs.publish({"o": "gone", "id": id})
+
+    async def get(self, id: str) -> Run:
+        """The run as it is now; UnknownRun where there is none."""
+        live = self.live(id)
+        if live:
+            return live.run
+        try:
+            return await asyncio.to_thread(self.store.get, id)
+        except KeyError:
+            raise UnknownRun(f"there is no run {id[:40]!r}") from None
+
+    async def view(self, id: str) -> Live:
+        """The run with its figures: as they are while it lives, drawn again from its rows after."""
+        live = self.live(id) or self.ended.get(id)
+        if live is None:
+            run = await self.get(id)
+            live = self.live(id) or self.ended.get(id) or await self._redraw(run)
+        return live
+
+    async def topic(self, name: str) -> Topic | None:
+        """The topic of this name. That of an ended run is made when somebody asks for it."""
+        kind, _, id = name.partition(":")
+        if kind != "run":
+            return self.hub.find(name)
+        try:
+            return (await self.view(id)).topic
+        except LookupError:
+            return None
+
+    def live(self, id: str) -> Live | None:
+        """A run that waits or is measured."""
+        return next((live for live in (*self.running, *self.waiting) if live.run.id == id), None)
+
+    def experiment(self, name: str) -> Experiment:
+        try:
+            return self.experiments[name]
+        except KeyError:
+            raise UnknownExperiment(f"there is no experiment {name[:80]!r}") from None
+
+    def interpreter(self, id: str | None) -> Interpreter:
+        """The one of that id; the one that runs oscope where none is named."""
+        if id is None:
+            return next(iter(self.interpreters.values()))
+        if id not in self.interpreters:
+            raise ParameterError(f"python: {id[:80]!r} is not one of {', '.join(self.interpreters)}")
+        return self.interpreters[id]
+
+    def position(self, id: str) -> int:
+        """How many runs come before it: 0 on the bench and once it has ended."""
+        for ahead, live in enumerate(self.waiting, start=1):
+            if live.run.id == id:
+                return max(0, ahead - self._idle())
+        return 0
+
+    def wait_s(self, id: str) -> float:
+        """About how long until it begins."""
+        ahead = [live.remaining_s() for live in self.running]
+        for live in self.waiting:
+            if live.run.id == id:
+                return sum(ahead) / self.slots
+            ahead.append(live.cost_s)
+        return 0.0
+
+    def queue(self) -> dict[str, Any]:
+        """What is on the bench and what waits, for those who watch the queue."""
+        return {
+            "running": [summary(live) for live in self.running],
+            "waiting": [summary(live) | {"wait_s": self.wait_s(live.run.id)} for live in self.waiting],
+            "slots": self.slots,
+            "limit": WAITING,
+        }
+
+    def tables(self, run: Run) -> dict[str, list[list[Any]]]:
+        """The stored rows of a run, in the columns its experiment has today. For a thread: reads the disk."""
+        kinds = self.experiment(run.experiment).tables
+        stored = self.store.columns(run.id)
+        return {
+            t.name: fit(t, stored[t.name], self.store.rows(run.id, t.name)) for t in kinds if t.name in stored
+        }
+
+    # -- the queue ----------------------------------------------------------------------------
+
+    def _idle(self) -> int:
+        return self.slots - len(self.running)
+
+    def _check_room(self) -> None:
+        waiting = len(self.waiting) - self._idle()
+        if waiting >= WAITING:
+            remaining = [live.remaining_s() for live in self.running]
+            raise QueueFull(waiting, min(remaining, default=1.0))
+
+    def _open(self, run: Run, experiment: Experiment) -> Live:
+        """A run in memory, with its topic."""
+        topic = self.hub.topic(f"run:{run.id}", snapshot=lambda: live.snapshot())
+        cost = (experiment.cost(run.params) or GUESSED_COST_S) + STARTING_S
+        live = Live(run, experiment, Board(experiment), topic, cost)
+        return live
+
+    def _enqueue(self, live: Live) -> None:
+        self.waiting.append(live)
+        self.latest.appendleft(live.run)
+        self._announce(live)
+        self._bell.set()
+
+    def _announce(self, live: Live) -> None:
+        """Tell those who watch this run, all runs, or the queue."""
+        news = {"o": "run", "v": live.run.as_json()}
+        live.topic.publish(news)
+        self.latest = deque(
+            (live.run if r.id == live.run.id else r for r in self.latest), maxlen=self.latest.maxlen
+        )
+        self._runs.publish(news)
+        self._queue.publish(self.queue())
+
+    async def _withdraw(self, live: Live, why: str) -> None:
+        """A run that waits will not begin."""
+        self.waiting.remove(live)
+        live.stop(why)
+        await self._conclude(live, {"state": State.STOPPED, "why": why})
+
+    async def _work(self) -> None:
+        """One slot: take the next run, carry it out, for ever."""
+        while True:
+            while not self.waiting:
+                self._bell.clear()
+                await self._bell.wait()
+            await self._carry_out(self.waiting.popleft())
+
+    # -- one run ------------------------------------------------------------------------------
+
+    async def _carry_out(self, live: Live) -> None:
+        self.running.append(live)
+        self.hub.quiet = True
+        live.run = replace(live.run, state=State.RUNNING, started_at=time.time())
+        self._announce(live)
+        live.topic.publish({"o": "quiet", "on": True})
+        try:
+            outcome = await self._measure(live)
+        except Exception as error:  # of ours or of the disk: this run fails, the next one is measured
+            log.exception("run %s failed", live.run.id)
+            outcome = {"state": State.FAILED, "why": str(error) or type(error).__name__}
+        live.topic.publish({"o": "quiet", "on": False})
+        await self._conclude(live, outcome)
+
+    async def _measure(self, live: Live) -> dict[str, Any]:
+        """Start the child, follow it to its end, judge; what changes in the run."""
+        run = live.run
+        self.store.update(run.id, state=run.state, started_at=run.started_at)
+        reader = Reader(live)
+        messages = self.run_child(
+            run.experiment,
+            run.params,
+            python=self.interpreters[run.python],
+            deadline_s=live.experiment.deadline(run.params),
+            memory_b=memory_limit(),
+            stop=live.stopping,
+        )
+        async with aclosing(cast(AsyncGenerator[dict[str, Any], None], messages)):
+            async for message in messages:
+                await self._take(reader, message)
+        outcome = reader.outcome()
+        if outcome["state"] is State.DONE:
+            live.run = replace(live.run, machine=outcome["machine"], conditions=outcome["conditions"])
+            outcome["verdict"] = (await self._judge(live)).as_json()
+        return outcome
+
+    async def _take(self, reader: Reader, message: dict[str, Any]) -> None:
+        """One message of the child: drawn first, stored second."""
+        live = reader.live
+        if message["t"] != "rows":
+            reader.take(message)
+            return
+        table = live.experiment.table(message["table"])
+        rows = message["rows"]
+        for start in range(0, len(rows), ROWS_AT_ONCE):
+            draw(live, table, rows[start : start + ROWS_AT_ONCE])
+            if start + ROWS_AT_ONCE < len(rows):
+                await asyncio.sleep(0)
+        self.store.append(live.run.id, table.name, [column.name for column in table.columns], rows)
+
+    async def _judge(self, live: Live) -> Verdict:
+        """What the stored rows say. A verdict that breaks costs its answer, not the measurement."""
+        try:
+            return await asyncio.wait_for(asyncio.to_thread(self._judge_stored, live), VERDICT_S)
+        except StorageFailed:
+            raise
+        except TimeoutError:
+            why = f"it took more than {VERDICT_S:.0f} s"
+        except Exception as error:
+            log.exception("the verdict of %s failed on run %s", live.run.experiment, live.run.id)
+            why = f"{type(error).__name__}: {error}"
+        return Verdict("unclear", say("The rows are here, but the verdict on them broke: {why}.", why=why))
+
+    def _judge_stored(self, live: Live) -> Verdict:
+        self.store.flush()
+        return judge(live.experiment, record_of(live.experiment, live.run, self.tables(live.run)))
+
+    async def _conclude(self, live: Live, outcome: dict[str, Any]) -> None:
+        """The last step of every run, however it ended: shown, off the bench, and on the disk."""
+        finish(live)
+        live.run = replace(live.run, **outcome, ended_at=time.time())
+        if live in self.running:
+            self.running.remove(live)
+        self.hub.quiet = bool(self.running)
+        self._remember(live)
+        try:
+            self.store.update(live.run.id, **{name: getattr(live.run, name) for name in KEPT_AT_THE_END})
+            self._announce(live)
+            await asyncio.to_thread(self.store.flush)
+        except Exception:  # the store tries again by itself; the next run can be measured
+            log.exception("the end of run %s could not be stored", live.run.id)
+        live.ended.set()
+
+    # -- runs that have ended -----------------------------------------------------------------
+
+    def _remember(self, live: Live) -> None:
+        self.ended[live.run.id] = live
+        while len(self.ended) > REMEMBERED:
+            forgotten, _ = self.ended.popitem(last=False)
+            self.hub.drop(f"run:{forgotten}")
+
+    async def _redraw(self, run: Run) -> Live:
+        """The figures of a run that has ended, from its rows."""
+        tables = await asyncio.to_thread(self.tables, run)
+        live = self._open(run, self.experiment(run.experiment))
+        for name, rows in tables.items():
+            for start in range(0, len(rows), ROWS_AT_ONCE):
+                live.board.add(name, rows[start : start + ROWS_AT_ONCE])
+                await asyncio.sleep(0)
+        live.board.close()
+        live.ended.set()
+        self._remember(live)
+        return live
+
+
+class Reader:
+    """Follows what the child of one run says, and knows at the end what became of it."""
+
+    def __init__(self, live: Live) -> None:
+        self.live = live
+        self.failed: dict[str, Any] = {}
+        self.end: dict[str, Any] = {}
+
+    def take(self, message: dict[str, Any]) -> None:
+        if message["t"] == "hello":
+            change(self.live, machine=message["machine"])
+        elif message["t"] == "progress":
+            change(self.live, progress=message["done"], progress_text=message["text"])
+        elif message["t"] == "failed":
+            self.failed = message
+            log.info("run %s failed\n%s", self.live.run.id, message.get("traceback", ""))
+        elif message["t"] == "end":
+            self.end = message
+
+    def outcome(self) -> dict[str, Any]:
+        """What changes in the run: its state and why, its conditions, the machine at the end."""
+        done = self.end.get("why") == "done" and not self.failed
+        outcome = {
+            "state": State.DONE,
+            "conditions": self.end.get("conditions") or {},
+            "machine": self.end.get("machine") or self.live.run.machine,
+        }
+        if done:
+            return outcome | {"progress": 1.0}
+        if self.live.stopped:
+            return outcome | {"state": State.STOPPED, "why": self.live.stopped}
+        why = str(self.failed.get("why") or self.end.get("sentence") or "the run ended without a word")
+        return outcome | {"state": State.FAILED, "why": why, "last_words": self.end.get("last_words", "")}
+
+
+def change(live: Live, **changes: Any) -> None:
+    """Something small changed while the run goes on: told to its viewers, stored at its end."""
+    live.run = replace(live.run, **changes)
+    live.topic.publish({"o": "run", "v": changes})
+
+
+def finish(live: Live) -> None:
+    """The last words of the figures. One that cannot be finished stays as it is."""
+    try:
+        ops = live.board.close()
+    except Exception:
+        log.exception("the figures of run %s could not be finished", live.run.id)
+        return
+    for op in ops:
+        live.topic.publish(op)
+
+
+def draw(live: Live, table: Table, rows: list[list[Any]]) -> None:
+    for op in live.board.add(table.name, rows):
+        live.topic.publish(op)
+    counts = live.run.rows | {table.name: live.run.rows.get(table.name, 0) + len(rows)}
+    change(live, rows=counts)
+
+
+def summary(live: Live) -> dict[str, Any]:
+    """A run as the queue shows it."""
+    run = live.run
+    return {
+        "id": run.id,
+        "experiment": run.experiment,
+        "title": live.experiment.title,
+        "state": run.state,
+        "started_at": run.started_at,
+        "cost_s": live.cost_s,
+    }
+
+
+def memory_limit() -> int:
+    """Bytes that one run may use: half of the machine's memory, at most 4 GiB."""
+    return min((facts.memory() or 4 << 30) // 2, 4 << 30)
+
+
+def fit(table: Table, stored: list[str], rows: list[list[Any]]) -> list[list[Any]]:
+    """Rows of an older version of the experiment, in today's columns; what was not measured is None."""
+    wanted = [column.name for column in table.columns]
+    if stored == wanted:
+        return rows
+    places = [stored.index(name) if name in stored else None for name in wanted]
+    return [[None if place is None else row[place] for place in places] for row in rows]
+
+
+def record_of(experiment: Experiment, run: Run, tables: Mapping[str, list[list[Any]]]) -> Record:
+    """A stored run as a verdict reads it: rows of their own types again."""
+    known = Machine.__dataclass_fields__
+    machine = Machine(**{k: v for k, v in (run.machine or {}).items() if k in known})
+    rows = [row for table in experiment.tables for row in typed(table, tables.get(table.name, []))]
+    return Record(machine, run.params, rows, run.conditions)
+
+
+def typed(table: Table, rows: list[list[Any]]) -> list[tuple[Any, ...]]:
+    """Rows as NamedTuples. JSON knows no NaN: an empty number that may not be empty was one."""
+    numbers = {n for n, c in enumerate(table.columns) if c.type is float and not c.optional}
+    return [
+        table.row(*(math.nan if value is None and n in numbers else value for n, value in enumerate(row)))
+        for row in rows
+    ]

@@ -1,0 +1,66 @@
+"""The experiments as plain data: what the API, the command line and the pages tell about them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from app import exports
+from experiments.kit.charts import Chart
+from experiments.kit.spec import Experiment, Table
+
+
+def describe(experiment: Experiment) -> dict[str, Any]:
+    """An experiment as JSON. It may run although something is missing: then without those parts."""
+    missing = experiment.missing()
+    return {
+        "name": experiment.name,
+        "chapter": experiment.chapter,
+        "title": experiment.title,
+        "question": experiment.question,
+        "article": experiment.article,
+        "params": [field.as_json() for field in experiment.params],
+        "presets": {name: dict(preset) for name, preset in experiment.presets.items()},
+        "tables": [describe_table(table) for table in experiment.tables],
+        "charts": [describe_chart(chart) for chart in experiment.charts],
+        "cost_s": experiment.cost(experiment.parse({})),
+        "available": not missing,
+        "missing": list(missing),
+    }
+
+
+def describe_table(table: Table) -> dict[str, Any]:
+    columns = [exports.column(field) for field in table.columns]
+    return {"name": table.name, "caption": table.caption, "columns": columns}
+
+
+def describe_chart(chart: Chart) -> dict[str, Any]:
+    return {
+        "id": chart.id,
+        "kind": chart.kind,
+        "title": chart.title,
+        "caption": chart.caption,
+        "table": chart.row.__name__.lower(),
+        "columns": chart.columns(),
+    }
+
+
+def command_line(experiment: Experiment, params: Mapping[str, Any], python: str = "") -> str:
+    """What to type for the same run; parameters that stand at their default are left out."""
+    words = ["oscope run", experiment.name]
+    for field in experiment.params:
+        value = params.get(field.name, field.default)
+        if value != field.default:
+            words.append(f"{option(field.name)} {as_word(value)}")
+    return " ".join(words + ([f"--python {python}"] if python else []))
+
+
+def option(name: str) -> str:
+    """The option of a parameter: "switch_interval" is --switch-interval."""
+    return f"--{name.replace('_', '-')}"
+
+
+def as_word(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f"{value:.10g}" if isinstance(value, float) else str(value)
