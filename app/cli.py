@@ -1,0 +1,281 @@
+"""The command `oscope`: serve, list, run, doctor, export.
+
+Everything heavy is imported where it is used, so that a short command is a quick one.
+Exit codes: 0 done, 2 a bad parameter or an unknown name, 3 the run failed, 130 stopped.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from app import __version__, catalogue, paths
+from experiments.kit.spec import Experiment, Field, ParameterError, SpecError, load, names
+
+if TYPE_CHECKING:
+    from app.local import Order, Outcome
+
+BAD, FAILED, STOPPED = 2, 3, 130
+GENERAL = ("preset", "python", "json_to", "csv_to", "data", "store")  # options of every run
+
+folder = click.Path(file_okay=False, path_type=Path)
+data_option = click.option(
+    "--data", type=folder, envvar="OSCOPE_DATA", help="Where runs are kept.", default=paths.data_dir
+)
+
+
+def refuse(sentence: object, code: int = BAD) -> NoReturn:
+    """End with a sentence on stderr, and nothing on stdout."""
+    click.echo(str(sentence), err=True)
+    raise SystemExit(code)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="oscope", message="%(prog)s %(version)s")
+def cli() -> None:
+    """An oscilloscope for operating systems and concurrency: guess, measure here and now, understand."""
+
+
+# -- serve ------------------------------------------------------------------------------------
+
+
+@cli.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0: any free one."
+)
+@data_option
+@click.option("--open/--no-open", "browse", default=False, help="Open the page in a browser.")
+@click.option(
+    "--token", default="", envvar="OSCOPE_TOKEN", help="Ask for this token; made where it is needed."
+)
+@click.option(
+    "--allow-host", multiple=True, metavar="NAME", help="A name under which oscope may be asked for."
+)
+@click.option("--proxy", is_flag=True, help="A reverse proxy in front of oscope is expected and trusted.")
+def serve(
+    host: str, port: int, data: Path, browse: bool, token: str, allow_host: tuple[str, ...], proxy: bool
+) -> None:
+    """Serve the bench: the pages, the live figures and the JSON interface."""
+    from app import server
+    from app.settings import Settings
+
+    settings = Settings(data=data, host=host, port=port, token=token, allowed_hosts=allow_host, proxy=proxy)
+    try:
+        server.serve(settings, browse)
+    except server.CannotServe as error:
+        refuse(error)
+
+
+# -- list and doctor --------------------------------------------------------------------------
+
+
+def load_all() -> dict[str, Experiment]:
+    try:
+        return {name: load(name) for name in names()}
+    except SpecError as error:
+        refuse(error)
+
+
+@cli.command("list")
+@click.option("--json", "as_json", is_flag=True, help="With parameters, tables and charts, as JSON.")
+def list_(as_json: bool) -> None:
+    """List the experiments and their questions."""
+    experiments = load_all()
+    if as_json:
+        print_json({"experiments": [catalogue.describe(e) for e in experiments.values()]})
+    else:
+        from app import terminal
+
+        terminal.show_catalogue(experiments)
+
+
+@cli.command()
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def doctor(as_json: bool) -> None:
+    """What this machine can show, and what is missing for the rest."""
+    from app import doctor
+
+    findings = doctor.examine(load_all())
+    if as_json:
+        print_json(doctor.as_json(findings))
+    else:
+        from app import terminal
+
+        terminal.show_findings(findings)
+
+
+# -- run --------------------------------------------------------------------------------------
+
+
+class Experiments(click.Group):
+    """`oscope run NAME`: a command for every experiment, with its parameters as options."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return names()
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in names():
+            return None
+        try:
+            return run_command(load(cmd_name))
+        except SpecError as error:
+            refuse(error)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in names():
+            refuse(f"there is no experiment {args[0]!r}; `oscope list` shows those that are there")
+        return super().resolve_command(ctx, args)
+
+
+@cli.group(cls=Experiments, subcommand_metavar="NAME [OPTIONS]")
+def run() -> None:
+    """Measure one experiment here and now; it needs no server.
+
+    Each has its own parameters: `oscope run NAME --help` shows them with their ranges.
+    """
+
+
+def run_command(experiment: Experiment) -> click.Command:
+    """The command of one experiment."""
+    lede = experiment.article.partition("\n\n")[0]
+    return click.Command(
+        experiment.name,
+        params=[*map(parameter_option, experiment.params), *general_options(experiment)],
+        callback=lambda **given: measure(experiment, given),
+        help=f"{experiment.question}\n\n{lede}",
+        short_help=experiment.question,
+    )
+
+
+def parameter_option(field: Field) -> click.Option:
+    """Takes any text: the experiment itself checks it, and says the same sentence everywhere."""
+    spellings = dict.fromkeys([catalogue.option(field.name), f"--{field.name}"])
+    allowed = "|".join(field.choices) or field.range() or "true|false"
+    default = f"[default:\u00a0{catalogue.as_word(field.default)}]"
+    text = f"{field.help[:1].upper()}{field.help[1:]}  {default}" if field.help else default
+    return click.Option([*spellings, field.name], metavar=f"[{allowed}]", help=text)
+
+
+def general_options(experiment: Experiment) -> list[click.Parameter]:
+    presets = "|".join(experiment.presets)
+    options = [click.Option(["--preset"], metavar=f"[{presets}]", help="Parameters that belong together.")]
+    return [
+        *(options if presets else []),
+        click.Option(["--python"], metavar="ID", help="Measure with this interpreter; see `oscope doctor`."),
+        click.Option(["--json", "json_to"], metavar="FILE", help="Write the whole record; - for stdout."),
+        click.Option(["--csv", "csv_to"], type=folder, help="Write a CSV for each table into this folder."),
+        click.Option(
+            ["--data"],
+            type=folder,
+            envvar="OSCOPE_DATA",
+            default=paths.data_dir,
+            help="Where runs are kept.",
+        ),
+        click.Option(["--store/--no-store"], default=True, help="Keep the run in the history (the default)."),
+    ]
+
+
+def measure(experiment: Experiment, given: dict[str, Any]) -> None:
+    """Run it, show it, keep it; ends with the exit code that says how it went."""
+    params = {k: v for k, v in given.items() if k not in GENERAL and v is not None}
+    try:
+        values = experiment.parse(params, given.get("preset"))
+    except ParameterError as error:
+        refuse(error)
+    check_target(given["json_to"])
+    from app import local, terminal
+
+    try:
+        order = local.Order(experiment, values, given.get("preset"), local.interpreter(given["python"]))
+    except ParameterError as error:
+        refuse(error)
+    with terminal.progress(experiment) as watch:
+        outcome = local.measure(order, watch)
+    deliver(order, outcome, given)
+    sys.exit({"done": 0, "stopped": STOPPED}.get(outcome.run.state, FAILED))
+
+
+def check_target(json_to: str | None) -> None:
+    """Better now than after the measurement."""
+    if json_to not in (None, "-") and not Path(json_to).absolute().parent.is_dir():
+        refuse(f"json: there is no folder {str(Path(json_to).parent)!r}")
+
+
+def deliver(order: Order, outcome: Outcome, given: Mapping[str, Any]) -> None:
+    """The run to wherever it was asked for: the history, files, the terminal."""
+    from app import exports, local, terminal
+
+    record = exports.as_json(order.experiment, outcome.run, outcome.tables)
+    if given["json_to"] == "-":
+        print_json(record)
+    else:
+        terminal.show_outcome(order.experiment, outcome.run)
+    if given["json_to"] not in (None, "-"):
+        Path(given["json_to"]).write_text(as_text(record))
+    if given["csv_to"]:
+        write_csv(given["csv_to"], exports.csv_files(order.experiment, outcome.tables))
+    if given["store"]:
+        click.echo(local.keep(outcome, given["data"]), err=True)
+
+
+def write_csv(target: Path, files: Mapping[str, str]) -> None:
+    target.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (target / name).write_text(text, newline="")
+
+
+# -- export -----------------------------------------------------------------------------------
+
+
+@cli.command()
+@click.argument("run_id", metavar="RUN")
+@click.option("--to", "form", type=click.Choice(["json", "csv"]), required=True, help="csv: an archive.")
+@click.option("-o", "--output", metavar="FILE", help="- for stdout; the default is a name of its own.")
+@data_option
+def export(run_id: str, form: str, output: str | None, data: Path) -> None:
+    """Write a run of the history to a file."""
+    from app import local
+
+    try:
+        name, content = local.export(run_id, form, data)
+    except LookupError as error:
+        refuse(error.args[0])
+    target = output or name
+    if target == "-":
+        sys.stdout.buffer.write(content)
+        return
+    try:
+        Path(target).write_bytes(content)
+    except OSError as error:
+        refuse(f"{target} cannot be written: {error.strerror}")
+    click.echo(f"wrote {target}", err=True)
+
+
+def as_text(thing: Any) -> str:
+    return json.dumps(thing, indent=1, ensure_ascii=False) + "\n"
+
+
+def print_json(thing: Any) -> None:
+    """UTF-8 whatever the terminal speaks: JSON is."""
+    sys.stdout.buffer.write(as_text(thing).encode())
+
+
+def main() -> None:
+    """The console script. A terminal that cannot show a ✓ shows a question mark."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    cli(prog_name="oscope")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,179 @@
+"""What this machine can show, and what would bring the rest. Looks only; changes nothing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import webbrowser
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from app import __version__, interpreters, paths
+from app.interpreters import Interpreter
+from experiments.kit import uring
+from experiments.kit.machine import Machine
+from experiments.kit.spec import Experiment
+
+TRACING = Path("/sys/kernel/tracing")
+PARANOID = Path("/proc/sys/kernel/perf_event_paranoid")
+CLOCK = Path("/sys/devices/system/clocksource/clocksource0/current_clocksource")
+KIND_CLOCKS = {"tsc", "arch_sys_counter", "kvm-clock"}  # read without a system call
+ROOM_B = 1 << 30  # free bytes below which a history soon meets a full disk
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at. `ok` is None where it limits nothing but is good to know."""
+
+    name: str
+    ok: bool | None
+    says: str
+    brings: str = ""
+
+
+def examine(experiments: Mapping[str, Experiment]) -> list[Finding]:
+    """Everything, in the order in which it matters."""
+    machine = Machine.here()
+    return [
+        Finding("oscope", True, f"{__version__} on {machine.implementation} {machine.python}"),
+        system(),
+        cores(machine),
+        *virtual(),
+        schedstat(),
+        clock(machine),
+        io_uring(),
+        tracing(),
+        perf(),
+        *pythons(interpreters.find()),
+        disk(paths.data_dir()),
+        browser(),
+        *map(experiment_finding, experiments.values()),
+    ]
+
+
+def as_json(findings: list[Finding]) -> dict[str, Any]:
+    machine = Machine.here().as_json()
+    return {"oscope": __version__, "machine": machine, "findings": [asdict(f) for f in findings]}
+
+
+def read(path: Path) -> str:
+    """The text of a small file; "" where it cannot be read."""
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""
+
+
+def system() -> Finding:
+    release = f"{os.uname().sysname} {os.uname().release}"
+    if sys.platform == "linux":
+        return Finding("system", True, release)
+    return Finding(
+        "system", False, f"{release}: oscope measures on Linux", "Run it in a Linux machine or VM."
+    )
+
+
+def cores(machine: Machine) -> Finding:
+    quota = f", of which a control group allows {machine.quota_cores:g}" if machine.quota_cores else ""
+    says = f"{machine.cores} usable{quota}; what they are worth together is measured by threads.scaling"
+    if machine.cores > 1 and (machine.quota_cores or 2) >= 2:
+        return Finding("cores", True, says)
+    return Finding(
+        "cores", False, f"{machine.cores} usable{quota}: nothing here can run at the same time", "Add a core."
+    )
+
+
+def virtual() -> Iterator[Finding]:
+    if " hypervisor" in read(Path("/proc/cpuinfo")):
+        yield Finding(
+            "machine",
+            None,
+            "virtual: its cores may be shared and its clock speed may flip, so ratios are judged, not times",
+        )
+
+
+def schedstat() -> Finding:
+    """Run-queue delay is what tells a ready task from a running one."""
+    words = read(Path("/proc/self/schedstat")).split()
+    if len(words) == 3 and words[0] != "0":
+        return Finding("schedstat", True, "the kernel tells how long each task ran and waited for a core")
+    return Finding(
+        "schedstat",
+        False,
+        "the kernel does not tell how long a task waited for a core: ready and running look alike",
+        "It takes a kernel with CONFIG_SCHED_INFO, and /proc mounted.",
+    )
+
+
+def clock(machine: Machine) -> Finding:
+    source = read(CLOCK)
+    says = f"{source or 'unknown source'}, resolution {machine.clock_resolution_s * 1e9:g} ns"
+    if not source or source in KIND_CLOCKS:
+        return Finding("clock", True, says)
+    return Finding("clock", None, f"{says}: each look is a system call, and a slow one")
+
+
+def io_uring() -> Finding:
+    if why := uring.missing():
+        return Finding(
+            "io_uring", False, why, "Without it io_models.five_models shows the other four models."
+        )
+    return Finding("io_uring", True, "allowed: the asynchronous model can be shown")
+
+
+def tracing() -> Finding:
+    if os.access(TRACING / "events" / "sched", os.W_OK):
+        return Finding("tracing", True, "the scheduler's own trace can be read, to check oscope against it")
+    return Finding("tracing", None, "the scheduler's trace is for the administrator; no experiment needs it")
+
+
+def perf() -> Finding:
+    level = read(PARANOID)
+    allowed = os.geteuid() == 0 or (level.lstrip("-").isdigit() and int(level) <= 1)
+    if allowed and level:
+        return Finding("perf", True, f"performance events are allowed (perf_event_paranoid = {level})")
+    says = f"performance events are limited (perf_event_paranoid = {level or 'unknown'}); nothing needs them"
+    return Finding("perf", None, says)
+
+
+def pythons(found: Mapping[str, Interpreter]) -> Iterator[Finding]:
+    yield Finding("interpreters", True, ", ".join(found))
+    if any(not python.gil for python in found.values()):
+        yield Finding("free-threaded", True, "a build that can run without the GIL is here")
+    else:
+        yield Finding(
+            "free-threaded",
+            None,
+            "no build here can run without the GIL",
+            "For example `uv python install 3.14t`, or name one in OSCOPE_PYTHONS.",
+        )
+
+
+def disk(folder: Path) -> Finding:
+    """The first folder on the way to the history that is there already decides."""
+    there = next(place for place in (folder, *folder.parents) if place.is_dir())
+    free_b = shutil.disk_usage(there).free
+    says = f"runs are kept in {folder}, {free_b / 1e9:.3g} GB free"
+    if not os.access(there, os.W_OK):
+        return Finding("history", False, f"{folder} cannot be written", "Name another folder with --data.")
+    return Finding("history", free_b > ROOM_B, says, "" if free_b > ROOM_B else "Free some space.")
+
+
+def browser() -> Finding:
+    try:
+        name = webbrowser.get().__class__.__name__
+    except webbrowser.Error:
+        return Finding(
+            "browser", None, "none found here; `oscope serve` prints the address to open in any browser"
+        )
+    return Finding("browser", True, f"`oscope serve --open` can open one ({name})")
+
+
+def experiment_finding(experiment: Experiment) -> Finding:
+    missing = experiment.missing()
+    if missing:
+        return Finding(experiment.name, None, f"runs in part: {' '.join(missing)}")
+    return Finding(experiment.name, True, experiment.question)

@@ -1,0 +1,163 @@
+"""A run without a server: measured like any other, watched by a terminal, kept in the same history.
+
+While it is measured its rows lie in a folder of its own; the history sees the run when it is whole.
+So a server may work on the same history at the same time, and a run that is broken off leaves nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sqlite3
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic_core import to_json
+
+from app import exports, interpreters, paths
+from app.bench import Bench, Live
+from app.hub import Hub
+from app.interpreters import Interpreter
+from app.runs import Disk, Notes, Rows, Run, StorageFailed, Store
+from experiments.kit.spec import Experiment, ParameterError, SpecError, load
+
+LOOK_S = 0.5  # between two looks at the progress: each costs the cores that are being measured
+ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+Watch = Callable[[Run], None]
+
+
+@dataclass(frozen=True)
+class Order:
+    """What to measure, with all parameters and the interpreter."""
+
+    experiment: Experiment
+    params: Mapping[str, Any]
+    preset: str | None
+    python: Interpreter
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A run that has ended, with its rows and the names of their columns."""
+
+    run: Run
+    tables: dict[str, Rows]
+    columns: dict[str, list[str]]
+
+
+def interpreter(id: str | None) -> Interpreter:
+    """The one of that id; ParameterError names those that are there."""
+    if id is None:
+        return interpreters.default()
+    found = interpreters.find()
+    if id not in found:
+        raise ParameterError(f"python: {id!r} is not one of {', '.join(found)}")
+    return found[id]
+
+
+# -- measuring --------------------------------------------------------------------------------
+
+
+def measure(order: Order, watch: Watch) -> Outcome:
+    """Carry the order out; `watch` sees the run now and then. Ctrl-C stops it, and keeps its rows."""
+    with (
+        tempfile.TemporaryDirectory(prefix="oscope-") as folder,
+        closing(Store(paths.database(Path(folder)))) as store,
+    ):
+        return asyncio.run(carry_out(order, store, watch))
+
+
+async def carry_out(order: Order, store: Store, watch: Watch) -> Outcome:
+    name = order.experiment.name
+    bench = Bench({name: order.experiment}, store, Hub(), {order.python.id: order.python})
+    await bench.start()
+    try:
+        run = await bench.submit(name, order.params, order.preset, order.python.id)
+        live = await bench.view(run.id)
+        with stopped_by_signals(live):
+            await follow(live, watch)
+        tables = await asyncio.to_thread(bench.tables, live.run)
+        return Outcome(live.run, tables, await asyncio.to_thread(store.columns, run.id))
+    finally:
+        await bench.close()
+
+
+async def follow(live: Live, watch: Watch) -> None:
+    while not live.ended.is_set():
+        watch(live.run)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_S):
+                await live.ended.wait()
+    watch(live.run)
+
+
+@contextmanager
+def stopped_by_signals(live: Live) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    for end in ENDS:
+        loop.add_signal_handler(end, live.stop, f"stopped by {end.name}")
+    try:
+        yield
+    finally:
+        for end in ENDS:
+            loop.remove_signal_handler(end)
+
+
+# -- the history ------------------------------------------------------------------------------
+
+
+def keep(outcome: Outcome, data: Path) -> str:
+    """Put the run into the history in one step; a sentence says where it is, or why it is not."""
+    run = outcome.run
+    notes = Notes(
+        runs={run.id: run},
+        fresh={run.id},
+        columns={(run.id, table): names for table, names in outcome.columns.items()},
+        rows={(run.id, table): rows for table, rows in outcome.tables.items()},
+    )
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+        with closing(Disk(paths.database(data))) as disk:
+            disk.write(notes)
+    except (StorageFailed, OSError, sqlite3.Error) as error:
+        return f"the run was not kept: {error}"
+    return f"kept as run {run.id}; `oscope serve` shows it at /runs/{run.id}"
+
+
+def export(run_id: str, form: str, data: Path) -> tuple[str, bytes]:
+    """The name and the content of a file with one run of the history; LookupError says why not."""
+    path = paths.database(data)
+    if not path.exists():
+        raise LookupError(f"there is no history in {data}; --data names another folder")
+    with tempfile.TemporaryDirectory(prefix="oscope-") as folder:
+        copy = Path(folder) / path.name
+        copy_history(path, copy)
+        with closing(Store(copy)) as store:
+            return export_from(store, run_id, form)
+
+
+def copy_history(path: Path, copy: Path) -> None:
+    """A server may be writing: SQLite's own backup takes everything as of one moment."""
+    readable = f"{path.absolute().as_uri()}?mode=ro"
+    with closing(sqlite3.connect(readable, uri=True)) as source, closing(sqlite3.connect(copy)) as target:
+        source.backup(target)
+
+
+def export_from(store: Store, run_id: str, form: str) -> tuple[str, bytes]:
+    try:
+        run = store.get(run_id)
+    except KeyError:
+        raise LookupError(f"there is no run {run_id!r} in this history") from None
+    try:
+        experiment = load(run.experiment)
+    except (ImportError, SpecError) as error:
+        raise LookupError(f"the experiment {run.experiment} is not there any more: {error}") from None
+    tables = Bench({run.experiment: experiment}, store, Hub(), {}).tables(run)
+    if form == "json":
+        return exports.file_name(run, "json"), to_json(exports.as_json(experiment, run, tables), indent=1)
+    return exports.file_name(run, "zip"), exports.as_zip(exports.csv_files(experiment, tables))

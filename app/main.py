@@ -1,0 +1,79 @@
+"""Builds the parts of the app and connects them; nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from app import __version__, api, interpreters, pages, paths, sockets
+from app.assets import Assets
+from app.bench import Bench
+from app.hub import Hub
+from app.rooms import sweep_rooms
+from app.runs import Store
+from app.scope import Scope
+from app.settings import Settings
+from experiments.kit.spec import load_all
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The whole app. StorageFailed and SpecError say why it cannot be."""
+    experiments = load_all()
+    store = Store(paths.database(settings.data))
+    hub = Hub()
+    app = FastAPI(title="oscope", version=__version__, docs_url=None, redoc_url=None, lifespan=live)
+    app.state.settings = settings
+    app.state.started_at = time.time()
+    app.state.assets = Assets(cache=settings.cache)
+    app.state.store = store
+    app.state.scope = Scope(hub)
+    app.state.bench = Bench(experiments, store, hub, interpreters.find(), slots=settings.slots)
+    connect(app)
+    api.document(app, experiments)
+    return app
+
+
+def connect(app: FastAPI) -> None:
+    """Every address of the app, and what answers where something goes wrong."""
+    app.include_router(api.router)
+    app.include_router(pages.router)
+    app.router.routes.extend(app.state.assets.routes())
+    app.router.routes.extend(sockets.routes(app.state.bench.topic, server=__version__))
+    for error in (HTTPException, RequestValidationError, *api.STATUS):
+        app.add_exception_handler(error, explain)
+    app.add_exception_handler(Exception, apologise)
+
+
+@asynccontextmanager
+async def live(app: FastAPI) -> AsyncIterator[None]:
+    """From the clearing away of what a dead server left to the end of the last run."""
+    await asyncio.to_thread(app.state.store.recover)
+    await asyncio.to_thread(sweep_rooms)
+    await app.state.bench.start()
+    try:
+        yield
+    finally:
+        await app.state.bench.close()
+        app.state.scope.stop()
+        await asyncio.to_thread(app.state.store.close)
+
+
+async def explain(request: Request, error: Exception) -> Response:
+    """What went wrong, in a sentence: JSON for programs, a page for people."""
+    known = api.as_http(error, request.url.path)
+    if request.url.path.startswith("/api/"):
+        return api.answer(known)
+    page = pages.error_page(request, known.status_code, str(known.detail))
+    page.headers.update(known.headers or {})
+    return page
+
+
+async def apologise(request: Request, error: Exception) -> Response:
+    """A mistake of ours; the server logs its traceback."""
+    return await explain(request, HTTPException(500, "oscope made a mistake; its log says which"))

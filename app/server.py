@@ -1,0 +1,114 @@
+"""Puts the app on the network: one address, one worker, a quick end."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import ipaddress
+import logging
+import secrets
+import socket
+import webbrowser
+from contextlib import suppress
+from dataclasses import replace
+
+import click
+import uvicorn
+
+from app import sockets
+from app.main import create_app
+from app.runs import StorageFailed
+from app.settings import Settings
+from experiments.kit.spec import SpecError
+
+FAREWELL_S = 1  # for requests that are still answered when the server ends
+
+
+class CannotServe(Exception):
+    """The address, the history or an experiment does not allow it; the message is a sentence."""
+
+
+class Server(uvicorn.Server):
+    """Says where it is once it answers."""
+
+    def __init__(self, config: uvicorn.Config, url: str, browse: bool) -> None:
+        super().__init__(config)
+        self.url = url
+        self.browse = browse
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.should_exit:
+            return
+        click.echo(f"oscope is at {self.url}  (Ctrl-C ends it)")
+        if self.browse:
+            await asyncio.to_thread(webbrowser.open, self.url)
+
+
+def serve(settings: Settings, browse: bool) -> None:
+    """Serve until somebody ends it."""
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.WARNING)
+    settings = with_token(settings)
+    listener = listen(settings.host, settings.port)
+    settings = replace(settings, port=listener.getsockname()[1])
+    try:
+        app = create_app(settings)
+    except (StorageFailed, SpecError) as error:
+        listener.close()
+        raise CannotServe(str(error)) from error
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=FAREWELL_S,
+        **sockets.UVICORN,
+    )
+    with suppress(KeyboardInterrupt):
+        Server(config, address(settings), browse).run(sockets=[listener])
+
+
+def with_token(settings: Settings) -> Settings:
+    """Where others can reach it, nobody comes in without a token."""
+    if settings.token or is_loopback(settings.host):
+        return settings
+    return replace(settings, token=secrets.token_urlsafe(24))
+
+
+def is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; CannotServe says why there is none."""
+    try:
+        family, kind, protocol, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(place)
+    except OSError as error:
+        raise CannotServe(why_not(host, port, error)) from error
+    listener.set_inheritable(False)
+    return listener
+
+
+def why_not(host: str, port: int, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"port {port} of {host} is in use; choose another with --port, or --port 0 for any free one"
+    if error.errno == errno.EACCES:
+        return f"port {port} is for the administrator; choose one above 1023 with --port"
+    return f"oscope cannot listen on {host}, port {port}: {error.strerror}"
+
+
+def address(settings: Settings) -> str:
+    """The URL to open; with the token, so that it opens the door."""
+    host = {"0.0.0.0": socket.gethostname(), "::": socket.gethostname()}.get(settings.host, settings.host)
+    host = f"[{host}]" if ":" in host else host
+    token = f"?token={settings.token}" if settings.token else ""
+    return f"http://{host}:{settings.port}/{token}"

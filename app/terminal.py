@@ -1,0 +1,171 @@
+"""What a terminal shows: the catalogue, a run's progress, its verdict, what the machine can show."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from experiments.kit.sentences import duration, percent
+from experiments.kit.spec import Experiment, read_chapter
+
+if TYPE_CHECKING:
+    from app.doctor import Finding
+    from app.local import Watch
+    from app.runs import Run
+
+MARKS = {True: ("✓", "green"), False: ("✗", "red"), None: ("?", "yellow")}
+COLOURS = {"done": "green", "failed": "red", "stopped": "yellow"}
+CONDITIONS = {
+    "foreign_cpu": "foreign CPU",
+    "run_delay": "run-queue delay",
+    "steal": "steal",
+    "own_cpu": "oscope itself",
+}
+LAST_WORDS = 12  # lines of what a child printed before its end
+
+
+# -- the catalogue ----------------------------------------------------------------------------
+
+
+def show_catalogue(experiments: Mapping[str, Experiment]) -> None:
+    """Chapter by chapter, each experiment with its question. Not by rich: it must be quick."""
+    width = max((len(name) for name in experiments), default=0)
+    for chapter, members in groupby(experiments.values(), key=lambda e: e.chapter):
+        click.secho(f"\n{read_chapter(chapter).title}", bold=True)
+        for experiment in members:
+            click.echo(f"  {click.style(experiment.name.ljust(width), fg='cyan')}  {experiment.question}")
+    click.echo("\noscope run NAME measures one here and now; oscope run NAME --help shows its parameters.")
+
+
+# -- a run ------------------------------------------------------------------------------------
+
+
+@contextmanager
+def progress(experiment: Experiment) -> Iterator[Watch]:
+    """A bar on stderr, drawn anew only when somebody looks; nothing where that is no terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    bar = Progress(
+        TextColumn("[bold]{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(),
+        TextColumn("[dim]{task.fields[doing]}"),
+        console=Console(stderr=True),
+        auto_refresh=False,
+        transient=True,
+        disable=not sys.stderr.isatty(),
+    )
+    with bar:
+        task = bar.add_task(experiment.name, total=1.0, doing="")
+
+        def watch(run: Run) -> None:
+            bar.update(task, completed=run.progress, doing=run.progress_text, refresh=True)
+
+        yield watch
+
+
+def show_outcome(experiment: Experiment, run: Run) -> None:
+    """The question, what was measured on what, the verdict with its checks and doubts."""
+    from rich.console import Console
+    from rich.padding import Padding
+
+    console = Console(highlight=False)
+    console.print(f"\n[bold]{experiment.question}[/]")
+    console.print(f"[dim]{setting(experiment, run)}[/]\n")
+    console.print(panel(run))
+    for line in findings(run):
+        console.print(Padding(line, (0, 2)))
+    console.print(f"\n[dim]{disturbances(run)}[/]" if run.conditions else "")
+
+
+def setting(experiment: Experiment, run: Run) -> str:
+    """ "python 3.11.7 on vm, 2 cores · workers 4, work 100 ms"."""
+    machine = run.machine or {}
+    cores = machine.get("cores", 0)
+    place = f"{run.python} on {run.host}" + (f", {cores} core{'s' * (cores != 1)}" if cores else "")
+    units = {field.name: field.unit for field in experiment.params}
+    params = [f"{name} {shown(value)} {units.get(name, '')}".rstrip() for name, value in run.params.items()]
+    return f"{', '.join(params)}\n{place}{took(run)}"
+
+
+def shown(value: Any) -> str:
+    return f"{value:.10g}" if isinstance(value, float) else str(value)
+
+
+def took(run: Run) -> str:
+    return f", {duration(run.ended_at - run.started_at).text}" if run.started_at and run.ended_at else ""
+
+
+def panel(run: Run) -> Any:
+    """The answer and the sentence with its numbers, or why there is none."""
+    from rich.box import ROUNDED
+    from rich.panel import Panel
+    from rich.text import Text
+
+    if run.verdict:
+        title, text = run.verdict["answer"], spoken(run.verdict["said"]["headline"])
+    else:
+        title, text = str(run.state), Text(f"{run.why[:1].upper()}{run.why[1:]}.".replace("..", "."))
+        text.append(last_words(run), "dim")
+    colour = COLOURS[run.state] if not run.verdict or title != "unclear" else "yellow"
+    return Panel(text, title=f"[bold]{title}[/]", title_align="left", border_style=colour, box=ROUNDED)
+
+
+def last_words(run: Run) -> str:
+    lines = run.last_words.strip().splitlines()[-LAST_WORDS:]
+    return "\n\n" + "\n".join(lines) if lines else ""
+
+
+def spoken(sentence: Mapping[str, Any]) -> Any:
+    """A sentence with its numbers in bold."""
+    from string import Formatter
+
+    from rich.text import Text
+
+    text = Text()
+    for words, name, _, _ in Formatter().parse(sentence["template"]):
+        text.append(words)
+        if name is not None:
+            text.append(sentence["values"][name]["text"], "bold")
+    return text
+
+
+def findings(run: Run) -> Iterator[Any]:
+    """The checks with ✓, ✗ or ?, then the doubts."""
+    from rich.text import Text
+
+    verdict = run.verdict or {"said": {"checks": [], "doubts": []}, "checks": []}
+    for check, said in zip(verdict["checks"], verdict["said"]["checks"], strict=True):
+        mark, colour = MARKS[check["ok"]]
+        yield Text.assemble((f"{mark} ", colour), spoken(said))
+    for doubt in verdict["said"]["doubts"]:
+        yield Text.assemble(("! ", "yellow"), spoken(doubt))
+
+
+def disturbances(run: Run) -> str:
+    known = [(label, run.conditions.get(name)) for name, label in CONDITIONS.items()]
+    return " · ".join(f"{label} {percent(share).text}" for label, share in known if share is not None)
+
+
+# -- the doctor -------------------------------------------------------------------------------
+
+
+def show_findings(findings: Sequence[Finding]) -> None:
+    """One line for what is there, and under what is missing the step that brings it."""
+    from rich.console import Console
+    from rich.table import Table
+
+    grid = Table.grid(padding=(0, 1))
+    for finding in findings:
+        mark, colour = MARKS[finding.ok]
+        grid.add_row(f"[{colour}]{mark}[/]", f"[bold]{finding.name}[/]", finding.says)
+        if finding.brings:
+            grid.add_row("", "", f"[dim]{finding.brings}[/]")
+    Console(highlight=False).print(grid)
