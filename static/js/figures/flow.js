@@ -1,0 +1,225 @@
+// One call under several models, on two lines: what the program did, what the kernel did for it.
+// All models are aligned where their data arrived. The copy takes microseconds and the wait takes
+// milliseconds, so that the axis has two scales there, and says so.
+import { hatch, line, rect, round, shape, text } from "./svg.js";
+import { moment, niceStep, ticks } from "./units.js";
+
+export const EXPORT_WIDTH = 1060;
+export const EXPLAINED = "Time flows right. The upper line of each model is the program, the lower one the kernel.";
+const WIDE = 720; // from here on names stand left of the lines, and numbers right of them
+const ONE_SCALE = 0.2; // of the width, for what comes after the arrival: then no magnifying is needed
+const SEAM = 0.56; // of the width, where the data arrives and the scale changes
+const HEIGHT = 18; // of a state that fills its lane
+const APART = 5; // pixels between arrows; nearer ones are left out
+const HEAD = 34;
+
+// Pixels for seconds around the arrival: from(t) for t < 0, onward(t) for t ≥ 0. Pure.
+export function scales(before, after, left, width) {
+  const whole = before + after || 1;
+  const seam = after / whole >= ONE_SCALE || before === 0 ? (before / whole) * width : SEAM * width;
+  const slow = before ? seam / before : 0;
+  const fast = after ? (width - seam) / after : 0;
+  return {
+    seam: left + seam,
+    magnified: slow ? fast / slow : 1,
+    x: (t) => left + seam + (t < 0 ? t * slow : t * fast),
+  };
+}
+
+// Where a model begins, when its data was there, when it ends; in seconds, as the trace says.
+export function phases(trace) {
+  const begin = Math.min(...trace.spans.map(([, start]) => start));
+  const end = Math.max(...trace.spans.map(([, , finish]) => finish));
+  const ready = trace.ready_s ?? trace.done_s ?? end;
+  return { begin, ready, done: Math.max(ready, trace.done_s ?? end), end };
+}
+
+// The whole picture as shapes. Pure: `measure(words, size, family)` gives widths.
+export function layoutFlow(figure, width, measure, patternId = "hatch") {
+  const models = figure.data.filter((trace) => trace.spans.length);
+  const wide = width >= WIDE;
+  const left = wide ? 158 : 8;
+  const right = wide ? 178 : 8;
+  const all = models.map(phases);
+  const before = Math.max(0, ...all.map(({ begin, ready }) => ready - begin));
+  const after = Math.max(0, ...all.map(({ ready, end }) => end - ready)) * 1.06;
+  const scale = scales(before, after, left, width - left - right);
+  const place = { left, right: width - right, width, wide, scale, before, after, measure, patternId };
+  const heights = new Map(figure.layout.states.map((state) => [state.id, state]));
+  const shapes = [shape("defs", {}, "", hatches(figure.layout.states, patternId)), ...header(place)];
+  let y = HEAD;
+  models.forEach((trace, n) => {
+    if (n) {
+      shapes.push(line(wide ? 0 : left, y, width, y, { stroke: "$rule" }));
+    }
+    const drawn = modelShapes(trace, place, heights, y);
+    shapes.push(...drawn.shapes);
+    y += drawn.height;
+  });
+  shapes.push(...axis(place, y));
+  return { width, height: Math.round(y + 26), shapes };
+}
+
+const hatches = (states, id) => states.filter((state) => state.hatch).map((state) => hatch(`${id}-${state.id}`, `$st-${state.id}`));
+
+// What the two halves of the axis mean.
+function header({ left, right, scale, before, wide }) {
+  if (!before) {
+    return [];
+  }
+  const shapes = [text(scale.seam + 7, 14, "data arrives", { "font-weight": 700, fill: "$ink" })];
+  if (wide) {
+    shapes.push(text(left, 14, "waiting for data"));
+  }
+  if (scale.magnified > 1.5) {
+    const times = `${Math.round(scale.magnified)} × magnified`;
+    shapes.push(text(right, 14, times, { "text-anchor": "end", "font-family": "$mono", "font-size": 11, fill: "$ink-3" }));
+  }
+  shapes.push(shape("path", { d: `M${round(scale.seam)} 20l-4 -7h8z`, fill: "$ink" }));
+  return shapes;
+}
+
+// Moments left and right of the arrival, each on its own scale; a zigzag where the scale changes.
+function axis({ left, right, scale, before, after }, y) {
+  const shapes = [line(left, y + 0.5, right, y + 0.5, { stroke: "$rule-2" })];
+  const label = { "text-anchor": "middle", "font-size": 11, "font-family": "$mono", fill: "$ink-3" };
+  const mark = (t, step) => {
+    const x = scale.x(t);
+    const sign = t < 0 ? "−" : "+";
+    const words = t === 0 ? "0" : `${sign}${moment(Math.abs(t), step)}`;
+    const inside = Math.min(Math.max(x, left + 26), right - 26);
+    shapes.push(line(x, y, x, y + 4, { stroke: "$ink-3" }), text(inside, y + 18, words, label));
+  };
+  if (before) {
+    const room = scale.seam - left;
+    const step = niceStep(before, Math.max(2, room / 90));
+    ticks(-before, 0, step).filter((t) => t < -step / 2 && scale.seam - scale.x(t) > 50).forEach((t) => mark(t, step));
+  }
+  mark(0, 1);
+  if (after) {
+    const step = niceStep(after, Math.max(2, (right - scale.seam) / 90));
+    ticks(0, after, step).filter((t) => t > step / 2).forEach((t) => mark(t, step));
+  }
+  if (scale.magnified > 1.5) {
+    const zigzag = `M${round(scale.seam - 14)} ${y + 5}l4 -9m2 9l4 -9`;
+    shapes.push(shape("path", { d: zigzag, stroke: "$ink-2", "stroke-width": 1.3, fill: "none" }));
+  }
+  return shapes;
+}
+
+function modelShapes(trace, place, heights, top) {
+  const { wide, left, measure } = place;
+  const heading = wide ? 0 : 40;
+  const lanes = { program: top + heading + 42, kernel: top + heading + 96 };
+  const noteLines = wide ? wrap(trace.note, 166, measure) : wrap(trace.note, place.width - 2 * left, measure);
+  const height = heading + 112 + (wide ? 0 : noteLines.length * 16 + 4);
+  const shapes = [...phaseShapes(trace, place, top + heading + 6, 100)];
+  for (const y of Object.values(lanes)) {
+    shapes.push(line(left, y + 0.5, place.right, y + 0.5, { stroke: "$rule-2" }));
+  }
+  shapes.push(...trace.spans.map((span) => spanShape(span, trace, place, heights, lanes)));
+  shapes.push(...callShapes(trace, place, lanes));
+  shapes.push(...headingShapes(trace, place, lanes, top));
+  const noteTop = wide ? lanes.program - 4 : lanes.kernel + 22;
+  const noteAt = wide ? place.right + 12 : left;
+  noteLines.forEach((words, n) => shapes.push(text(noteAt, noteTop + n * 16, words, { "font-family": "$mono", "font-size": 11.5 })));
+  return { shapes, height };
+}
+
+function phaseShapes(trace, { scale }, y, height) {
+  const { begin, ready, done } = phases(trace);
+  const waiting = rect(scale.x(begin - ready), y, scale.seam - scale.x(begin - ready), height, { fill: "$grid", opacity: 0.6 });
+  const copying = rect(scale.seam, y, scale.x(done - ready) - scale.seam, height, { fill: "$grid-2", opacity: 0.6 });
+  return [waiting, copying];
+}
+
+function spanShape([lane, start, end, state], trace, { scale, patternId }, heights, lanes) {
+  const { ready } = phases(trace);
+  const drawn = heights.get(state) ?? { height: 0.5 };
+  const height = Math.max(3, HEIGHT * drawn.height);
+  const [x, x2] = [scale.x(start - ready), scale.x(end - ready)];
+  const fill = drawn.hatch ? `url(#${patternId}-${state})` : `$st-${state}`;
+  const outline = drawn.hatch ? { stroke: `$st-${state}`, "stroke-width": 1 } : {};
+  return rect(x, lanes[lane] - height, Math.max(1, x2 - x - 0.6), height, { fill, ...outline });
+}
+
+function headingShapes(trace, { wide, left, width, measure }, lanes, top) {
+  const title = { "font-family": "$serif", "font-size": 18, fill: "$ink" };
+  const code = { "font-family": "$mono", "font-size": 11.5, fill: "$ink-3" };
+  const words = trace.label.charAt(0).toUpperCase() + trace.label.slice(1);
+  const lanesNamed = { "font-size": 10.5, fill: "$ink-3", "text-anchor": "end" };
+  if (wide) {
+    const call = wrap(trace.call, 104, (text) => measure(text, 11.5, "--mono"));
+    return [
+      text(0, lanes.program, words, title),
+      ...call.slice(0, 3).map((part, n) => text(0, lanes.program + 19 + n * 15, part, code)),
+      text(left - 8, lanes.program + 1, "program", lanesNamed),
+      text(left - 8, lanes.kernel + 1, "kernel", lanesNamed),
+    ];
+  }
+  const room = width - 2 * left - measure(words, 18, "--serif") - 10;
+  const beside = measure(trace.call, 11.5, "--mono") <= room ? [text(width - left, top + 24, trace.call, { ...code, "text-anchor": "end" })] : [];
+  return [text(left, top + 24, words, title), ...beside];
+}
+
+// Arrows between the lanes. Names go where there is room, in two rows; the rest stays unnamed.
+function callShapes(trace, { scale, left, right, measure }, lanes) {
+  const { ready } = phases(trace);
+  const shapes = [];
+  const last = { 1: -Infinity, "-1": -Infinity };
+  const rows = [-Infinity, -Infinity];
+  let newest = -Infinity;
+  for (const [t, way, words] of trace.calls) {
+    let x = scale.x(t - ready);
+    if (x - last[way] < APART && !words) {
+      continue;
+    }
+    x = Math.min(right - 2, x - newest < APART ? newest + APART : x); // a call and its return stay apart
+    newest = x;
+    last[way] = x;
+    shapes.push(...arrowShapes(x, way, lanes));
+    if (words) {
+      shapes.push(...callName(words, x, rows, { left, right, measure, lanes }));
+    }
+  }
+  return shapes;
+}
+
+function callName(words, x, rows, { left, right, measure, lanes }) {
+  const width = measure(words, 11, "--mono");
+  const flip = x + 5 + width > right;
+  const from = Math.max(left, flip ? x - 5 - width : x + 5);
+  const row = rows.findIndex((end) => end + 6 <= from);
+  if (row < 0) {
+    return [];
+  }
+  rows[row] = from + width;
+  return [text(from, lanes.program + 17 + row * 14, words, { "font-family": "$mono", "font-size": 11 })];
+}
+
+function arrowShapes(x, way, lanes) {
+  const [upper, lower] = [lanes.program + 2, lanes.kernel - 20];
+  const [from, to] = way > 0 ? [upper, lower] : [lower, upper];
+  const stem = { stroke: "$ink-2", "stroke-width": 1.2 };
+  if (way < 0) {
+    stem["stroke-dasharray"] = "3 2";
+  }
+  return [
+    line(x, from, x, to - way * 5, stem),
+    shape("path", { d: `M${round(x)} ${round(to)}l-3.4 ${-way * 6}h6.8z`, fill: "$ink-2" }),
+  ];
+}
+
+// Words in lines no wider than `room`. Pure.
+export function wrap(words, room, measure) {
+  const lines = [];
+  for (const word of words.split(" ")) {
+    const longer = lines.length ? `${lines.at(-1)} ${word}` : word;
+    if (lines.length && measure(longer, 11.5, "--mono") <= room) {
+      lines[lines.length - 1] = longer;
+    } else {
+      lines.push(word);
+    }
+  }
+  return lines.filter(Boolean);
+}

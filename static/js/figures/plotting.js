@@ -1,0 +1,224 @@
+// What a chart needs before Plotly draws it: ranges, room for labels, labels apart. Pure.
+
+const NARROW = 560; // pixels; below it labels stand under the chart instead of beside it
+const LABEL_HEIGHT = 18;
+const PAD = 0.04; // of the range, left and right of the data
+const HEADROOM = 0.07; // of the range, above the data
+
+// A figure as traces and layout for a size, and a key for what the chart itself cannot say.
+export function dress(figure, { width, height, measure, font = 1 }) {
+  const narrow = width < NARROW;
+  const { title, annotations = [], ...layout } = figure.layout;
+  const ends = annotations.filter((label) => label.name?.startsWith("end:"));
+  const [x, y] = ranges(figure.data, layout);
+  const margin = margins({ narrow, ends, measure, width, font, titled: Boolean(layout.yaxis?.title?.text) });
+  const room = { width: width - margin.l - margin.r, height: height - margin.t - margin.b };
+  const drawn = narrow ? [] : placeLabels(ends, { x, y, room, font });
+  return {
+    data: figure.data.map((trace) => plain(trace, figure.data, font)),
+    layout: {
+      ...layout,
+      xaxis: xAxis(layout.xaxis, x, room, measure, narrow),
+      yaxis: { ...layout.yaxis, title: undefined, ...rangeOf(y), fixedrange: narrow },
+      annotations: [...axisTitle(layout.yaxis, margin, measure, width, font), ...drawn],
+      margin,
+      width,
+      height,
+      autosize: false,
+      dragmode: narrow ? false : "zoom",
+      uirevision: "stays",
+      uniformtext: { mode: "hide", minsize: 9 },
+    },
+    key: keyOf(figure.data, narrow ? ends : []),
+  };
+}
+
+// Plotly knows traces by `uid`. A single series of bars has room for its values inside.
+function plain({ id, ...trace }, all, font) {
+  const made = { ...trace, uid: id };
+  if (trace.line?.width) {
+    made.line = { ...trace.line, width: trace.line.width * Math.sqrt(font) };
+  }
+  if (trace.type === "bar" && all.length === 1) {
+    Object.assign(made, { textposition: "inside", insidetextanchor: "middle", textangle: 0, insidetextfont: { color: "$screen" } });
+  }
+  return made;
+}
+
+// [x, y] as {low, high, log} in the axes' own measure; null where Plotly should choose.
+export function ranges(data, layout) {
+  const shown = data.filter((trace) => trace.x?.length);
+  return [xRange(shown, layout.xaxis ?? {}), yRange(shown, layout.yaxis ?? {})];
+}
+
+function xRange(shown, axis) {
+  if (axis.type === "category") {
+    return null;
+  }
+  const found = extent(shown.flatMap((trace) => trace.x), axis.type === "log");
+  if (!found) {
+    return { low: 0, high: 1, log: false, empty: true };
+  }
+  const pad = (found.high - found.low || 1) * PAD;
+  return { ...found, low: found.low - pad, high: found.high + pad };
+}
+
+function yRange(shown, axis) {
+  const log = axis.type === "log";
+  if (axis.range) {
+    return { low: axis.range[0], high: axis.range[1], log };
+  }
+  const found = extent(shown.flatMap(heights), log);
+  if (!found) {
+    return { low: 0, high: 1, log: false, empty: true };
+  }
+  const tall = found.high - (axis.rangemode === "tozero" ? Math.min(0, found.low) : found.low) || 1;
+  const fromZero = axis.rangemode === "tozero" && found.low >= 0;
+  const hasBars = shown.some((trace) => trace.type === "bar");
+  const below = log && hasBars ? 0.35 * Math.max(1, tall) : HEADROOM * tall;
+  return { log, low: fromZero ? 0 : found.low - below, high: found.high + HEADROOM * tall };
+}
+
+function heights(trace) {
+  const { y, error_y: whiskers } = trace;
+  return whiskers ? y.flatMap((value, n) => [value, value + whiskers.array[n]]) : y;
+}
+
+function extent(values, log) {
+  const usable = values.filter((value) => Number.isFinite(value) && (!log || value > 0));
+  if (!usable.length) {
+    return null;
+  }
+  let low = Infinity;
+  let high = -Infinity;
+  for (const value of usable) {
+    low = Math.min(low, value);
+    high = Math.max(high, value);
+  }
+  return log ? { low: Math.log10(low), high: Math.log10(high), log } : { low, high, log };
+}
+
+const rangeOf = (range) => (range ? { range: [range.low, range.high], showticklabels: !range.empty } : {});
+
+// Room for the labels at the right, and for the title of the y axis above it.
+function margins({ narrow, ends, measure, width, font, titled }) {
+  const widest = Math.max(0, ...ends.filter(atEdge(ends)).map((label) => measure(bare(label.text), (label.font?.size ?? 13) * font)));
+  const right = narrow || !widest ? 16 : Math.min(width * 0.4, widest + 34);
+  return { l: Math.round(58 * font), r: Math.round(right), t: Math.round((titled ? 30 : 12) * font), b: Math.round(46 * font) };
+}
+
+// Labels of lines that reach the right edge; the others stand inside the chart.
+function atEdge(ends) {
+  const last = Math.max(...ends.filter((label) => label.xref !== "paper").map((label) => label.x));
+  return (label) => label.xref === "paper" || label.x === last;
+}
+
+function placeLabels(ends, { x, y, room, font }) {
+  const beside = ends.filter(atEdge(ends));
+  const inside = ends.filter((label) => !beside.includes(label));
+  const pixel = (label) => (1 - (label.y - y.low) / (y.high - y.low)) * room.height;
+  const wished = beside.map(pixel);
+  const apart = spread(wished, LABEL_HEIGHT * font, 6, room.height - 4);
+  const placed = beside.map((label, n) => ({ ...sized(label, font), yshift: wished[n] - apart[n] }));
+  return [...placed, ...inside.map((label) => placeInside(sized(label, font), x, room))];
+}
+
+function placeInside(label, x, room) {
+  const at = ((label.x - x.low) / (x.high - x.low)) * room.width;
+  return at > room.width * 0.8 ? { ...label, xanchor: "right", xshift: -12 } : label;
+}
+
+const sized = (label, font) => ({ ...label, font: { ...label.font, size: (label.font?.size ?? 13) * font } });
+
+// Move places apart until neighbours keep `gap`, as little as possible, between low and high.
+export function spread(places, gap, low, high) {
+  const order = places.map((_, n) => n).sort((a, b) => places[a] - places[b]);
+  const tight = Math.min(gap, order.length > 1 ? (high - low) / (order.length - 1) : gap);
+  const blocks = [];
+  for (const n of order) {
+    blocks.push({ members: [n], at: Math.min(Math.max(places[n], low), high) });
+    while (blocks.length > 1 && blocks.at(-2).at + blocks.at(-2).members.length * tight > blocks.at(-1).at) {
+      blocks.push(joined(blocks.splice(-2), places, tight, low, high));
+    }
+  }
+  const placed = [];
+  for (const block of blocks) {
+    block.members.forEach((n, rank) => (placed[n] = block.at + rank * tight));
+  }
+  return placed;
+}
+
+// Two blocks as one, around the mean of where its members want to be.
+function joined([upper, lower], places, gap, low, high) {
+  const members = [...upper.members, ...lower.members];
+  const wish = members.reduce((sum, n, rank) => sum + places[n] - rank * gap, 0) / members.length;
+  return { members, at: Math.min(Math.max(wish, low), high - (members.length - 1) * gap) };
+}
+
+// Ticks at measured places, as many of them as there is room for.
+function xAxis(axis, range, room, measure, narrow) {
+  const made = { ...axis, ...rangeOf(range), fixedrange: narrow, automargin: false, title: { ...axis.title, standoff: 8 } };
+  if (!axis.tickvals || !range) {
+    delete made.tickvals;
+    delete made.ticktext;
+    return axis.type === "category" ? { ...made, tickangle: 0, ticklabelstep: 1, automargin: "height" } : made;
+  }
+  const at = axis.tickvals.map((value) => (range.log ? Math.log10(value) : value));
+  const pixels = at.map((value) => ((value - range.low) / (range.high - range.low)) * room.width);
+  const kept = thin(pixels, axis.ticktext.map((words) => measure(words, 12, "--mono") + 8));
+  return { ...made, tickvals: kept.map((n) => axis.tickvals[n]), ticktext: kept.map((n) => axis.ticktext[n]), tickangle: 0 };
+}
+
+// Which labels fit beside each other; the first and the last one always, where they can.
+export function thin(pixels, widths) {
+  const fits = (a, b) => pixels[b] - pixels[a] >= (widths[a] + widths[b]) / 2;
+  const last = pixels.length - 1;
+  const kept = [0];
+  for (let n = 1; n <= last; n += 1) {
+    if (fits(kept.at(-1), n) && (n === last || fits(n, last))) {
+      kept.push(n);
+    }
+  }
+  return last < 0 ? [] : kept;
+}
+
+// The title of the y axis lies flat above it, where it can be read without turning the head.
+function axisTitle(axis, margin, measure, width, font) {
+  const words = axis?.title?.text;
+  if (!words) {
+    return [];
+  }
+  const fitted = fit(words, width - 20, (text) => measure(text, 12 * font));
+  const place = { xref: "paper", yref: "paper", x: 0, y: 1, xanchor: "left", yanchor: "bottom" };
+  const look = { showarrow: false, align: "left", font: { size: 12 * font, color: "$ink-2" } };
+  return [{ ...place, ...look, xshift: 10 - margin.l, yshift: 8, text: fitted }];
+}
+
+function fit(words, room, measure) {
+  if (measure(words) <= room) {
+    return words;
+  }
+  let kept = words;
+  while (kept.length > 8 && measure(`${kept}…`) > room) {
+    kept = kept.slice(0, -1);
+  }
+  return `${kept.trimEnd()}…`;
+}
+
+// What stands under the chart: labels that found no room in it, or the series of grouped bars.
+function keyOf(data, ends) {
+  const bars = data.filter((trace) => trace.type === "bar");
+  if (bars.length > 1) {
+    return bars.map((trace) => ({ text: trace.name, color: trace.marker.color, pattern: trace.marker.pattern?.shape ?? "" }));
+  }
+  return ends.map((label) => ({
+    text: bare(label.text),
+    color: label.font.color,
+    dashed: label.name.startsWith("end:reference:"),
+  }));
+}
+
+const SIGNS = { "&lt;": "<", "&gt;": ">", "&amp;": "&" };
+
+// The words of a label without Plotly's HTML.
+export const bare = (words) => words.replace(/<\/?b>/g, "").replace(/&(lt|gt|amp);/g, (sign) => SIGNS[sign]);

@@ -1,0 +1,98 @@
+// Shapes as data. A layout makes them, the page draws them, a download writes them: one picture.
+import { css, literal } from "./roles.js";
+
+const NAMESPACE = "http://www.w3.org/2000/svg";
+
+// shape("text", { x: 4, fill: "$ink" }, "running")
+export function shape(tag, attributes = {}, text = "", children = []) {
+  return { tag, attributes, text, children };
+}
+
+export function text(x, y, words, attributes = {}) {
+  const given = { x: round(x), y: round(y), "font-size": 12, "font-family": "$sans", fill: "$ink-2" };
+  return shape("text", { ...given, ...attributes }, words);
+}
+
+export function rect(x, y, width, height, attributes) {
+  return shape("rect", { x: round(x), y: round(y), width: round(width), height: round(height), ...attributes });
+}
+
+export function line(x1, y1, x2, y2, attributes) {
+  return shape("line", { x1: round(x1), y1: round(y1), x2: round(x2), y2: round(y2), ...attributes });
+}
+
+export const round = (value) => Math.round(value * 100) / 100;
+
+// Slanted lines in the colour of a state, on a paler ground: the second code beside colour.
+export function hatch(id, role) {
+  return shape("pattern", { id, width: 5, height: 5, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" }, "", [
+    shape("rect", { width: 5, height: 5, fill: `${role}/0.26` }),
+    shape("rect", { width: 1.7, height: 5, fill: role }),
+  ]);
+}
+
+let patterns = 0;
+
+// Ids of patterns are global to a page, so that every drawing needs its own.
+export const uniqueId = () => `hatch-${(patterns += 1)}`;
+
+export function element(shape) {
+  const made = document.createElementNS(NAMESPACE, shape.tag);
+  for (const [name, value] of Object.entries(shape.attributes)) {
+    made.setAttribute(name, css(value));
+  }
+  if (shape.text) {
+    made.textContent = shape.text;
+  }
+  made.append(...shape.children.map(element));
+  return made;
+}
+
+// A whole picture for the page; its words for those who cannot see it.
+export function picture({ width, height, shapes }, label) {
+  const attributes = { viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": label };
+  return element(shape("svg", attributes, "", shapes));
+}
+
+// The same as a file: tokens become what they are now.
+export function file({ width, height, shapes }, token) {
+  const ground = shape("rect", { width, height, fill: "$screen" });
+  const attributes = { xmlns: NAMESPACE, viewBox: `0 0 ${width} ${height}`, width, height };
+  return markup(shape("svg", attributes, "", [ground, ...shapes]), token);
+}
+
+export function markup({ tag, attributes, text, children }, token) {
+  const written = Object.entries(attributes).map(([name, value]) => ` ${name}="${escape(literal(value, token))}"`);
+  const inside = escape(text) + children.map((child) => markup(child, token)).join("");
+  return `<${tag}${written.join("")}>${inside}</${tag}>`;
+}
+
+const ENTITIES = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
+
+export const escape = (value) => String(value).replace(/[&<>"]/g, (sign) => ENTITIES[sign]);
+
+// An SVG file as a PNG of `scale` times its size.
+export async function rasterise(svg, scale = 2) {
+  const url = URL.createObjectURL(new Blob([svg], { type: "image/svg+xml" }));
+  try {
+    const image = new Image();
+    image.src = url;
+    await image.decode();
+    const canvas = document.createElement("canvas");
+    canvas.width = image.width * scale;
+    canvas.height = image.height * scale;
+    canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
+    return await new Promise((done) => canvas.toBlob(done, "image/png"));
+  } finally {
+    URL.revokeObjectURL(url);
+  }
+}
+
+// How wide a text is, in the fonts of the page.
+export function measurer(token) {
+  const context = document.createElement("canvas").getContext("2d");
+  return (words, size = 12, family = "--sans") => {
+    context.font = `${size}px ${token(family)}`;
+    return context.measureText(words).width;
+  };
+}
