@@ -1,0 +1,132 @@
+"""Every page for everybody: no script, no mouse, small screens, dark rooms, slow eyes."""
+
+import re
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from tests.served import Served
+
+PAGES = [
+    "/",
+    "/experiments/threads.scaling",
+    "/experiments/io_models.five_models",
+    "/runs",
+    "RUN",
+    "/nowhere",
+]
+RULES = {
+    "runOnly": {
+        "type": "tag",
+        "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+    }
+}
+
+
+@pytest.fixture(scope="module")
+def run(server: Served) -> str:
+    run = server.run("processes.states")
+    assert server.ended(run)["state"] == "done"
+    return run
+
+
+def visit(page: Page, path: str, run: str) -> None:
+    page.goto(path.replace("RUN", f"/runs/{run}"))
+    page.wait_for_load_state("load")
+    page.wait_for_timeout(300)  # the drawings are there after a frame or two
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize("path", PAGES)
+def test_axe_finds_nothing(context: BrowserContext, run: str, complaints, path: str, width: int, theme: str):
+    complaints.expect("404")
+    page = context.new_page()
+    page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+    page.set_viewport_size({"width": width, "height": 900})
+    visit(page, path, run)
+    found = Axe().run(page, options=RULES)
+    assert found.violations_count == 0, found.generate_report()
+
+
+@pytest.mark.parametrize("width", [1440, 768, 390, 320])
+@pytest.mark.parametrize("path", PAGES)
+def test_no_page_scrolls_sideways(page: Page, run: str, complaints, path: str, width: int):
+    complaints.expect("404")
+    page.set_viewport_size({"width": width, "height": 800})
+    visit(page, path, run)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_a_theme_that_was_chosen_stays(page: Page):
+    page.emulate_media(color_scheme="light")
+    page.goto("/")
+    button = page.get_by_role("button", name=re.compile("theme", re.IGNORECASE))
+    seen = {page.evaluate("document.documentElement.dataset.theme")}
+    while "dark" not in seen:
+        button.click()
+        seen.add(page.evaluate("document.documentElement.dataset.theme"))
+    page.reload()
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+
+
+@pytest.fixture
+def plain_page(chromium: Browser, server: Served) -> Page:
+    """A page in a browser that runs no script."""
+    context = chromium.new_context(base_url=server.url, java_script_enabled=False)
+    yield context.new_page()
+    context.close()
+
+
+def test_without_javascript_a_form_starts_a_run_and_its_page_tells_all(plain_page: Page, server: Served):
+    plain_page.goto("/experiments/processes.states?preset=quick")
+    plain_page.get_by_role("button", name=re.compile("Run")).click()
+    plain_page.wait_for_url(re.compile("/runs/[0-9a-f]{10}$"))
+    run = plain_page.url.rpartition("/")[2]
+    verdict = server.ended(run)["verdict"]
+    plain_page.reload()
+    expect(plain_page.get_by_text("What is a process doing while it is not running?").first).to_be_visible()
+    expect(plain_page.locator("[data-part=verdict]")).to_contain_text(verdict["checks"][0]["claim"])
+    expect(plain_page.locator("[data-part=facts]")).to_contain_text("host")
+    for figure in server.get(f"/api/runs/{run}/figures")["figures"]:
+        table = plain_page.locator(f'[data-figure="{figure["id"]}"] table').first
+        expect(table).to_be_visible()
+        assert table.locator("tbody tr").count() >= 1
+
+
+def test_without_javascript_a_wrong_parameter_gets_the_sentence(plain_page: Page):
+    plain_page.goto("/experiments/threads.scaling")
+    plain_page.locator("input[name=workers]").first.evaluate_all  # noqa: B018  the field is there
+    plain_page.locator("input[name=workers]").first.fill("99")
+    plain_page.locator("form#form").get_attribute("novalidate")
+    plain_page.get_by_role("button", name=re.compile("Run")).click()
+    expect(plain_page.get_by_role("alert")).to_contain_text("workers: 99 is outside 2 to 32")
+
+
+def test_an_unknown_page_says_what_to_do_next(page: Page, complaints):
+    complaints.expect("404")
+    page.goto("/runs/0123456789")
+    expect(page.get_by_role("main")).to_contain_text("0123456789")
+    assert page.get_by_role("main").get_by_role("link").count() >= 1
+
+
+def test_the_bench_shows_this_machine_live(page: Page):
+    page.goto("/")
+    readings = page.locator("[data-channel], [data-ch], .chan .v")
+    expect(readings.first).to_have_text(re.compile(r"\d"))
+
+
+def test_the_home_page_is_light(context: BrowserContext, server: Served):
+    """At most 60 kB over the wire, without Plotly."""
+    page = context.new_page()
+    sizes: dict[str, int] = {}
+
+    def weigh(response) -> None:
+        sizes[response.url] = response.request.sizes()["responseBodySize"]
+
+    page.on("requestfinished", lambda request: weigh(request.response()))
+    page.goto("/")
+    page.wait_for_load_state("networkidle")
+    assert not any("plotly" in url for url in sizes)
+    assert sum(sizes.values()) <= 60_000, sizes
