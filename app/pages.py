@@ -1,0 +1,427 @@
+"""The pages as HTML. Each makes sense before its script arrives, and its forms work without one.
+
+A handler gathers what a template shows; how numbers and sentences look is in `prose`. What goes
+wrong is raised as it is: `main` answers with `error_page` here and with JSON under /api.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+from typing import Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, HTTPException, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from pydantic_core import to_json
+
+from app import __version__, catalogue, paths, prose
+from app.assets import Assets
+from app.bench import Bench, Live, QueueFull
+from app.figures import Board
+from app.interpreters import Interpreter
+from app.machine import facts
+from app.runs import Run, State, StorageFull
+from experiments.kit.machine import Machine
+from experiments.kit.sentences import duration, percent
+from experiments.kit.spec import Chapter, Experiment, ParameterError, chapters
+from experiments.kit.verdict import NOISY
+
+router = APIRouter(include_in_schema=False)
+
+LATEST = 6  # runs on the home page
+PAGE = 30  # runs on a page of the history
+TABLE_ROWS = 200  # of a figure's table in HTML; the files have all of them
+CORE_CHANNELS = 4  # of the scope: on a larger machine each is the mean of a group of cores
+MACHINE_CHANNELS = (("runnable", "runnable threads"), ("switches", "context switches"))
+TELLING = ("flow", "statediagram", "timeline", "ecdf", "line", "shares", "bars", "cells")
+WORDS_OF_IMPLEMENTATIONS = {"cpython": "CPython", "pypy": "PyPy", "graalpy": "GraalPy"}
+ADVICE = {
+    403: "Open oscope under the address it printed when it started.",
+    404: "It may have been deleted, or the address has a typing error.",
+    409: "Go back and look at the run: its state has changed meanwhile.",
+    421: "Open oscope under the address it printed when it started.",
+    422: "Go back, correct the value and send it again.",
+    429: "Wait until a run has ended, then send it again.",
+    500: "The log of the server knows more.",
+    507: "Delete runs you no longer need, or free space on the disk.",
+}
+
+CONDITIONS = (  # name in the record, what it is called, what it means
+    ("foreign_cpu", "foreign CPU", "what all other programs burned meanwhile, of the whole machine"),
+    (
+        "run_delay",
+        "run-queue delay",
+        "how long the subjects waited for a core, of the time they wanted one",
+    ),
+    ("steal", "steal", "what the host took away from this virtual machine"),
+    ("own_cpu", "oscope itself", "the server, while it watched"),
+)
+
+
+# -- templates --------------------------------------------------------------------------------
+
+
+@cache
+def environment() -> Environment:
+    made = Environment(
+        loader=FileSystemLoader(paths.resource("templates")),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    made.globals |= {
+        "version": __version__,
+        "prose": prose,
+        "duration": lambda seconds: duration(seconds).text,
+        "percent": lambda share: percent(share).text,
+        "noisy": noisy,
+        "embed": embed,
+    }
+    return made
+
+
+def render(request: Request, template: str, status: int = 200, **facts: Any) -> HTMLResponse:
+    assets: Assets = request.app.state.assets
+    assets.refresh()
+    text = environment().get_template(template).render(assets=assets, **facts)
+    return HTMLResponse(text, status, headers={"Cache-Control": "no-cache"})
+
+
+def embed(value: Any) -> Markup:
+    """JSON inside a script element: no character in it can end the element."""
+    text = to_json(value, inf_nan_mode="null").decode()
+    for char in "<>&\u2028\u2029":
+        text = text.replace(char, f"\\u{ord(char):04x}")
+    return Markup(text)
+
+
+def error_page(request: Request, status: int, detail: str) -> HTMLResponse:
+    """What went wrong, in a sentence, and the next step."""
+    sentence = detail[:1].upper() + detail[1:]
+    advice = ADVICE.get(status, "Go back, or start again at the bench.")
+    return render(request, "error.html", status, code=status, sentence=sentence, advice=advice)
+
+
+# -- the bench --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One question of the catalogue: its picture, its cost in seconds, its last finished run if any."""
+
+    experiment: Experiment
+    picture: str
+    cost_s: float | None
+    last: Run | None
+    missing: tuple[str, ...]
+
+    @property
+    def first_sentence(self) -> str:
+        return " ".join(self.experiment.article.split()).partition(". ")[0].rstrip(".") + "."
+
+
+@router.api_route("/", methods=["GET", "HEAD"])
+def home(request: Request) -> Response:
+    bench = bench_of(request)
+    runs, _ = bench.store.list(limit=LATEST)
+    machine = Machine.here()
+    return render(
+        request,
+        "bench.html",
+        here="bench",
+        machine=machine,
+        channels=channels(facts()["logical_cores"]),
+        chapters=shelves(bench),
+        runs=[as_it_is(bench, run) for run in runs],
+        experiments=bench.experiments,
+        notices=bench.store.notices(),
+    )
+
+
+def channels(cores: int) -> list[dict[str, Any]]:
+    """The traces of the scope: cores or groups of them, then what the whole machine does."""
+    groups = min(cores, CORE_CHANNELS)
+    bounds = [round(n * cores / groups) for n in range(groups + 1)]
+    shown = [{"kind": "cores", "first": a, "end": b, "label": core_label(a, b)} for a, b in pairwise(bounds)]
+    shown += [{"kind": kind, "label": label} for kind, label in MACHINE_CHANNELS]
+    return [channel | {"number": n} for n, channel in enumerate(shown, 1)]
+
+
+def core_label(first: int, end: int) -> str:
+    return f"cpu{first}" if end - first == 1 else f"cpu{first}–{end - 1}"
+
+
+def shelves(bench: Bench) -> list[tuple[Chapter, list[Entry]]]:
+    """The chapters that have experiments, with their questions."""
+    drawn = pictures(list(bench.experiments.values()))
+    entries = [entry_of(bench, experiment, drawn[name]) for name, experiment in bench.experiments.items()]
+    filled = [(c, [e for e in entries if e.experiment.chapter == c.name]) for c in chapters()]
+    return [(chapter, found) for chapter, found in filled if found]
+
+
+def pictures(experiments: Sequence[Experiment]) -> dict[str, str]:
+    """A thumbnail for each: its most telling kind of chart, and not the same one twice if it can be."""
+    chosen: dict[str, str] = {}
+    for experiment in experiments:
+        kinds = {type(chart).__name__.lower() for chart in experiment.charts}
+        ranked = sorted(kinds, key=TELLING.index)
+        fresh = [kind for kind in ranked if kind not in chosen.values()]
+        chosen[experiment.name] = next(iter(fresh + ranked), "")
+    return chosen
+
+
+def entry_of(bench: Bench, experiment: Experiment, picture: str) -> Entry:
+    last, _ = bench.store.list(experiment=experiment.name, state=State.DONE, limit=1)
+    cost = experiment.cost(experiment.parse({}))
+    return Entry(experiment, picture, cost, last[0] if last else None, experiment.missing())
+
+
+# -- an experiment, and a run of it -----------------------------------------------------------
+
+
+@router.api_route("/experiments/{name}", methods=["GET", "HEAD"])
+async def show_experiment(
+    request: Request, name: str, preset: str | None = None, repeat: str | None = None
+) -> Response:
+    """The form with its defaults, a preset, or the parameters of a run to repeat."""
+    bench = bench_of(request)
+    experiment = bench.experiment(name)
+    if repeat is not None:
+        run = await bench.get(repeat)
+        return await bench_page(request, experiment, form_of(run, bench))
+    params = experiment.parse({}, preset)
+    return await bench_page(request, experiment, Form(params, preset))
+
+
+@router.post("/experiments/{name}")
+async def start_run(request: Request, name: str) -> Response:
+    """The form without a script: 303 to the run, or the form again with what is wrong."""
+    bench = bench_of(request)
+    experiment = bench.experiment(name)
+    sent = await read_form(request)
+    preset, python = sent.pop("preset", "") or None, sent.pop("python", "") or None
+    given = {f.name: sent.get(f.name, "" if f.type is bool else f.default) for f in experiment.params}
+    try:
+        preset = preset if preset and given_as_preset(experiment, given, preset) else None
+        run = await bench.submit(name, given, preset, python)
+    except (ParameterError, QueueFull, StorageFull) as error:
+        status = {ParameterError: 422, QueueFull: 429}.get(type(error), 507)
+        form = Form(given, preset, python, str(error), custom=True)
+        return await bench_page(request, experiment, form, status=status)
+    return RedirectResponse(f"/runs/{run.id}", 303)
+
+
+@router.api_route("/runs/{id}", methods=["GET", "HEAD"])
+async def show_run(request: Request, id: str) -> Response:
+    """The permalink: the experiment's page, with this run on it."""
+    bench = bench_of(request)
+    view = await bench.view(id)
+    return await bench_page(request, view.experiment, form_of(view.run, bench), view)
+
+
+@router.get("/runs/{id}/parts")
+async def show_parts(request: Request, id: str) -> Response:
+    """What the script swaps in when the run's state has changed: verdict, facts, downloads."""
+    bench = bench_of(request)
+    view = await bench.view(id)
+    return render(request, "_parts.html", **facts_of(view.experiment), **facts_of_run(bench, view))
+
+
+@router.post("/runs/{id}/stop")
+async def stop_run(request: Request, id: str) -> Response:
+    await bench_of(request).stop(id)
+    return RedirectResponse(f"/runs/{id}", 303)
+
+
+@router.post("/runs/{id}/delete")
+async def delete_run(request: Request, id: str) -> Response:
+    await bench_of(request).delete(id)
+    return RedirectResponse("/runs", 303)
+
+
+@dataclass(frozen=True)
+class Form:
+    """What the form shows: the values, where they come from, and what is wrong with them."""
+
+    params: Mapping[str, Any]
+    preset: str | None = None
+    python: str | None = None
+    error: str = ""
+
+    custom: bool = False  # neither the defaults nor a preset
+
+    @property
+    def wrong(self) -> str:
+        """The parameter that the error names."""
+        return self.error.partition(":")[0]
+
+
+def form_of(run: Run, bench: Bench) -> Form:
+    python = run.python if run.python in bench.interpreters else None
+    defaults = bench.experiment(run.experiment).parse({})
+    return Form(run.params, run.preset, python, custom=not run.preset and run.params != defaults)
+
+
+def given_as_preset(experiment: Experiment, given: Mapping[str, Any], preset: str) -> bool:
+    """Whether the form still holds what the preset filled in; a changed field makes it another run."""
+    return experiment.parse(given) == experiment.parse({}, preset)
+
+
+async def read_form(request: Request) -> dict[str, str]:
+    """The fields of a urlencoded form; a repeated one counts once, a file not at all."""
+    return {name: value for name, value in (await request.form()).items() if isinstance(value, str)}
+
+
+async def bench_page(
+    request: Request, experiment: Experiment, form: Form, view: Live | None = None, status: int = 200
+) -> Response:
+    bench = bench_of(request)
+    lede, *why = prose.paragraphs(experiment.article)
+    figures = view.board.figures() if view else empty_figures(experiment)
+    return render(
+        request,
+        "experiment.html",
+        status,
+        here="experiments",
+        form=form,
+        lede=lede,
+        why=why,
+        missing=await asyncio.to_thread(experiment.missing),
+        interpreters=[(i.id, interpreter_label(i)) for i in bench.interpreters.values()],
+        command=command_of(bench, experiment, form),
+        figures=figures,
+        table_rows=TABLE_ROWS,
+        state=page_state(experiment, view, figures),
+        **facts_of(experiment),
+        **(facts_of_run(bench, view) if view else {"run": None}),
+    )
+
+
+def facts_of(experiment: Experiment) -> dict[str, Any]:
+    chapter = next(c for c in chapters() if c.name == experiment.chapter)
+    return {"experiment": experiment, "chapter": chapter}
+
+
+def facts_of_run(bench: Bench, view: Live) -> dict[str, Any]:
+    run = view.run
+    return {
+        "run": run,
+        "position": bench.position(run.id),
+        "wait_s": bench.wait_s(run.id),
+        "python": python_label(bench, run),
+        "conditions": conditions(run),
+        "tables": [t for t in view.experiment.tables if run.rows.get(t.name)],
+    }
+
+
+def page_state(
+    experiment: Experiment, view: Live | None, figures: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """What the script begins with. It then follows the topic from this sequence number on."""
+    topic = view.topic if view else None
+    return {
+        "experiment": catalogue.describe(experiment),
+        "figures": figures,
+        "run": view.run.as_json() if view else None,
+        "topic": f"run:{view.run.id}" if view else None,
+        "epoch": topic.epoch if topic else None,
+        "seq": topic.seq if topic else None,
+    }
+
+
+def empty_figures(experiment: Experiment) -> list[dict[str, Any]]:
+    return Board(experiment).figures()
+
+
+def conditions(run: Run) -> list[dict[str, Any]]:
+    """What disturbed the run, in the order of the page; without those that nobody could measure."""
+    known = [(row, run.conditions.get(row[0])) for row in CONDITIONS]
+    return [
+        {
+            "name": label,
+            "help": text,
+            "share": share,
+            "bad": key in ("foreign_cpu", "steal") and share > NOISY,
+        }
+        for (key, label, text), share in known
+        if share is not None
+    ]
+
+
+def noisy(run: Run) -> bool:
+    """Whether something else used so much of the machine that the verdict doubts itself."""
+    return any(condition["bad"] for condition in conditions(run))
+
+
+def command_of(bench: Bench, experiment: Experiment, form: Form) -> str:
+    python = form.python if form.python != default_python(bench) else None
+    return catalogue.command_line(experiment, form.params, python or "")
+
+
+def default_python(bench: Bench) -> str:
+    return next(iter(bench.interpreters))
+
+
+def interpreter_label(interpreter: Interpreter) -> str:
+    name = WORDS_OF_IMPLEMENTATIONS.get(interpreter.implementation.lower(), interpreter.implementation)
+    return f"{name} {interpreter.version}, {'with the GIL' if interpreter.gil else 'without a GIL'}"
+
+
+def python_label(bench: Bench, run: Run) -> str:
+    known = bench.interpreters.get(run.python)
+    return interpreter_label(known) if known else run.python
+
+
+# -- the history ------------------------------------------------------------------------------
+
+
+@router.api_route("/runs", methods=["GET", "HEAD"])
+def list_runs(request: Request, experiment: str = "", state: str = "", before: str | None = None) -> Response:
+    bench = bench_of(request)
+    if experiment:
+        bench.experiment(experiment)
+    runs, following = bench.store.list(
+        experiment=experiment or None, state=state_of(state), limit=PAGE, before=before
+    )
+    chosen = {name: value for name, value in (("experiment", experiment), ("state", state)) if value}
+    return render(
+        request,
+        "runs.html",
+        here="runs",
+        runs=[as_it_is(bench, run) for run in runs],
+        experiments=bench.experiments,
+        states=list(State),
+        experiment=experiment,
+        state=state,
+        paged=before is not None,
+        newest="/runs?" + urlencode(chosen) if chosen else "/runs",
+        older="/runs?" + urlencode(chosen | {"before": following}) if following else "",
+        notices=bench.store.notices(),
+    )
+
+
+def state_of(name: str) -> State | None:
+    if not name:
+        return None
+    try:
+        return State(name)
+    except ValueError:
+        raise HTTPException(422, f"state: {name[:40]!r} is not one of {', '.join(State)}") from None
+
+
+def as_it_is(bench: Bench, run: Run) -> Run:
+    """The stored run, or what it has become while it is on the bench."""
+    live = bench.live(run.id)
+    return live.run if live else run
+
+
+def bench_of(request: Request) -> Bench:
+    bench: Bench = request.app.state.bench
+    return bench

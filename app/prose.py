@@ -1,0 +1,182 @@
+"""Texts and numbers as a page shows them: articles, sentences, source code, parameters. Pure.
+
+What comes from a module or a measurement is escaped here, once, by markupsafe.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import string
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from markupsafe import Markup, escape
+from pygments import highlight
+from pygments.formatters.html import HtmlFormatter
+from pygments.lexers.python import PythonLexer
+
+from app.figures import words
+from experiments.kit.charts import STATES
+from experiments.kit.sentences import duration, significant
+from experiments.kit.spec import Field
+
+CODE = re.compile(r"``(.+?)``|`(.+?)`", re.DOTALL)
+
+
+# -- articles and code ------------------------------------------------------------------------
+
+
+def paragraphs(article: str) -> list[Markup]:
+    """Each paragraph as HTML: `code` is marked, lines that start with "- " become a list."""
+    return [as_html(block) for block in re.split(r"\n\s*\n", article.strip()) if block.strip()]
+
+
+def as_html(block: str) -> Markup:
+    if block.lstrip().startswith("- "):
+        items = re.split(r"\n(?=\s*- )", block.strip())
+        return Markup("<ul>{}</ul>").format(Markup().join(map(as_item, items)))
+    return Markup("<p>{}</p>").format(inline(block))
+
+
+def as_item(line: str) -> Markup:
+    return Markup("<li>{}</li>").format(inline(line.strip().removeprefix("- ")))
+
+
+def inline(text: str) -> Markup:
+    """One line of running text, with what stands between backticks as code."""
+    plain = " ".join(text.split())
+    parts, end = [], 0
+    for found in CODE.finditer(plain):
+        parts.append(escape(plain[end : found.start()]))
+        parts.append(Markup("<code>{}</code>").format(found[1] or found[2]))
+        end = found.end()
+    return Markup().join([*parts, escape(plain[end:])])
+
+
+def listing(source: str) -> Markup:
+    """Python source with Pygments' classes, one numbered element a line, from where the code begins."""
+    coloured = highlight(source.rstrip(), PythonLexer(stripnl=False), HtmlFormatter(nowrap=True))
+    lines = list(enumerate(coloured.splitlines(), 1))[first_statement(source) - 1 :]
+    # A line of nothing keeps its height: an empty element would collapse.
+    return Markup("".join(f'<span class="l" data-n="{n}">{line or " "}</span>' for n, line in lines))
+
+
+def first_statement(source: str) -> int:
+    """The line where the code begins: after the docstring, which the page shows as text, and imports."""
+    for statement in ast.parse(source).body:
+        documents = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+        if not documents and not isinstance(statement, ast.Import | ast.ImportFrom):
+            decorators: list[ast.expr] = getattr(statement, "decorator_list", [])
+            return min([statement.lineno, *(d.lineno for d in decorators)])
+    return 1
+
+
+# -- sentences --------------------------------------------------------------------------------
+
+
+def colour(about: str) -> str:
+    """The CSS variable of a state or an entity; empty where the word has no colour."""
+    if about in STATES:
+        return f"--st-{about}"
+    return f"--en-{about}" if about in words.ENTITIES else ""
+
+
+def said(sentence: Mapping[str, Any] | str) -> Markup:
+    """A sentence whose numbers are coloured by what they speak of (see `kit.sentences`)."""
+    if isinstance(sentence, str):
+        return inline(sentence)
+    parts = [Markup(part) for part in pieces(sentence["template"], sentence["values"])]
+    return Markup().join(parts)
+
+
+def pieces(template: str, values: Mapping[str, Any]) -> Iterator[Markup]:
+    for text, name, _, _ in string.Formatter().parse(template):
+        yield inline_spaced(text)
+        if name is not None:
+            yield value(values[name]) if name in values else escape("{" + name + "}")
+
+
+def inline_spaced(text: str) -> Markup:
+    """Running text whose spaces at both ends stay: a number stands beside them."""
+    marked = inline(text)
+    before = " " if text[:1].isspace() else ""
+    after = " " if text[-1:].isspace() and text.strip() else ""
+    return escape(before) + marked + escape(after)
+
+
+def value(given: Mapping[str, Any]) -> Markup:
+    variable = colour(given.get("about") or "")
+    if not variable:
+        return escape(given["text"])
+    return Markup('<span class="about" style="--c:var({})">{}</span>').format(variable, given["text"])
+
+
+def strip(verdict: Mapping[str, Any] | None, most: int = 3) -> Markup:
+    """A verdict in a few words: the answer, then the coloured numbers of its headline."""
+    if not verdict:
+        return Markup("")
+    values = verdict.get("said", {}).get("headline", {}).get("values", {}).values()
+    numbers = [value(v) for v in values if v.get("number") is not None and colour(v.get("about") or "")]
+    answer = Markup('<span class="answer">{}</span>').format(verdict["answer"])
+    return Markup('<span class="strip">{}</span>').format(Markup(" ").join([answer, *numbers[:most]]))
+
+
+# -- parameters and numbers -------------------------------------------------------------------
+
+
+def number(given: Any) -> str:
+    """A value of any kind as text: 0.25, 200 000, yes, hash."""
+    if given is None:
+        return "–"
+    if isinstance(given, bool):
+        return "yes" if given else "no"
+    if isinstance(given, int) or (isinstance(given, float) and given.is_integer() and abs(given) < 1e15):
+        return f"{given:,.0f}".replace(",", "\u2009")
+    return f"{given:.6g}" if isinstance(given, float) else str(given)
+
+
+def cell(given: Any, unit: str = "") -> str:
+    """A measured value in a table: 12.3 ms, 48 %, thread 1."""
+    if isinstance(given, int | float) and not isinstance(given, bool):
+        return words.number(given, unit)
+    return number(given)
+
+
+def parameters(fields: Sequence[Field], params: Mapping[str, Any]) -> str:
+    """ "workers 4 · work 100 ms"."""
+    units = {field.name: field.unit for field in fields}
+    shown = (f"{name} {number(given)} {units.get(name, '')}".rstrip() for name, given in params.items())
+    return " · ".join(shown)
+
+
+def took(run: Any) -> str:
+    """How long a run took, or has been running; empty before it began."""
+    if run.started_at is None or run.ended_at is None:
+        return ""
+    return duration(max(0.0, run.ended_at - run.started_at)).text
+
+
+def rough(seconds: float) -> str:
+    """About how long: "7 s", "0.4 s", "3 min"."""
+    if seconds >= 100:
+        return f"{seconds / 60:.0f}\u00a0min"
+    return f"{seconds:.0f}\u00a0s" if seconds >= 0.95 else f"{max(seconds, 0.1):.1f}\u00a0s"
+
+
+def moment(seconds: float | None) -> str:
+    """Local time, "2026-11-23 10:22"."""
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds)) if seconds else ""
+
+
+def iso(seconds: float | None) -> str:
+    """For machines: UTC, "2026-11-23T09:22:05Z"."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds)) if seconds else ""
+
+
+def bytes_of(given: int) -> str:
+    for unit, size in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
+        if given >= size:
+            return f"{significant(given / size)} {unit}"
+    return f"{given} B"

@@ -1,0 +1,52 @@
+// Times, rates and cells of a table as a reader sees them. Pure; numbers with a unit are in figures/units.js.
+import { number } from "./figures/units.js";
+
+const LANGUAGE = "en";
+const NARROW = "\u00a0";
+
+const whole = new Intl.NumberFormat(LANGUAGE, { maximumFractionDigits: 0 });
+const relative = new Intl.RelativeTimeFormat(LANGUAGE, { numeric: "auto", style: "short" });
+
+// A value in a table: "12.3 ms", "48 %", "yes", "–".
+export function cell(value, unit) {
+  if (value === null || value === undefined) {
+    return "–";
+  }
+  if (typeof value === "boolean") {
+    return value ? "yes" : "no";
+  }
+  return typeof value === "number" ? number(value, unit) : String(value);
+}
+
+// About how long: "7 s", "0.4 s", "3 min".
+export function rough(seconds) {
+  if (seconds >= 100) {
+    return `${whole.format(seconds / 60)}${NARROW}min`;
+  }
+  return seconds >= 0.95 ? `${whole.format(seconds)}${NARROW}s` : `${Math.max(seconds, 0.1).toFixed(1)}${NARROW}s`;
+}
+
+const short = new Intl.NumberFormat(LANGUAGE, { maximumFractionDigits: 1 });
+
+export function perSecond(count) {
+  return count >= 1000 ? `${short.format(count / 1000)}${NARROW}k/s` : `${whole.format(count)}${NARROW}/s`;
+}
+
+const STEPS = [
+  ["minute", 60],
+  ["hour", 3600],
+  ["day", 86400],
+];
+
+// "2 min. ago"; null where the date says it better.
+export function ago(thenMs, nowMs) {
+  const seconds = (nowMs - thenMs) / 1000;
+  if (seconds < 45) {
+    return "just now";
+  }
+  if (seconds > 6.5 * 86400) {
+    return null;
+  }
+  const [unit, size] = STEPS.findLast(([, size]) => seconds >= size * 0.75);
+  return relative.format(-Math.max(1, Math.round(seconds / size)), unit);
+}

@@ -1,0 +1,119 @@
+// The bench: this machine on a live scope, and what was measured here lately.
+import { $, $$, connect, embedded, fetchPage, isQuiet, setQuiet } from "../page.js";
+import { AutoScale, valuesOf } from "../channels.js";
+import { perSecond } from "../format.js";
+import { percent } from "../figures/units.js";
+import { datesToWords } from "../dates.js";
+import { Scope } from "../figures/scope.js";
+
+const READOUT_EVERY_MS = 250;
+const NEWS_EVERY_MS = 1000;
+const DIVISIONS = 10;
+const SHOWN = { cores: percent, runnable: String, switches: perSecond };
+const SCALES = { runnable: new AutoScale(5), switches: new AutoScale(2000) };
+
+const traces = embedded().channels.map((channel) => ({ ...channel, max: 1, step: channel.kind === "runnable" }));
+const scope = new Scope($("#traces"), traces, { seconds: 2 * DIVISIONS, hz: 10 });
+const hold = $("#hold");
+const readouts = $$("[data-channel]");
+
+// ---- the scope
+
+let read = -READOUT_EVERY_MS;
+
+const isHeld = () => hold.getAttribute("aria-pressed") === "true";
+
+function takeSample(sample) {
+  const values = valuesOf(sample, traces);
+  traces.forEach((trace, n) => {
+    trace.max = SCALES[trace.kind]?.take(values[n]) ?? 1;
+  });
+  scope.push(values, sample.t);
+  if (performance.now() - read >= READOUT_EVERY_MS && !isHeld()) {
+    read = performance.now();
+    showReadouts(values, sample);
+  }
+  showVeil();
+}
+
+function showReadouts(values, sample) {
+  readouts.forEach((place, n) => {
+    place.textContent = SHOWN[traces[n].kind](values[n]);
+  });
+  for (const trace of traces.filter(({ kind }) => SCALES[kind])) {
+    $(`[data-scale="${trace.kind}"]`).textContent = `0 to ${SHOWN[trace.kind](trace.max)}`;
+  }
+  $("[data-own]").textContent = percent(sample.own);
+}
+
+// Nothing is drawn while a run is measured or the picture is held; the samples are kept.
+function showVeil() {
+  $("#veil").hidden = !isQuiet();
+  $("#veil").textContent = "quiet bench: a run is being measured";
+  if (scope.paused !== (isQuiet() || isHeld())) {
+    scope.paused ? scope.resume() : scope.pause();
+  }
+}
+
+hold.addEventListener("click", () => {
+  hold.setAttribute("aria-pressed", !isHeld());
+  showVeil();
+});
+
+$$("[name=base]").forEach((radio) =>
+  radio.addEventListener("change", () => {
+    scope.setSeconds(Number(radio.value) * DIVISIONS);
+    $("[data-base]").textContent = `${radio.value}\u00a0s`;
+  }),
+);
+
+// ---- what was measured lately: rendered by the server, swapped in here
+
+let timer = null;
+
+function refreshSoon() {
+  timer ??= setTimeout(refresh, NEWS_EVERY_MS);
+}
+
+async function refresh() {
+  timer = null;
+  const page = await fetchPage("/").catch(() => null);
+  if (!page) {
+    return;
+  }
+  $("#latest").replaceWith(document.adoptNode($("#latest", page)));
+  for (const place of $$("[data-here]")) {
+    const fresh = $(`[data-here="${place.dataset.here}"]`, page);
+    if (fresh && fresh.innerHTML !== place.innerHTML) {
+      place.replaceWith(document.adoptNode(fresh));
+    }
+  }
+  datesToWords();
+}
+
+const states = new Map();
+
+function news(ops) {
+  for (const op of ops) {
+    if (op.o === "gone" || states.get(op.v.id) !== op.v.state) {
+      refreshSoon();
+    }
+    if (op.o === "run") {
+      states.set(op.v.id, op.v.state);
+    }
+  }
+}
+
+datesToWords();
+setInterval(() => isQuiet() || datesToWords(), 60_000);
+
+const live = connect();
+live.follow("machine", { last: takeSample });
+live.follow("queue", {
+  last: (queue) => {
+    setQuiet(queue.running.length > 0);
+    $("[data-rate]").textContent = isQuiet() ? "sampled 1 Hz" : "sampled 10 Hz";
+    showVeil();
+  },
+});
+live.follow("runs", { snap: (value) => value.runs.forEach((run) => states.set(run.id, run.state)), ops: news });

@@ -1,0 +1,404 @@
+// An experiment's page: the form, the run that it started or shows, its figures while they grow.
+import { $, $$, ask, connect, embedded, fetchPage, setQuiet, showError } from "../page.js";
+import { commandLine, fromSlider, ofPreset, defaults, presetOf, toSlider } from "../form.js";
+import { rough } from "../format.js";
+import { percent } from "../figures/units.js";
+import { panels } from "../panel.js";
+import { datesToWords } from "../dates.js";
+
+const TEXT_EVERY_MS = 1000;
+const ended = (run) => ["done", "failed", "stopped"].includes(run.state);
+
+const page = embedded();
+const { experiment } = page;
+const form = $("#form");
+let run = page.run;
+let queue = { running: [], waiting: [], slots: 1 };
+
+// ---- the form
+
+const fieldOf = (name) => experiment.params.find((field) => field.name === name);
+const inputs = (name) => $$(`[name="${CSS.escape(name)}"]`, form);
+
+function read(field) {
+  const [first, ...others] = inputs(field.name);
+  if (field.type === "bool") {
+    return first.checked;
+  }
+  if (field.choices.length) {
+    return others.length ? [first, ...others].find((radio) => radio.checked)?.value : first.value;
+  }
+  return first.value === "" ? "" : first.valueAsNumber;
+}
+
+function write(field, value) {
+  const [first, ...others] = inputs(field.name);
+  if (field.type === "bool") {
+    first.checked = value;
+  } else if (others.length) {
+    [first, ...others].forEach((radio) => (radio.checked = radio.value === value));
+  } else {
+    first.value = value;
+  }
+}
+
+const values = () => Object.fromEntries(experiment.params.map((field) => [field.name, read(field)]));
+
+function fill(wanted) {
+  experiment.params.forEach((field) => write(field, wanted[field.name]));
+  refreshForm();
+}
+
+function interpreter() {
+  const select = $("#python");
+  return select.selectedIndex > 0 ? select.value : "";
+}
+
+function refreshForm() {
+  const now = values();
+  const preset = presetOf(experiment, now);
+  form.elements.preset.value = preset ?? "";
+  for (const link of $$("#presets a")) {
+    link.toggleAttribute("aria-current", false);
+    if (link.dataset.preset === preset) {
+      link.setAttribute("aria-current", "true");
+    }
+  }
+  for (const slider of $$("[data-range]", form)) {
+    const field = fieldOf(slider.dataset.range);
+    if (document.activeElement !== slider) {
+      slider.value = toSlider(field, now[field.name] ?? field.low);
+    }
+    slider.setAttribute("aria-valuetext", `${now[field.name] ?? ""} ${field.unit}`.trim());
+  }
+  $("#command").textContent = commandLine(experiment, now, interpreter());
+}
+
+function wireForm() {
+  $("#presets")?.addEventListener("click", (event) => {
+    const link = event.target.closest("a");
+    if (link) {
+      event.preventDefault();
+      fill(link.dataset.preset ? ofPreset(experiment, link.dataset.preset) : defaults(experiment));
+    }
+  });
+  form.addEventListener("input", (event) => {
+    const { range } = event.target.dataset;
+    if (range) {
+      write(fieldOf(range), fromSlider(fieldOf(range), event.target.valueAsNumber));
+    }
+    complain("");
+    refreshForm();
+  });
+  $$("[data-range]", form).forEach((slider) => slider.addEventListener("blur", refreshForm));
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    start();
+  });
+  refreshForm();
+}
+
+// The server's sentence begins with the parameter it is about.
+function complain(text) {
+  const about = text.split(":")[0];
+  showError(fieldOf(about) ? text : text && text[0].toUpperCase() + text.slice(1));
+  for (const field of experiment.params) {
+    const [input] = inputs(field.name);
+    input.toggleAttribute("aria-invalid", false);
+    if (field.name === about) {
+      input.setAttribute("aria-invalid", "true");
+      input.focus();
+    }
+  }
+}
+
+// ---- starting and stopping
+
+let asking = false;
+
+async function start() {
+  if (asking || (run && !ended(run))) {
+    return;
+  }
+  asking = true;
+  showButtons();
+  complain("");
+  try {
+    const order = { experiment: experiment.name, params: values(), python: $("#python").value };
+    const preset = form.elements.preset.value;
+    const answer = await ask("POST", "/api/runs", preset ? { ...order, preset } : order);
+    adopt(await answer.json());
+  } catch (error) {
+    complain(error.message);
+  } finally {
+    asking = false;
+    showButtons();
+  }
+}
+
+function adopt({ id, state, url }) {
+  if (page.topic) {
+    live.leave(page.topic);
+  }
+  run = { id, state, experiment: experiment.name, progress: 0, progress_text: "" };
+  page.topic = `run:${id}`;
+  history.pushState({ run: id }, "", url);
+  $("#stop-form").action = `${url}/stop`;
+  heardProgress = 0;
+  follow();
+  showRun();
+  swapParts();
+}
+
+async function stop(event) {
+  event.preventDefault();
+  $("#stop").disabled = true;
+  try {
+    await ask("POST", `/api/runs/${run.id}/stop`);
+  } catch (error) {
+    complain(error.message);
+  }
+}
+
+function showButtons() {
+  const busy = Boolean(run && !ended(run));
+  const button = $("#run");
+  button.disabled = asking || busy;
+  $("span", button).textContent = busy ? { queued: "Waiting", running: "Running" }[run.state] : run ? "Run again" : "Run";
+  $("#run-key").hidden = button.disabled || !$("#shortcut").checked;
+  $("#stop").disabled = !busy;
+}
+
+// ---- the run as it goes on
+
+let figures;
+let ops = [];
+let shown = 0;
+let textTimer = null;
+let heardProgress = 0;
+
+function follow(place) {
+  live.follow(page.topic, { snap: takeSnapshot, ops: takeOps, err: lostRun }, place);
+}
+
+function takeSnapshot(value) {
+  ops = [];
+  value.figures.forEach((spec) => figures.get(spec.id)?.show(spec));
+  takeRun(value.run);
+}
+
+// Applied once a frame, however many arrive. A hidden tab gets no frames and draws nothing.
+function takeOps(list) {
+  if (!ops.length) {
+    requestAnimationFrame(applyOps);
+  }
+  ops.push(...list);
+}
+
+function applyOps() {
+  const patches = new Map();
+  for (const op of ops) {
+    if (op.o === "fig") {
+      patches.set(op.id, (patches.get(op.id) ?? []).concat(op.patch));
+    } else if (op.o === "run") {
+      takeRun(op.v);
+    } else if (op.o === "quiet") {
+      setQuiet(op.on);
+    } else if (op.o === "note") {
+      $("#announce").textContent = op.text;
+    }
+  }
+  ops = [];
+  patches.forEach((patch, id) => figures.get(id)?.update(patch));
+}
+
+function takeRun(changes) {
+  const before = run.state;
+  run = { ...run, ...changes };
+  if (run.state !== before) {
+    showRun();
+    announce();
+    if (ended(run)) {
+      setQuiet(false);
+      swapParts();
+    }
+  } else {
+    showTextSoon();
+  }
+}
+
+function lostRun() {
+  complain("This run is not on the server any more.");
+}
+
+function showRun() {
+  showButtons();
+  setQuiet(run?.state === "running" || queue.running.length > 0);
+  showText();
+}
+
+// While something is measured the page says how far it is at most once a second.
+function showTextSoon() {
+  const wait = shown + TEXT_EVERY_MS - performance.now();
+  if (wait <= 0) {
+    showText();
+  } else {
+    textTimer ??= setTimeout(showText, wait);
+  }
+}
+
+function showText() {
+  clearTimeout(textTimer);
+  textTimer = null;
+  shown = performance.now();
+  const share = run?.progress ?? 0;
+  const meter = $("#meter");
+  meter.style.setProperty("--p", share.toFixed(3));
+  meter.setAttribute("aria-valuenow", Math.round(share * 100));
+  $("#percent").textContent = run?.state === "running" && share > 0 ? percent(Math.round(share * 100) / 100) : "";
+  const text = status();
+  if (text) {
+    $("#status").textContent = text;
+  }
+  announceProgress(share);
+}
+
+function status() {
+  if (!run) {
+    return waitingText(queue.running.length + queue.waiting.length, queue.running.length ? expected() : 0);
+  }
+  if (run.state === "running") {
+    return run.progress_text || "Measuring.";
+  }
+  if (run.state === "queued") {
+    const place = queue.waiting.findIndex((waiting) => waiting.id === run.id);
+    const before = Math.max(0, place + 1 - (queue.slots - queue.running.length));
+    return waitingText(before, queue.waiting[place]?.wait_s) || "Next on the bench.";
+  }
+  return ""; // an ended run: the server's own sentence comes with the parts
+}
+
+const expected = () => queue.waiting.at(-1)?.wait_s ?? 0;
+
+function waitingText(before, seconds) {
+  if (!before) {
+    return "";
+  }
+  const wait = seconds ? `, about ${rough(seconds)}` : "";
+  return run ? `Waiting, ${runs(before)} before it${wait}.` : `The bench is busy: ${runs(before)} before yours${wait}.`;
+}
+
+const runs = (count) => `${count} ${count === 1 ? "run" : "runs"}`;
+
+// ---- for those who listen
+
+const SPOKEN = { queued: "The run waits.", running: "The run has begun." };
+
+function announce() {
+  $("#announce").textContent = SPOKEN[run.state] ?? "";
+}
+
+function announceProgress(share) {
+  const quarter = Math.floor(share * 4);
+  if (run?.state === "running" && quarter > heardProgress && quarter < 4) {
+    heardProgress = quarter;
+    $("#announce").textContent = `${quarter * 25} percent.`;
+  }
+}
+
+// ---- what the end of a run changes: rendered by the server, swapped in here
+
+async function swapParts() {
+  const { id } = run;
+  try {
+    const parts = await fetchPage(`/runs/${id}/parts`);
+    if (run.id === id) {
+      $$("[data-part]", parts).forEach(swapPart);
+      announceEnd();
+    }
+  } catch (error) {
+    complain(error.message);
+  }
+  datesToWords();
+}
+
+function swapPart(part) {
+  if (part.dataset.part === "status") {
+    $("#status").textContent = part.textContent.trim();
+  } else {
+    $(`main [data-part="${part.dataset.part}"]`).replaceWith(document.adoptNode(part));
+  }
+}
+
+function announceEnd() {
+  if (ended(run)) {
+    $("#announce").textContent = `${$("#status").textContent} ${$("[data-part=verdict] .say").textContent}`;
+  }
+}
+
+// ---- keys and copying
+
+const isTyping = (element) => element.closest("input, select, textarea, [contenteditable]") !== null;
+
+function wireShortcut() {
+  const box = $("#shortcut");
+  try {
+    box.checked = localStorage.getItem("key-r") !== "off";
+  } catch {
+    // storage can be forbidden
+  }
+  box.addEventListener("change", () => {
+    try {
+      localStorage.setItem("key-r", box.checked ? "on" : "off");
+    } catch {
+      // as above
+    }
+    showButtons();
+  });
+  document.addEventListener("keydown", (event) => {
+    const plain = !event.ctrlKey && !event.metaKey && !event.altKey && !event.repeat;
+    const free = !isTyping(event.target) || event.target.type === "range";
+    if (event.key.toLowerCase() === "r" && plain && free && box.checked) {
+      event.preventDefault();
+      form.requestSubmit();
+    }
+  });
+}
+
+async function copy() {
+  const code = $("#command");
+  try {
+    await navigator.clipboard.writeText(code.textContent);
+    $("#copied").textContent = "Copied.";
+  } catch {
+    getSelection().selectAllChildren(code); // no clipboard outside a secure context
+    $("#copied").textContent = "Selected; copy it with your keyboard.";
+  }
+}
+
+// ---- the page begins
+
+wireForm();
+wireShortcut();
+datesToWords();
+$("#copy").addEventListener("click", copy);
+$("#stop-form").addEventListener("submit", stop);
+addEventListener("popstate", () => location.reload());
+
+figures = panels(page.figures, () => (run ? `${experiment.name}-${run.id}` : experiment.name));
+document.addEventListener("themechange", () => figures.forEach((panel) => panel.redraw()));
+
+const live = connect();
+showRun();
+if (page.topic) {
+  follow({ epoch: page.epoch, since: page.seq });
+}
+live.follow("queue", {
+  last: (value) => {
+    queue = value;
+    setQuiet(run?.state === "running" || queue.running.length > 0);
+    if (!run || run.state === "queued") {
+      showTextSoon();
+    }
+  },
+});

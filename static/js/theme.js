@@ -1,0 +1,55 @@
+// Light, dark or what the system says. A classic script in <head>, so that the first paint is right.
+(() => {
+  const root = document.documentElement;
+  const system = matchMedia("(prefers-color-scheme: dark)");
+  const following = { auto: "light", light: "dark", dark: "auto" };
+
+  function stored() {
+    try {
+      return following[localStorage.getItem("theme")] ? localStorage.getItem("theme") : "auto";
+    } catch {
+      return "auto"; // storage can be forbidden; the choice then lasts as long as the page
+    }
+  }
+
+  let mode = stored();
+
+  function apply() {
+    const dark = mode === "dark" || (mode === "auto" && system.matches);
+    root.dataset.theme = dark ? "dark" : "light";
+    document.dispatchEvent(new Event("themechange"));
+  }
+
+  function label(button) {
+    const name = mode[0].toUpperCase() + mode.slice(1);
+    button.querySelector(".lbl").textContent = name;
+    button.setAttribute("aria-label", `Theme: ${mode}`);
+  }
+
+  function next(button) {
+    mode = following[mode];
+    try {
+      localStorage.setItem("theme", mode);
+    } catch {
+      // as above
+    }
+    apply();
+    label(button);
+  }
+
+  root.classList.add("js");
+  apply();
+  system.addEventListener("change", apply);
+  addEventListener("storage", (event) => {
+    if (event.key === "theme") {
+      mode = stored();
+      apply();
+      label(document.getElementById("theme"));
+    }
+  });
+  document.addEventListener("DOMContentLoaded", () => {
+    const button = document.getElementById("theme");
+    label(button);
+    button.addEventListener("click", () => next(button));
+  });
+})();

@@ -1,0 +1,73 @@
+"""Texts and numbers as a page shows them."""
+
+from types import SimpleNamespace
+
+from app import prose
+from experiments.kit import duration, percent, say, times
+from experiments.kit.spec import Field
+
+
+def test_an_article_becomes_paragraphs_with_code_and_lists():
+    article = "One `join()` and\nanother.\n\n- first\n  goes on\n- second <b>\n\nEnd."
+    assert prose.paragraphs(article) == [
+        "<p>One <code>join()</code> and another.</p>",
+        "<ul><li>first goes on</li><li>second &lt;b&gt;</li></ul>",
+        "<p>End.</p>",
+    ]
+
+
+def test_a_sentence_colours_its_numbers_by_what_they_speak_of():
+    sentence = say("{n} threads ran {speedup} as fast.", n=4, speedup=times(0.97, "threads")).as_json()
+    assert prose.said(sentence) == (
+        '4 threads ran <span class="about" style="--c:var(--en-threads)">0.97×</span> as fast.'
+    )
+
+
+def test_states_have_colours_too_and_unknown_words_have_none():
+    assert prose.said(say("{x}", x=percent(0.5, "ready")).as_json()) == (
+        '<span class="about" style="--c:var(--st-ready)">50\u00a0%</span>'
+    )
+    assert prose.said(say("{x}.", x=percent(0.5, "weather")).as_json()) == "50\u00a0%."
+
+
+def test_a_measured_word_cannot_become_html():
+    assert prose.said(say("It said {words}.", words="<script>").as_json()) == "It said &lt;script&gt;."
+
+
+def test_a_verdict_in_a_few_words_is_its_answer_and_its_coloured_numbers():
+    headline = say(
+        "{a} against {b} in {c}", a=times(0.97, "threads"), b=times(1.9, "processes"), c=duration(2)
+    )
+    verdict = {"answer": "no", "said": {"headline": headline.as_json()}}
+    assert prose.strip(verdict).striptags() == "no 0.97× 1.90×"
+    assert prose.strip(None) == ""
+
+
+def test_code_starts_after_docstring_and_imports_and_keeps_its_line_numbers():
+    source = '"""Title\n\nQuestion?\n"""\n\nimport os\n\n\n@cache\ndef f(): ...\n'
+    lines = str(prose.listing(source)).split('<span class="l" ')[1:]
+    assert [line.partition(">")[0] for line in lines] == ['data-n="9"', 'data-n="10"']
+
+
+def test_parameters_read_with_their_units():
+    fields = [Field("work", float, "ms"), Field("workers", int), Field("kind", str)]
+    params = {"work": 100.0, "workers": 200_000, "kind": "hash"}
+    assert prose.parameters(fields, params) == "work 100 ms · workers 200\u2009000 · kind hash"
+
+
+def test_values_read_as_a_person_would_write_them():
+    assert [prose.number(v) for v in (None, True, 0.25, 5.0, 1234567)] == [
+        "–",
+        "yes",
+        "0.25",
+        "5",
+        "1\u2009234\u2009567",
+    ]
+    assert prose.cell(0.0123, "s") == "12.3\u00a0ms"
+    assert [prose.rough(s) for s in (0.42, 6.7, 180)] == ["0.4\u00a0s", "7\u00a0s", "3\u00a0min"]
+    assert prose.bytes_of(25_000_000_000) == "23.3 GiB"
+
+
+def test_a_run_that_has_not_begun_took_nothing():
+    assert prose.took(SimpleNamespace(started_at=None, ended_at=None)) == ""
+    assert prose.took(SimpleNamespace(started_at=10.0, ended_at=12.5)) == "2.50\u00a0s"
