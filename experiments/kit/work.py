@@ -27,13 +27,17 @@ def python_loop(loops: int) -> int:
     return total
 
 
-def hash_buffers(loops: int, size: int = BUFFER_B) -> bytes:
+def hash_buffers(loops: int) -> None:
     """SHA-256 of `loops` large buffers: the work is C code that lets go of the GIL."""
-    buffer = bytes(size)
-    digest = b""
+    hash_one = hasher()
     for _ in range(loops):
-        digest = hashlib.sha256(buffer).digest()
-    return digest
+        hash_one()
+
+
+def hasher(size: int = BUFFER_B) -> Callable[[], object]:
+    """A function that hashes one buffer of its own."""
+    buffer = bytes(size)
+    return lambda: hashlib.sha256(buffer)
 
 
 def nap(loops: int) -> None:

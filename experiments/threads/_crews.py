@@ -1,0 +1,81 @@
+"""Crews: the workers of `threads.scaling`, in three kinds that take the same jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from functools import partial
+from typing import Literal
+
+from experiments.kit import subinterpreters, timeline
+from experiments.kit.clock import now_ns, thread_times
+from experiments.kit.subinterpreters import Subinterpreter
+from experiments.kit.subjects import Group, Worker, in_threads
+from experiments.kit.work import Work, burn_until, hash_buffers, hasher, nap, python_loop
+
+Kind = Literal["threads", "processes", "interpreters"]
+Workload = Literal["python", "hash", "sleep"]
+Crew = Callable[..., list[list[int]]]  # (workers, job, *arguments) -> what each of them answered
+
+WORK: Mapping[str, Work] = {"python": python_loop, "hash": hash_buffers, "sleep": nap}
+DRAWN_BUFFER_B = 1 << 16  # small enough that an interruption shows, far above what keeps the GIL
+
+
+def open_crews(group: Group, stack: ExitStack, workers: int) -> dict[Kind, Crew]:
+    """Every worker of every kind, alive; processes first, because forking comes before threads."""
+    forked = [group.worker(do, name=f"process {i + 1}") for i in range(workers)]
+    crews: dict[Kind, Crew] = {"threads": ask_threads, "processes": partial(ask_processes, forked)}
+    if subinterpreters.module():
+        inside = [stack.enter_context(Subinterpreter()) for _ in range(workers)]
+        for interpreter in inside:
+            interpreter.run(f"from {__name__} import do")
+        crews["interpreters"] = partial(ask_interpreters, inside)
+    return crews
+
+
+def ask_threads(n: int, *job: object) -> list[list[int]]:
+    return in_threads(do, [job] * n)
+
+
+def ask_processes(forked: list[Worker], n: int, *job: object) -> list[list[int]]:
+    for worker in forked[:n]:
+        worker.ask(*job)
+    return [worker.answer() for worker in forked[:n]]
+
+
+def ask_interpreters(inside: list[Subinterpreter], n: int, *job: object) -> list[list[int]]:
+    """Each in a thread of its own; the job travels as source code."""
+    return in_threads(Subinterpreter.evaluate, [(one, f"do(*{job!r})") for one in inside[:n]])
+
+
+def do(job: str, *arguments: int | str) -> list[int]:
+    """In a worker: one of the jobs, by name."""
+    return JOBS[job](*arguments)
+
+
+def piece(workload: str, loops: int) -> list[int]:
+    """One piece of work: when it started and ended, and its nanoseconds on a core and in the run queue."""
+    before = thread_times()
+    start = now_ns()
+    WORK[workload](loops)
+    end = now_ns()
+    after = thread_times()
+    return [start, end, after.cpu_ns - before.cpu_ns, after.delay_ns - before.delay_ns]
+
+
+def spinning(until_ns: int) -> list[int]:
+    return [burn_until(until_ns)]
+
+
+def recorded(workload: str, loops: int) -> list[int]:
+    """A piece of work that notes when it ran: start, end, start, end, …"""
+    if workload == "python":
+        return timeline.bursts(looks=loops)
+    if workload == "hash":
+        return timeline.call_bursts(hasher(DRAWN_BUFFER_B), calls=loops)
+    start = now_ns()
+    nap(loops)
+    return [start, now_ns()]
+
+
+JOBS: Mapping[str, Callable[..., list[int]]] = {"piece": piece, "spinning": spinning, "recorded": recorded}

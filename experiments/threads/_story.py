@@ -1,0 +1,165 @@
+"""The tables of `threads.gil_wait`, and how they are told from what the threads noted, part by part."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any, Literal, NamedTuple
+
+from experiments.kit import Count, PerSecond, Seconds, tally, units
+from experiments.kit.clock import NS_PER_S
+from experiments.kit.stats import quantile
+from experiments.threads._parts import READER, Part, blocked_ns, shortened
+from experiments.threads._segment import Lane
+
+PROCESS = "process"
+MOST_SPANS = 4000  # drawn in a run, and
+MOST_HOLDS = 2000  # hold times kept; beyond that they are thinned, and the captions say so
+
+Beside = Literal["threads of one process", "a process of its own"]
+
+
+class Share(NamedTuple):
+    """Where the time of one thread went. `gil_wait_s` is what the other three leave: inferred."""
+
+    thread: str
+    wall_s: Seconds
+    running_s: Annotated[Seconds, "on a core, counted by the kernel"]
+    gil_wait_s: Annotated[Seconds, "waiting for the GIL: wall less all the others"]
+    ready_s: Annotated[Seconds, "in the run queue without a core, counted by the kernel"]
+    blocked_s: Annotated[Seconds, "waiting for data that had not been sent yet"]
+
+
+class Span(NamedTuple):
+    """A stretch of recorded time; the pauses between recordings are cut out."""
+
+    group: Beside
+    lane: str
+    state: str
+    start_s: Seconds
+    end_s: Seconds
+
+
+class Hold(NamedTuple):
+    """How long a thread kept the GIL before another one had it."""
+
+    thread: str
+    hold_s: Seconds
+
+
+class Handover(NamedTuple):
+    """How the lock went from thread to thread, counted from who ran."""
+
+    count: Count  # type: ignore[assignment]  # the catalogue's name; rows are never searched as tuples
+    per_second: PerSecond
+    hold_p50_s: Seconds | None
+    hold_p90_s: Seconds | None
+    overlap_s: Annotated[Seconds, "in which two threads that compute ran at the same moment"]
+    voluntary: Annotated[Count, "context switches that the kernel counted: waiters that woke up to ask, too"]
+    reads: Annotated[Count, "messages that the reading thread got"]
+    drawn: Annotated[units.Share, "of the recorded time that is on the timeline"]
+
+
+class Transition(NamedTuple):
+    """How often threads of the process went from one state to another; only what was counted."""
+
+    source: str
+    target: str
+    count: Count  # type: ignore[assignment]  # the catalogue's name; rows are never searched as tuples
+    how: str
+
+
+def name_lanes(answers: Sequence[Sequence[object]], threads: int) -> dict[str, Lane]:
+    names = [f"thread {i + 1}" for i in range(threads)] + [READER]
+    return {name: Lane(*answer) for name, answer in zip(names, answers, strict=False)}  # type: ignore[arg-type]
+
+
+class Story:
+    """What is known so far: rows for each part, and sums for the end."""
+
+    def __init__(self, parts: int, turns: bool) -> None:
+        self.parts = parts
+        self.turns = turns
+        self.recorded_ns = self.drawn_ns = self.overlap_ns = 0
+        self.sums: dict[str, list[int]] = {}  # lane -> wall, running, ready, blocked
+        self.holds_s: list[float] = []
+        self.handovers: Counter[tuple[str, str]] = Counter()
+        self.switches: Counter[str] = Counter()
+
+    def add(self, lanes: dict[str, Lane], beside: dict[str, Lane], until_ns: int) -> Iterator[Span | Hold]:
+        part = Part(lanes, until_ns, self.turns)
+        yield from self.spans(part, Part(beside, until_ns, False) if beside else None)
+        yield from self.holds(part)
+        for name, lane in (lanes | beside).items():
+            self.add_lane(name, lane, part.begin_ns if name in lanes else lane.arrived_ns)
+        self.overlap_ns += part.overlap_ns()
+        self.handovers.update(part.handovers())
+        for lane in lanes.values():
+            self.switches.update(
+                voluntary=lane.voluntary, involuntary=lane.involuntary, reads=len(lane.reads) // 3
+            )
+        self.recorded_ns += max(0, until_ns - part.begin_ns)
+
+    def add_lane(self, name: str, lane: Lane, begin_ns: int) -> None:
+        seen = lane.end_ns - begin_ns, lane.cpu_ns, lane.delay_ns, blocked_ns(lane)
+        self.sums[name] = [old + new for old, new in zip(self.sums.get(name, [0] * 4), seen, strict=True)]
+        if name != "process":  # a process is added up when it is reaped
+            tally.add(lane.cpu_ns, lane.delay_ns)
+
+    def spans(self, part: Part, beside: Part | None) -> Iterator[Span]:
+        begin_ns, most = part.begin_ns, MOST_SPANS // self.parts
+        kept, drawn_until_ns = shortened(part.spans(), begin_ns, part.until_ns, most)
+        self.drawn_ns += drawn_until_ns - begin_ns
+        groups: list[tuple[Beside, list[Any]]] = [("threads of one process", kept)]
+        if beside:
+            groups.append(
+                ("a process of its own", shortened(beside.spans(), begin_ns, drawn_until_ns, most)[0])
+            )
+        shift_ns = self.recorded_ns - begin_ns
+        for group, spans in groups:
+            for lane, state, start, end in spans:
+                yield Span(group, lane, state, (start + shift_ns) / NS_PER_S, (end + shift_ns) / NS_PER_S)
+
+    def holds(self, part: Part) -> Iterator[Hold]:
+        lengths = part.lengths_s()
+        self.holds_s += [hold_s for _, hold_s in lengths]
+        stride = -(-len(lengths) * self.parts // MOST_HOLDS) or 1
+        for thread, hold_s in lengths[::stride]:
+            yield Hold(thread, hold_s)
+
+    def end(self) -> Iterator[Share | Handover | Transition]:
+        for name, (wall, running, ready, blocked) in self.sums.items():
+            gil_wait = max(0, wall - running - ready - blocked) if name != "process" else 0
+            yield Share(name, *(ns / NS_PER_S for ns in (wall, running, gil_wait, ready, blocked)))
+        yield self.handover()
+        yield from self.transitions()
+
+    def handover(self) -> Handover:
+        count, recorded_s = self.handovers.total(), max(1, self.recorded_ns) / NS_PER_S
+        return Handover(
+            count,
+            count / recorded_s,
+            quantile(self.holds_s, 0.5) if self.holds_s else None,
+            quantile(self.holds_s, 0.9) if self.holds_s else None,
+            self.overlap_ns / NS_PER_S,
+            self.switches["voluntary"],
+            self.switches["reads"],
+            self.drawn_ns / max(1, self.recorded_ns),
+        )
+
+    def transitions(self) -> Iterator[Transition]:
+        taken = self.handovers.total()
+        dropped = sum(count for (giver, _), count in self.handovers.items() if giver != READER)
+        preempted, reads = self.switches["involuntary"], self.switches["reads"]
+        ran = "counted from who ran"
+        read = "counted by the thread that reads"
+        kernel = "the kernel's involuntary context switches"
+        seen = [
+            Transition("running", "gil", dropped, ran),
+            Transition("gil", "running", taken, ran),
+            Transition("running", "ready", preempted, kernel),
+            Transition("ready", "running", preempted, "as often as it was preempted: all of them came back"),
+            Transition("running", "blocked", reads, read),
+            Transition("blocked", "gil" if self.turns else "ready", reads, read),
+        ]
+        return (row for row in seen if row.count)

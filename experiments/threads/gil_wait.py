@@ -1,0 +1,296 @@
+"""Who holds the GIL
+
+What does a thread do while it is not running?
+
+Watch a relay race with one baton. Four runners are warm and willing, the track is free, and yet
+only one of them runs: the one with the baton. The usual build of Python has such a baton, the
+global interpreter lock or GIL, one for each process. A thread executes Python only while it holds
+it. The others are not blocked by a disk or a network, and they do not lack a core either: they
+stand beside the track and wait for a lock that no line of their code ever mentions.
+
+How does the lock change hands? A thread that waits for it sleeps for the *switch interval*, 5 ms
+by default. If nobody let go meanwhile, it raises a flag, and the holder lets go at its next
+chance between two bytecodes. So with busy threads everybody gets a stretch of about 5 ms, and
+with four of them each stands still three quarters of the time. On the timeline that is a
+staircase: at any moment exactly one lane is full. The process beside them has a GIL of its own;
+its lane stays full.
+
+- There is no queue. Whoever wakes first takes the lock, so shares are uneven and a thread may be
+  passed over several times in a row.
+- "More context switches mean more hand-overs" is wrong: a waiting thread wakes after every
+  interval only to ask, and the kernel counts a switch for that. We count hand-overs from who
+  really ran.
+- The GIL is let go around blocking calls, and by C code that asks for it. Choose `hash`, and the
+  staircase turns into full lanes, as far as there are cores.
+- Choose `mixed` to see whom it hurts: a thread that reads small messages computes next to nothing,
+  but after every read it must get the lock back from a busy thread. Its data are there, and it
+  waits about one switch interval, again and again.
+
+How it is measured: each thread reads the clock over and over and does nothing else. Where the
+clock jumps by more than 20 µs, the thread did not run. Sorted afterwards, the stretches of all
+threads tell who held the lock, to the microsecond, without an observer that would have to fight
+for the same lock. The shares come from the kernel's own totals: time on a core and time in the
+run queue are counted; what is left of a thread that never blocks on purpose is the wait for the
+GIL. That last one is inferred, and on a build without a GIL it is nought.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Literal, NamedTuple
+
+from experiments.kit import (
+    Between,
+    Check,
+    Count,
+    Ecdf,
+    Milliseconds,
+    Progress,
+    Record,
+    Seconds,
+    Shares,
+    StateDiagram,
+    Timeline,
+    Value,
+    Verdict,
+    duration,
+    percent,
+    say,
+)
+from experiments.kit.clock import now_ns
+from experiments.kit.machine import gil_enabled
+from experiments.kit.subjects import Group
+from experiments.threads import _segment
+from experiments.threads._parts import READER
+from experiments.threads._segment import Lane
+from experiments.threads._story import (
+    MOST_HOLDS,
+    PROCESS,
+    Handover,
+    Hold,
+    Share,
+    Span,
+    Story,
+    Transition,
+    name_lanes,
+)
+
+PART_S = 0.45  # recorded at a stretch; between two of them the page may draw
+BUSY = 0.05  # of the time in the run queue; more of it, and the machine had no core to spare
+FEW = 0.1  # of the time waiting for the GIL: no more than getting it back after a call
+ALONE = "The thread ran {running} of the time and waited {waiting} of it for the GIL."
+TOLD = "Each of {n} threads ran {running} of the time and waited {waiting} of it for the GIL."
+LATE = "A message was there, and still its reader waited {late} for the GIL, on average."
+
+charts = [
+    Timeline(
+        Span,
+        title="Who holds the GIL?",
+        caption="Recorded time; the pauses in which this page draws are cut out. Where hand-overs are too"
+        " many to draw, each recording shows its beginning and then nothing; shares and counts use all.",
+        lane="lane",
+        state="state",
+        start="start_s",
+        end="end_s",
+        group="group",
+    ),
+    Shares(
+        Share,
+        title="Where did the time of each thread go?",
+        caption="Running and ready are the kernel's totals. Waiting for the GIL is inferred: what is left"
+        " of a thread that never blocks on purpose. A waiter that wakes to ask and finds no core is ready.",
+        lane="thread",
+        parts=("running_s", "gil_wait_s", "ready_s", "blocked_s"),
+    ),
+    Ecdf(
+        Hold,
+        title="How long does a thread keep the GIL?",
+        caption=f"Holds of threads that compute; every k-th of them where there are more than {MOST_HOLDS}.",
+        x="hold_s",
+        log_x=True,
+    ),
+    StateDiagram(
+        Transition,
+        title="Which ways between the states were taken?",
+        caption="All threads of the one process together.",
+        source="source",
+        target="target",
+        count="count",
+        how="how",
+    ),
+]
+
+presets = {
+    "quick": {"threads": 3, "seconds": 1},
+    "hashing": {"workload": "hash"},
+    "reader": {"workload": "mixed", "threads": 1},
+    "hasty": {"interval": 0.1},
+    "careful": {"seconds": 10},
+}
+
+
+def measure(
+    workload: Annotated[
+        Literal["python", "hash", "mixed"],
+        "loops in Python; SHA-256, which lets go of the GIL; or loops beside a thread that reads messages",
+    ] = "python",
+    threads: Annotated[Count, Between(1, 16), "threads that compute, in one process"] = 4,
+    seconds: Annotated[Seconds, Between(0.3, 10), "how long to record"] = 2,
+    interval: Annotated[Milliseconds, Between(0.1, 50), "switch interval of the interpreter"] = 5,
+    process: Annotated[bool, "one more process with the same loop beside them"] = True,
+) -> Iterator[Span | Hold | Share | Handover | Transition | Progress]:
+    pipe = os.pipe() if workload == "mixed" else None
+    parts = _segment.lengths(seconds, PART_S)
+    story = Story(len(parts), turns=gil_enabled() and workload != "hash")
+    try:
+        with Group() as group:
+            subject = group.worker(_segment.threads_run, name="process with threads")
+            beside = group.worker(_segment.process_runs, name="process beside") if process else None
+            sender = group.worker(_segment.messages, name="sender") if pipe else None
+            subject.ask(workload, threads, interval / 1000, 0, -1)  # once, so that all is warm
+            subject.answer()
+            for number, length_ns in enumerate(parts):
+                yield Progress(number / len(parts), f"recording {number + 1} of {len(parts)}")
+                until_ns = now_ns() + length_ns
+                subject.ask(workload, threads, interval / 1000, until_ns, pipe[0] if pipe else -1)
+                if beside:
+                    beside.ask(until_ns)
+                if sender and pipe:
+                    sender.ask(pipe[1], until_ns)
+                    sender.answer()
+                lanes = name_lanes(subject.answer(), threads)
+                alone = {PROCESS: Lane(*beside.answer()[0])} if beside else {}
+                yield from story.add(lanes, alone, until_ns)
+    finally:
+        for end in pipe or ():
+            os.close(end)
+    yield from story.end()
+
+
+def cost(workload: str, threads: int, seconds: float, interval: float, process: bool) -> float:
+    return 0.2 + seconds + 0.2 * len(_segment.lengths(seconds, PART_S))
+
+
+# -- the verdict ------------------------------------------------------------------------------
+
+
+class Seen(NamedTuple):
+    """The threads that compute, in a few numbers; the last three are shares of their time."""
+
+    n: int
+    together: float  # seconds on a core per second
+    running: float
+    waiting: float
+    lacking: float
+
+
+def verdict(record: Record) -> Verdict:
+    shares = [row for row in record[Share] if row.thread.startswith("thread")]
+    if not shares or not record[Handover]:
+        return Verdict("unclear", say("The recording did not come to its end."))
+    handover = record[Handover][-1]
+    seen = sum_up(shares)
+    values: dict[str, Value | int] = {
+        "n": seen.n,
+        "running": percent(seen.running, "running"),
+        "waiting": percent(seen.waiting, "gil"),
+        "lacking": percent(seen.lacking, "ready"),
+        "late": duration(late_s(record), "gil"),
+    }
+    if record.machine.gil and record.params["workload"] != "hash":
+        answer, headline = in_turns(record, seen, handover)
+        checks = turn_checks(record, seen, shares, handover)
+    else:
+        answer, headline = side_by_side(record, seen)
+        checks = iter(())
+    return Verdict(answer, say(headline, **values), (*checks, *process_checks(record)))
+
+
+def sum_up(shares: Sequence[Share]) -> Seen:
+    wall_s, running_s, waiting_s, lacking_s, _ = (sum(c) for c in list(zip(*shares, strict=True))[1:])
+    n = len(shares)
+    return Seen(n, n * running_s / wall_s, running_s / wall_s, waiting_s / wall_s, lacking_s / wall_s)
+
+
+def in_turns(record: Record, seen: Seen, handover: Handover) -> tuple[str, str]:
+    """Answer and headline where the threads need the GIL to run."""
+    told = TOLD if seen.n > 1 else ALONE
+    expected = 1 - 1 / seen.n
+    if seen.together > 1.1 or handover.overlap_s > 0.01:
+        return "unclear", f"{told} That does not fit a Python with a GIL; run it again."
+    if abs(seen.waiting - expected) > 0.1 and seen.lacking > BUSY:
+        return (
+            "unclear",
+            f"{told} But for {{lacking}} they stood in the run queue: there was no core to spare.",
+        )
+    if abs(seen.waiting - expected) > 0.1:
+        return "unclear", f"{told} Taking turns would make it {expected:.0%}; run it again."
+    if record.params["workload"] == "mixed":
+        return "waits for the GIL", f"{told} {LATE}"
+    if seen.n > 1:
+        return "waits for the GIL", told
+    return "nothing to wait for" if seen.lacking < BUSY else "for a core", f"{told} Nobody else asks for it."
+
+
+def side_by_side(record: Record, seen: Seen) -> tuple[str, str]:
+    """Answer and headline where the threads can run at the same time."""
+    told = TOLD if seen.n > 1 else ALONE
+    free = not record.machine.gil
+    crowded = seen.lacking > BUSY
+    if seen.n > 1 and seen.together < 1.15 and (crowded or record.machine.cores == 1):
+        return "unclear", f"{told} But for {{lacking}} they were ready, and no core was free to run abreast."
+    if free and seen.waiting > FEW:
+        return "unclear", f"{told} That does not fit a Python without a GIL; run it again."
+    if seen.n > 1 and seen.together < 1.15:
+        return "unclear", f"{told} They hardly ran abreast, and nothing seen here tells why; run it again."
+    why = "This Python runs without a GIL." if free else "Hashing a large buffer lets go of it."
+    lack = " For {lacking} they were ready, but no core was free." if crowded else ""
+    if seen.waiting > FEW:
+        return "sometimes for the GIL", f"{told} {why} But it must be taken back after every buffer.{lack}"
+    return "for a core" if crowded else "nothing to wait for", f"{told} {why}{lack}"
+
+
+def late_s(record: Record) -> float:
+    """How long the reader waited for the GIL, for each message, when its data were there already."""
+    reads = record[Handover][-1].reads
+    return sum(row.gil_wait_s for row in record[Share] if row.thread == READER) / max(1, reads)
+
+
+def turn_checks(record: Record, seen: Seen, shares: Sequence[Share], handover: Handover) -> Iterator[Check]:
+    claim = say(
+        "Together they ran {sum} of the time: one core's worth.", sum=percent(seen.together, "running")
+    )
+    yield Check(
+        claim, True if 0.9 <= seen.together <= 1.1 else None if seen.n * seen.lacking > BUSY else False
+    )
+    waits = sorted(row.gil_wait_s / row.wall_s for row in shares)
+    claim = say(
+        "Each waited {low} to {high} of its time for the GIL; taking turns makes it {expected}.",
+        low=percent(waits[0], "gil"),
+        high=percent(waits[-1], "gil"),
+        expected=percent(1 - 1 / seen.n),
+    )
+    yield Check(claim, True if abs(seen.waiting - 1 + 1 / seen.n) <= 0.1 else None)
+    claim = say("Two of them ran at the same moment for {overlap}.", overlap=duration(handover.overlap_s))
+    yield Check(claim, handover.overlap_s <= 0.01)
+    if handover.hold_p50_s is not None:
+        interval_s = record.params["interval"] / 1000
+        claim = say(
+            "The GIL changed hands {rate} times a second; half of the holds were over after {hold},"
+            " at a switch interval of {interval}.",
+            rate=round(handover.per_second),
+            hold=duration(handover.hold_p50_s, "running"),
+            interval=duration(interval_s),
+        )
+        yield Check(claim, True if 0.8 <= handover.hold_p50_s / interval_s <= 2.2 else None)
+
+
+def process_checks(record: Record) -> Iterator[Check]:
+    for row in record[Share]:
+        if row.thread == PROCESS:
+            claim = say(
+                "The process beside them ran {running} of the time: it has a GIL of its own.",
+                running=percent(row.running_s / row.wall_s, "processes"),
+            )
+            yield Check(claim, row.running_s + row.ready_s > 0.95 * row.wall_s or None)
