@@ -14,6 +14,7 @@ import subprocess
 from collections import deque
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -42,42 +43,50 @@ async def run_child(
     room: Path | None = None,
     root: Path | None = None,
     stop: asyncio.Event | None = None,
+    spare: Spare | None = None,
 ) -> AsyncIterator[Message]:
     """Run one experiment and yield what its worker says; the last message is always `end`.
 
     To `end` are added "conditions", "last_words" (the tail of what the child printed) and "sentence"
-    (why the run ended; "" where it is done). Setting `stop` ends the run and still yields its `end`;
-    closing the generator ends it without. `root` is the folder with the `experiments` to run, where
-    it is not our own.
+    (why the run ended; "" where it is done). Setting `stop` ends the run and still yields its last
+    rows and `end`; closing the generator ends it without. `root` is the folder with the `experiments`
+    to run, where it is not our own; `room` is the room's place, where it matters.
     """
     spec = {"experiment": name, "params": params, "deadline_s": deadline_s, "memory_b": memory_b}
-    room = make_room(room)
     try:
-        process = start(python, room, root or library())
-        async with Child(process, spec, room) as child:
-            if stop:
-                child.stop_at(stop)
-            while (message := await child.next())["t"] != "end":
-                yield message
-        yield message
+        started = (spare and spare.take(python)) or start(python, room, root)
     except CannotStart as error:
         yield closing_line("failed", sentence=str(error), conditions={}, last_words="")
-    finally:
-        remove_room(room)
+        return
+    async with Child(started, spec) as child:
+        if stop:
+            child.stop_at(stop)
+        while (message := await child.next())["t"] != "end":
+            yield message
+    yield message  # when all is cleared away
 
 
 class CannotStart(Exception):
     """The interpreter is not there any more, or the system starts no more processes."""
 
 
-def start(python: Interpreter, room: Path, root: Path) -> subprocess.Popen[bytes]:
-    """A new interpreter that waits for its spec. Not asyncio's: its `wait` would also wait for every
-    grandchild that holds the pipe."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+@dataclass(frozen=True)
+class Started:
+    """An interpreter that waits for its spec, in its room."""
+
+    process: subprocess.Popen[bytes]
+    room: Path
+
+
+def start(python: Interpreter, room: Path | None = None, root: Path | None = None) -> Started:
+    """A fresh interpreter. Not asyncio's subprocess: its `wait` waits for every grandchild that holds
+    the pipe, too."""
+    room, root = make_room(room), root or library()
     command = [python.path, *python.args, *keep_compiled(root), "-E", "-s", "-m", "experiments.kit.worker"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     with open(room / "output", "ab") as output:  # a file, not a pipe: nobody has to drain it
         try:
-            return subprocess.Popen(
+            process = subprocess.Popen(
                 command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -88,28 +97,69 @@ def start(python: Interpreter, room: Path, root: Path) -> subprocess.Popen[bytes
                 start_new_session=True,
             )
         except OSError as error:
+            remove_room(room)
             raise CannotStart(f"{python.id} could not be started: {error.strerror}") from error
+    return Started(process, room)
 
 
 def keep_compiled(root: Path) -> list[str]:
-    """Where the modules are not ours to write beside (a system's package), compiled ones go elsewhere;
-    else each run would compile them anew, which takes ten times as long as starting."""
+    """Where we may not write beside the modules (a system's package), compiled ones go elsewhere;
+    else every run would compile them anew, which takes longer than all the rest."""
     if os.access(root / "experiments" / "kit", os.W_OK):
         return []
     cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     return ["-X", f"pycache_prefix={cache}/oscope/compiled"]
 
 
-class Child:
-    """A started worker. Leaving the `async with` ends it and everything that it has started."""
+class Spare:
+    """One interpreter started in advance, so that the next run need not wait for its start.
 
-    def __init__(self, process: subprocess.Popen[bytes], spec: Message, room: Path) -> None:
-        assert process.stdin
-        assert process.stdout
-        self.process, self.stdin, self.stdout = process, process.stdin, process.stdout
-        self.pidfd = os.pidfd_open(process.pid)
+    It has imported the kit and sleeps on its stdin; it serves one run, as every interpreter does.
+    `prepare` it while nothing is measured: starting burns a core for some tens of milliseconds.
+    """
+
+    def __init__(self) -> None:
+        self.started: Started | None = None
+        self.python: Interpreter | None = None
+
+    def prepare(self, python: Interpreter) -> None:
+        """Have one of this kind ready. One that cannot start is told when a run asks for it."""
+        if self.started and self.python == python and self.started.process.poll() is None:
+            return
+        self.close()
+        with suppress(CannotStart):
+            self.started, self.python = start(python), python
+
+    def take(self, python: Interpreter) -> Started | None:
+        if self.python != python or not self.started or self.started.process.poll() is not None:
+            return None
+        taken, self.started = self.started, None
+        return taken
+
+    def close(self) -> None:
+        if self.started:
+            dismiss(self.started)
+            self.started = None
+
+
+def dismiss(started: Started) -> None:
+    """End an interpreter that was never told what to run."""
+    with started.process:  # closes our ends of its pipes, and waits
+        started.process.kill()
+    remove_room(started.room)
+
+
+class Child:
+    """A worker with its spec. Leaving the `async with` ends it and everything that it has started,
+    and removes its room."""
+
+    def __init__(self, started: Started, spec: Message) -> None:
+        assert started.process.stdin
+        assert started.process.stdout
+        self.process, self.room = started.process, started.room
+        self.stdin, self.stdout = started.process.stdin, started.process.stdout
+        self.pidfd = os.pidfd_open(self.process.pid)
         self.spec = spec
-        self.room = room
         self.before = Reading.now()
         self.failed: Message = {}
         self.messages: deque[Message] = deque()
@@ -212,9 +262,8 @@ class Child:
         if code < 0:
             by = signal.Signals(-code).name
             return closing_line("killed", signal=by, sentence=f"its supervisor was ended by {by}")
-        return closing_line(
-            "failed", rc=code, sentence=f"the interpreter ended with {code} before it measured"
-        )
+        said = f"the interpreter ended with exit code {code} before it measured"
+        return closing_line("failed", rc=code, sentence=said)
 
     def complete(self, end: Message) -> Message:
         cores = os.cpu_count() or 1
@@ -240,6 +289,7 @@ class Child:
             await asyncio.to_thread(end_inhabitants, self.room)
         self.stdout.close()
         os.close(self.pidfd)
+        await asyncio.to_thread(remove_room, self.room)
 
 
 async def happens(event: asyncio.Event, within_s: float) -> bool:

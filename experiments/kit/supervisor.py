@@ -41,9 +41,11 @@ def supervise(
     """Fork, let the child `measure`, and write the closing line to `channel` when all is over."""
     prctl(PR_SET_CHILD_SUBREAPER, 1)
     supervisor, (note, note_end), alarm = os.getpid(), os.pipe(), listen()
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # the child has our handler for a moment
     leader = os.fork()
     if leader == 0:
         lead(measure, supervisor, note_end)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     os.close(note_end)
     tree = Tree(leader)
     why = watch(tree, lifeline, alarm, deadline_s, memory_b)
@@ -97,6 +99,7 @@ def shed_inheritance() -> None:
     for number in (signal.SIGCHLD, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)  # the lifeline belongs to the supervisor alone
     os.close(nothing)

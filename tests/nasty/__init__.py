@@ -1,0 +1,1 @@
+"""Misbehaving experiments, for the tests of everything that must survive them."""
