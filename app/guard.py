@@ -1,0 +1,317 @@
+"""Who may come in: everything that reaches the app, pages, programs and sockets alike, passes here.
+
+oscope starts processes, so a foreign web page must not be able to talk to it through somebody's
+browser. Against names that are made to point here (DNS rebinding) stands the check of Host, against
+forms and sockets of foreign pages the check of Origin, against neighbours on the network the token.
+It is plain ASGI, because middleware made for HTTP does not see websockets.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import html
+import ipaddress
+import re
+from collections.abc import Collection, Iterable
+from urllib.parse import parse_qsl, quote, urlencode
+
+from pydantic_core import to_json
+from starlette.requests import cookie_parser
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+BODY_B = 64 * 1024
+SAFE = ("GET", "HEAD", "OPTIONS")
+FORM = "application/x-www-form-urlencoded"
+HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:(?P<port>[0-9]{1,5}))?")
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
+    "font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "content-security-policy": CONTENT_SECURITY_POLICY,
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+}
+
+PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>oscope: {status}</title>
+<style>
+:root {{ color-scheme: light dark; font: 1.125rem/1.5 system-ui, sans-serif }}
+body {{ max-width: 34em; margin: 15vh auto; padding: 0 1.5em }}
+</style>
+<h1>oscope cannot let this through</h1>
+<p>{detail}</p>
+</html>
+"""
+
+
+class Denied(Exception):
+    """The status and the sentence of a refusal."""
+
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+
+
+class Knock:
+    """What a request or a socket says about itself before anybody lets it in."""
+
+    def __init__(self, scope: Scope) -> None:
+        self.path: str = scope["path"]
+        self.client: str | None = scope["client"][0] if scope.get("client") else None
+        self.here: str | None = scope["server"][0] if scope.get("server") else None
+        self.socket = scope["type"] == "websocket"
+        self.method: str = "GET" if self.socket else scope["method"]
+        self.secure = scope.get("scheme") in ("https", "wss")
+        self.query = parse_qsl(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
+        self._headers: list[tuple[bytes, bytes]] = [*scope["headers"]]
+        hosts = self.all("host")
+        match = HOST.fullmatch(hosts[0].lower()) if len(hosts) == 1 else None
+        self.address: str = match[0] if match else ""  # as the Host header has it; empty where it is no use
+        self.host: str = match["name"].strip("[]").rstrip(".") if match else ""
+        # A browser sends the cookies of one port to every port of a host, so its name has the port.
+        self.cookie = f"oscope-{match['port'] or 'default'}" if match else ""
+
+    @property
+    def changes_something(self) -> bool:
+        """Whether it must come from a page of ours: a browser lets foreign pages send these too."""
+        return self.socket or self.method not in SAFE
+
+    @property
+    def for_programs(self) -> bool:
+        return self.path.startswith("/api/") or self.socket
+
+    @property
+    def has_body(self) -> bool:
+        length = self.header("content-length")
+        return self.header("transfer-encoding") is not None or length not in (None, "0")
+
+    @property
+    def forwarded(self) -> bool:
+        """Whether a proxy passed it on, so that its address is the proxy's."""
+        names = {name for name, _ in self._headers}
+        return bool(names & {b"forwarded", b"x-real-ip"}) or any(n.startswith(b"x-forwarded-") for n in names)
+
+    def all(self, name: str) -> list[str]:
+        return [value.decode("latin-1") for key, value in self._headers if key == name.encode()]
+
+    def header(self, name: str) -> str | None:
+        return next(iter(self.all(name)), None)
+
+
+class Guard:
+    """Wraps the app.
+
+    `allowed_hosts` are names beside the loopback ones. Where there is a `token`, everybody needs it;
+    where there is none, only this machine comes in. `proxy` says that a reverse proxy is expected, so
+    that its headers do not make a client a stranger.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        allowed_hosts: Collection[str] = (),
+        token: str = "",
+        proxy: bool = False,
+    ) -> None:
+        self.app = app
+        self.allowed_hosts = frozenset(host.lower().strip("[]").rstrip(".") for host in allowed_hosts)
+        self.token = token
+        self.proxy = proxy
+        # Whoever has the cookie had the token, but cannot tell it; a restart with the same token keeps it.
+        self._session = hmac.new(token.encode(), b"oscope session", hashlib.sha256).hexdigest()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self.app(scope, receive, send)
+            return
+        knock = Knock(scope)
+        try:
+            self._check_host(knock)
+            self._check_origin(knock)
+            if self._brings_token(knock):
+                await respond(send, knock, 303, b"", self._welcome(knock))
+                return
+            self._check_token(knock)
+            check_type(knock)
+            receive = await with_whole_body(knock, receive)
+        except Denied as denied:
+            await deny(send, knock, denied)
+            return
+        scope.setdefault("state", {})["role"] = "presenter"
+        await self.app(scope, receive, with_headers(send, knock))
+
+    def _check_host(self, knock: Knock) -> None:
+        host = knock.host
+        if not host:
+            raise Denied(421, "a request has to name this server once, in its Host header")
+        if is_loopback(host) or host in self.allowed_hosts or host == knock.here:
+            return  # an address that was really connected to is not a name made to point here
+        raise Denied(
+            421,
+            f"{host} is not a name of this oscope: open it as 127.0.0.1, "
+            f"or start it with --allow-host {host} if the name is yours",
+        )
+
+    def _check_origin(self, knock: Knock) -> None:
+        """Browsers name the page that asks; programs need not."""
+        if not knock.changes_something:
+            return
+        ours = {f"{scheme}://{knock.address}" for scheme in self._schemes(knock)}
+        origins = knock.all("origin")
+        foreign = any(origin.lower() not in ours for origin in origins)
+        if not origins:
+            foreign = any(site not in ("same-origin", "none") for site in knock.all("sec-fetch-site"))
+        if foreign:
+            raise Denied(403, "only oscope's own pages may do this; this request came from another one")
+
+    def _schemes(self, knock: Knock) -> tuple[str, ...]:
+        """What pages of ours are opened with; a proxy may speak https for us."""
+        if knock.secure:
+            return ("https",)
+        return ("http", "https") if self.proxy else ("http",)
+
+    def _brings_token(self, knock: Knock) -> bool:
+        """Whether the address carries the right token, as the one does that oscope prints."""
+        if knock.changes_something or not self.token:
+            return False
+        return any(name == "token" and same(value, self.token) for name, value in knock.query)
+
+    def _welcome(self, knock: Knock) -> dict[str, str]:
+        """To the same page without the token in its address, where others could read it."""
+        query = urlencode([(name, value) for name, value in knock.query if name != "token"])
+        path = "/" + quote(knock.path.lstrip("/"))  # not //host, which leads elsewhere
+        secure = "; Secure" if knock.secure else ""
+        return {
+            "location": f"{path}?{query}" if query else path,
+            "set-cookie": f"{knock.cookie}={self._session}; Path=/; HttpOnly; SameSite=Lax{secure}",
+            "cache-control": "no-store",
+        }
+
+    def _check_token(self, knock: Knock) -> None:
+        if not self.token:
+            if not self._is_stranger(knock):
+                return
+            raise Denied(
+                401, "this oscope answers its own machine only; start it with --token to let others in"
+            )
+        kind, _, given = (knock.header("authorization") or "").partition(" ")
+        if kind.lower() == "bearer" and same(given.strip(), self.token):
+            return
+        if same(cookie_parser(knock.header("cookie") or "").get(knock.cookie, ""), self._session):
+            return
+        raise Denied(
+            401,
+            "this oscope asks for its token: open the address that it printed when it started, "
+            "or send the token as 'Authorization: Bearer …'",
+        )
+
+    def _is_stranger(self, knock: Knock) -> bool:
+        """Whether somebody else's machine asks, as far as can be seen."""
+        if knock.forwarded and not self.proxy:
+            return True
+        return knock.client is not None and not is_loopback(knock.client)
+
+
+def is_loopback(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
+
+
+def same(given: str, secret: str) -> bool:
+    """Compared in a time that tells nothing."""
+    return hmac.compare_digest(given.encode("utf-8", "replace"), secret.encode())
+
+
+def check_type(knock: Knock) -> None:
+    """What a foreign page can send without asking the browser first is refused where programs talk."""
+    if knock.method in SAFE or not knock.has_body:
+        return
+    wanted = "application/json" if knock.for_programs else FORM
+    given = (knock.header("content-type") or "").partition(";")[0].strip().lower()
+    if given != wanted:
+        raise Denied(415, f"this address takes {wanted}, not {given or 'a body without a Content-Type'}")
+
+
+async def with_whole_body(knock: Knock, receive: Receive) -> Receive:
+    """Read the body, which is small, and hand it on in one piece; Denied where it is not small."""
+    if knock.socket or not knock.has_body:
+        return receive
+    length = knock.header("content-length") or "0"
+    if not length.isdigit() or int(length) > BODY_B:
+        raise Denied(413, too_large())
+    messages = [await read_body(receive)]
+
+    async def receive_whole() -> Message:
+        return messages.pop() if messages else await receive()
+
+    return receive_whole
+
+
+async def read_body(receive: Receive) -> Message:
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            return message  # gone before it had said all
+        body += message.get("body", b"")
+        if len(body) > BODY_B:
+            raise Denied(413, too_large())
+        if not message.get("more_body", False):
+            return {"type": "http.request", "body": bytes(body), "more_body": False}
+
+
+def too_large() -> str:
+    return f"a request may carry {BODY_B // 1024} kB"
+
+
+def with_headers(send: Send, knock: Knock) -> Send:
+    """What the app answers, with the headers that keep browsers careful. The app's own ones stay."""
+    wanted = HEADERS | ({"cache-control": "no-store"} if knock.for_programs else {})
+
+    async def send_with_headers(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = [*message.get("headers", [])]
+            known = {name.lower() for name, _ in headers}
+            headers += [(n, v) for n, v in encoded(wanted.items()) if n not in known]
+            message = {**message, "headers": headers}
+        await send(message)
+
+    return send_with_headers
+
+
+async def deny(send: Send, knock: Knock, denied: Denied) -> None:
+    """A refusal in the words of who asked: JSON for programs, a small page for people."""
+    headers = {"content-type": "text/html; charset=utf-8", "cache-control": "no-store"}
+    body = PAGE.format(status=denied.status, detail=html.escape(f"{denied}.")).encode()
+    if knock.for_programs:
+        headers["content-type"] = "application/json"
+        body = to_json({"detail": str(denied)})
+    if denied.status == 401:
+        headers["www-authenticate"] = "Bearer"
+    await respond(send, knock, denied.status, body, headers)
+
+
+async def respond(send: Send, knock: Knock, status: int, body: bytes, headers: dict[str, str]) -> None:
+    """An answer of the guard itself; to a socket it is the answer to its handshake."""
+    kind = "websocket.http.response" if knock.socket else "http.response"
+    given = encoded((HEADERS | headers | {"content-length": str(len(body))}).items())
+    await send({"type": f"{kind}.start", "status": status, "headers": given})
+    await send({"type": f"{kind}.body", "body": b"" if knock.method == "HEAD" else body})
+
+
+def encoded(headers: Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
+    return [(name.encode(), value.encode("latin-1")) for name, value in headers]
