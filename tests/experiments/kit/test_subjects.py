@@ -1,0 +1,180 @@
+import os
+import select
+import signal
+import threading
+import time
+
+import pytest
+
+from experiments.kit.clock import now_ns
+from experiments.kit.subjects import Gate, Group, SubjectDied, in_threads
+from experiments.kit.work import burn_until
+
+
+def burn(ms: float) -> None:
+    burn_until(now_ns() + int(ms * 1e6))
+
+
+def is_gone(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+def test_a_subject_says_what_it_used():
+    with Group() as group:
+        usage = group.fork(burn, 60).reap()
+    assert usage.rc == 0
+    assert usage.wall_s >= 0.06
+    assert 0 < usage.run_ns <= usage.wall_s * 1e9 * 1.1
+
+
+def test_two_subjects_on_one_core_share_it_and_the_kernel_knows():
+    with Group() as group:
+        gate = Gate(2)
+        core = min(os.sched_getaffinity(0))
+        until_ns = now_ns() + 400_000_000
+        pair = [group.fork(lambda: (gate.wait(), burn_until(until_ns)), core=core) for _ in range(2)]
+        gate.open()
+        first, second = (subject.reap() for subject in pair)
+        gate.close()
+    assert first.delay_ns > 0.2 * first.wall_s * 1e9
+    assert second.delay_ns > 0.2 * second.wall_s * 1e9
+    assert (first.run_ns + first.delay_ns) / 1e9 == pytest.approx(first.wall_s, rel=0.1)
+
+
+def test_nothing_outlives_its_group():
+    with Group() as group:
+        pids = [group.fork(time.sleep, 600).pid, group.worker(burn).pid]
+        stopped = group.fork(time.sleep, 600)
+        os.kill(stopped.pid, signal.SIGSTOP)
+    assert all(is_gone(pid) for pid in [*pids, stopped.pid])
+
+
+def test_nothing_outlives_its_group_when_the_measurement_fails():
+    pids = []
+
+    def measure() -> None:
+        with Group() as group:
+            pids.append(group.fork(time.sleep, 600).pid)
+            raise RuntimeError("no good")
+
+    with pytest.raises(RuntimeError, match="no good"):
+        measure()
+    assert is_gone(pids[0])
+
+
+def test_a_killed_subject_tells_the_signal():
+    with Group() as group:
+        subject = group.fork(time.sleep, 600)
+        os.kill(subject.pid, signal.SIGTERM)
+        assert subject.reap().rc == -signal.SIGTERM
+
+
+def test_a_subject_that_fails_ends_there_and_says_why(capfd):
+    def fail() -> None:
+        raise LookupError("the subject's own mistake")
+
+    with Group() as group:
+        assert group.fork(fail).reap().rc == 1
+    assert "LookupError: the subject's own mistake" in capfd.readouterr().err
+
+
+def test_a_subject_that_somebody_else_has_reaped_is_no_trouble():
+    with Group() as group:
+        subject = group.fork(burn, 1)
+        os.waitpid(subject.pid, 0)
+
+
+def test_a_worker_answers_what_it_is_asked():
+    with Group() as group:
+        worker = group.worker(lambda a, b: [a + b, {"by": os.getpid()}])
+        for a in range(3):
+            worker.ask(a, 10)
+            assert worker.answer() == [a + 10, {"by": worker.pid}]
+
+
+def test_a_worker_that_died_is_an_error_with_its_name(capfd):
+    with Group() as group:
+        worker = group.worker(lambda: 1 // 0, name="worker of mine")
+        worker.ask()
+        with pytest.raises(SubjectDied, match=r"worker of mine ended \(exit code 1\)"):
+            worker.answer()
+    assert "ZeroDivisionError" in capfd.readouterr().err
+
+
+def test_workers_end_when_their_parent_is_gone():
+    """Even killed with −9: no sibling keeps their pipes open."""
+    reader, writer = os.pipe()
+
+    def parent() -> None:
+        with Group() as group:
+            pids = [group.worker(burn).pid for _ in range(3)]
+            os.write(writer, " ".join(map(str, pids)).encode())
+            time.sleep(600)
+
+    with Group() as group:
+        lost = group.fork(parent)
+        pids = [int(pid) for pid in os.read(reader, 100).split()]
+        waits = [os.pidfd_open(pid) for pid in pids]
+        os.kill(lost.pid, signal.SIGKILL)
+        for wait in waits:
+            assert select.select([wait], [], [], 10)[0]
+    for fd in (reader, writer, *waits):
+        os.close(fd)
+
+
+def test_a_gate_opens_only_when_all_are_there():
+    with Group() as group:
+        gate = Gate(3)
+        reader, writer = os.pipe()
+
+        def run(late_s: float) -> None:
+            time.sleep(late_s)
+            os.write(writer, gate.wait().to_bytes(8, "little"))
+
+        for late_s in (0, 0.05, 0.1):
+            group.fork(run, late_s)
+        opened_ns = gate.open()
+        passed_ns = [int.from_bytes(os.read(reader, 8), "little") for _ in range(3)]
+        gate.close()
+        os.close(reader)
+        os.close(writer)
+    assert min(passed_ns) >= opened_ns
+
+
+def test_a_gate_opens_again_and_again():
+    with Group() as group:
+        gate = Gate(2)
+        subjects = [group.fork(lambda: [gate.wait() for _ in range(50)]) for _ in range(2)]
+        for _ in range(50):
+            gate.open()
+        assert [subject.reap().rc for subject in subjects] == [0, 0]
+        gate.close()
+
+
+def test_a_gate_gives_up_on_a_subject_that_never_comes(monkeypatch):
+    monkeypatch.setattr("experiments.kit.subjects.READY_S", 0.1)
+    with Group() as group:
+        gate = Gate(2)
+        group.fork(gate.wait)
+        with pytest.raises(SubjectDied, match="only 1 of 2 subjects were ready"):
+            gate.open()
+        gate.close()
+
+
+def test_threads_start_together_and_answer_in_order():
+    together = threading.Barrier(4)
+
+    def meet(number: int) -> int:
+        together.wait(10)
+        return number * 2
+
+    assert in_threads(meet, [(i,) for i in range(4)]) == [0, 2, 4, 6]
+
+
+def test_the_error_of_a_thread_reaches_the_caller():
+    with pytest.raises(ZeroDivisionError):
+        in_threads(lambda n: 1 // n, [(1,), (0,)])
