@@ -8,6 +8,7 @@ It is plain ASGI, because middleware made for HTTP does not see websockets.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import html
@@ -311,6 +312,7 @@ async def respond(send: Send, knock: Knock, status: int, body: bytes, headers: d
     given = encoded((HEADERS | headers | {"content-length": str(len(body))}).items())
     await send({"type": f"{kind}.start", "status": status, "headers": given})
     await send({"type": f"{kind}.body", "body": b"" if knock.method == "HEAD" else body})
+    await asyncio.sleep(0)  # uvicorn logs an error where the app returns before a refused socket is gone
 
 
 def encoded(headers: Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
