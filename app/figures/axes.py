@@ -7,7 +7,7 @@ from bisect import insort
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from app.figures.words import escape, is_number, number, sentence, with_unit, words
+from app.figures.words import escape, is_number, sentence, tick, with_unit, words
 from experiments.kit.spec import Field
 from experiments.kit.stats import quantile
 
@@ -72,7 +72,7 @@ def ticks(places: Sequence[Any], field: Field) -> tuple[list[Any] | None, list[s
     """Where the measured places are few, they are the ticks."""
     if len(places) > MOST_TICKS or not all(is_number(place) for place in places):
         return None, None
-    return list(places), [number(place, field.unit) for place in places]
+    return list(places), [tick(place, field.unit) for place in places]
 
 
 def fits(value: Any, log: bool) -> bool:

@@ -9,7 +9,7 @@ from app.figures import axes
 from app.figures.axes import Group, Spread
 from app.figures.figure import Figure, Row, heading, picker, plain_heading
 from app.figures.patch import Patch
-from app.figures.words import escape, in_order, is_number, name_of, number, role, words
+from app.figures.words import escape, in_order, is_number, name_of, number, role, tick, words
 from experiments.kit.charts import Bars
 
 HATCHES = ("", "/", "\\", "x", "-", ".")
@@ -54,7 +54,7 @@ class BarsFigure(Figure):
         return in_order(x for groups in self.series.values() for x in groups)
 
     def place(self, x: Any) -> str:
-        return number(x, self.x_field.unit) if is_number(x) and self.x_field.unit else name_of(x)
+        return tick(x, self.x_field.unit) if is_number(x) and self.x_field.unit else name_of(x)
 
     def spreads(self, name: str) -> list[tuple[Any, Spread]]:
         return [(x, self.series[name][x].spread()) for x in in_order(self.series[name])]

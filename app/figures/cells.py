@@ -8,7 +8,7 @@ from typing import Any
 from app.figures.axes import Group
 from app.figures.figure import Figure, Row, heading, picker
 from app.figures.patch import Patch
-from app.figures.words import in_order, is_number, name_of, number, role, words
+from app.figures.words import in_order, is_number, name_of, number, role, tick, words
 from experiments.kit.charts import Cells
 
 
@@ -52,7 +52,7 @@ class CellsFigure(Figure):
 
     def head(self, value: Any) -> str:
         field = self.fields[self.chart.across]
-        return number(value, field.unit) if is_number(value) and field.unit else name_of(value)
+        return tick(value, field.unit) if is_number(value) and field.unit else name_of(value)
 
     def key(self, down: Any, across: Any) -> str:
         return f"{name_of(down)}|{self.head(across)}"

@@ -131,7 +131,7 @@ def note(spans: Sequence[Span], calls: Sequence[Call], ready_s: float | None, do
     parts = [f"{len(calls)} call" + "s" * (len(calls) != 1)] if calls else []
     if ready_s is not None:
         begin = min(span.start_s for span in spans)
-        parts.append(f"{number(ready_s - begin, 's')} until there was data")
+        parts.append(f"{number(ready_s - begin, 's')} waiting")
         if done_s is not None and done_s > ready_s:
-            parts.append(f"{number(done_s - ready_s, 's')} from there to the buffer")
+            parts.append(f"{number(done_s - ready_s, 's')} after arrival")
     return ", ".join(parts)

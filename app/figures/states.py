@@ -10,6 +10,7 @@ from app.figures.patch import Patch
 from app.figures.words import is_number, name_of, number
 from experiments.kit.charts import STATES, StateDiagram
 
+NAMES = {"running": "running", "ready": "ready", "uninterruptible": "uninterruptible", "io": "copying"}
 LABELS = {
     "running>ready": "preempted",
     "ready>running": "dispatched",
@@ -84,7 +85,11 @@ class StatesFigure(Figure):
 
     def nodes(self) -> list[dict[str, str]]:
         there = {state for edge in self.edges.values() for state in (edge.source, edge.target)}
-        return [{"id": state.id, "label": state.label} for state in STATES.values() if state.id in there]
+        return [
+            {"id": state.id, "label": NAMES.get(state.id, state.label)}
+            for state in STATES.values()
+            if state.id in there
+        ]
 
     def summary(self) -> str:
         told = [self.tell(edge) for edge in self.edges.values()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -81,6 +82,13 @@ def number(value: float, unit: str = "") -> str:
     plain = f"{value:,.0f}".replace(",", "\u2009") if abs(value) >= 1000 else significant(value)
     plain = plain.rstrip("0").rstrip(".") if "." in plain else plain
     return f"{plain}\u00a0{unit}" if unit else plain
+
+
+def tick(value: float, unit: str = "") -> str:
+    """The same for a tick, without zeros that only say how well it was measured."""
+    return re.sub(
+        r"\.(\d*?)0+(?=\D|$)", lambda found: f".{found[1]}" if found[1] else "", number(value, unit)
+    )
 
 
 def size(bytes_: float) -> str:

@@ -14,7 +14,7 @@ from app.figures import Board, apply
 from app.figures.ecdf import MOST_POINTS
 from app.figures.flow import FlowFigure
 from app.figures.timeline import MOST_SPANS
-from app.figures.words import name_of, number, role
+from app.figures.words import name_of, number, role, tick
 from experiments.kit import charts
 from experiments.kit.charts import (
     Bars,
@@ -463,7 +463,7 @@ def test_a_flow_finds_its_calls_and_phases_in_the_spans() -> None:
     ]
     assert (model["ready_s"], model["done_s"]) == (0.002, 0.00203)
     assert model["call"] == "epoll_wait, then recv"
-    assert model["note"].startswith("2 calls, 2.00\u00a0ms until there was data, 30.0\u00a0µs")
+    assert model["note"].startswith("2 calls, 2.00\u00a0ms waiting, 30.0\u00a0µs")
 
 
 def test_a_reader_that_spins_names_its_call_once() -> None:
@@ -505,6 +505,10 @@ def test_every_figure_has_a_text_alternative_and_a_table_from_the_start() -> Non
 )
 def test_numbers_read_as_people_say_them(value: float, unit: str, text: str) -> None:
     assert number(value, unit) == text
+
+
+def test_ticks_have_no_zeros_to_spare() -> None:
+    assert [tick(value, "s") for value in (0.001, 0.0015, 0.1)] == ["1\u00a0ms", "1.5\u00a0ms", "100\u00a0ms"]
 
 
 def test_entities_and_states_keep_their_colours_and_others_take_channels_in_turn() -> None:

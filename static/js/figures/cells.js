@@ -12,7 +12,10 @@ export function layoutCells({ data, layout }) {
     cells: layout.across.map((across) => {
       const value = layout.cells?.[`${row.id}|${across}`];
       const known = value !== undefined;
-      return { text: known ? number(value, layout.unit) : "", depth: known && most ? Math.max(0, value) / most : known ? 0 : null };
+      return {
+        text: known ? number(value, layout.unit) : "",
+        depth: known && most ? Math.max(0, value) / most : known ? 0 : null,
+      };
     }),
   }));
 }
@@ -21,6 +24,7 @@ export class Cells {
   constructor(host, figure) {
     this.host = host;
     this.figure = figure;
+    host.classList.add("cells-host");
     this.update();
   }
 
@@ -29,9 +33,14 @@ export class Cells {
     const table = made("table", { class: "fig-cells" });
     table.append(made("caption", { class: "vh" }, title), head(layout), body(layoutCells(this.figure)));
     this.host.replaceChildren(table);
+    this.host.toggleAttribute("tabindex", false);
+    if (this.host.scrollWidth > this.host.clientWidth) {
+      this.host.tabIndex = 0; // it scrolls, so that the keyboard must reach it
+    }
   }
 
   destroy() {
+    this.host.classList.remove("cells-host");
     this.host.replaceChildren();
   }
 }

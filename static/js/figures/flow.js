@@ -5,13 +5,15 @@ import { hatch, line, rect, round, shape, text } from "./svg.js";
 import { moment, niceStep, ticks } from "./units.js";
 
 export const EXPORT_WIDTH = 1060;
-export const EXPLAINED = "Time flows right. The upper line of each model is the program, the lower one the kernel.";
+export const EXPLAINED =
+  "Time flows right. The upper line of each model is the program, the lower one the kernel.";
 const WIDE = 720; // from here on names stand left of the lines, and numbers right of them
 const ONE_SCALE = 0.2; // of the width, for what comes after the arrival: then no magnifying is needed
 const SEAM = 0.56; // of the width, where the data arrives and the scale changes
 const HEIGHT = 18; // of a state that fills its lane
 const APART = 5; // pixels between arrows; nearer ones are left out
-const HEAD = 34;
+const HEAD = 40;
+const PAD = 14; // around all of it
 
 // Pixels for seconds around the arrival: from(t) for t < 0, onward(t) for t ≥ 0. Pure.
 export function scales(before, after, left, width) {
@@ -38,8 +40,8 @@ export function phases(trace) {
 export function layoutFlow(figure, width, measure, patternId = "hatch") {
   const models = figure.data.filter((trace) => trace.spans.length);
   const wide = width >= WIDE;
-  const left = wide ? 158 : 8;
-  const right = wide ? 178 : 8;
+  const left = wide ? 188 : PAD;
+  const right = wide ? 176 : PAD;
   const all = models.map(phases);
   const before = Math.max(0, ...all.map(({ begin, ready }) => ready - begin));
   const after = Math.max(0, ...all.map(({ ready, end }) => end - ready)) * 1.06;
@@ -50,32 +52,42 @@ export function layoutFlow(figure, width, measure, patternId = "hatch") {
   let y = HEAD;
   models.forEach((trace, n) => {
     if (n) {
-      shapes.push(line(wide ? 0 : left, y, width, y, { stroke: "$rule" }));
+      shapes.push(line(PAD, y, width - PAD, y, { stroke: "$rule" }));
     }
     const drawn = modelShapes(trace, place, heights, y);
     shapes.push(...drawn.shapes);
     y += drawn.height;
   });
   shapes.push(...axis(place, y));
-  return { width, height: Math.round(y + 26), shapes };
+  return { width, height: Math.round(y + 32), shapes };
 }
 
-const hatches = (states, id) => states.filter((state) => state.hatch).map((state) => hatch(`${id}-${state.id}`, `$st-${state.id}`));
+const hatches = (states, id) =>
+  states.filter((state) => state.hatch).map((state) => hatch(`${id}-${state.id}`, `$st-${state.id}`));
 
 // What the two halves of the axis mean.
 function header({ left, right, scale, before, wide }) {
   if (!before) {
     return [];
   }
-  const shapes = [text(scale.seam + 7, 14, "data arrives", { "font-weight": 700, fill: "$ink" })];
+  const beside = wide ? { x: 7, anchor: "start" } : { x: -7, anchor: "end" };
+  const look = { "font-weight": 700, fill: "$ink", "text-anchor": beside.anchor };
+  const shapes = [text(scale.seam + beside.x, 22, "data arrives", look)];
   if (wide) {
-    shapes.push(text(left, 14, "waiting for data"));
+    shapes.push(text(left, 22, "waiting for data"));
   }
   if (scale.magnified > 1.5) {
-    const times = `${Math.round(scale.magnified)} × magnified`;
-    shapes.push(text(right, 14, times, { "text-anchor": "end", "font-family": "$mono", "font-size": 11, fill: "$ink-3" }));
+    const times = `time magnified ${Math.round(scale.magnified)}×`;
+    shapes.push(
+      text(right, 22, times, {
+        "text-anchor": "end",
+        "font-family": "$mono",
+        "font-size": 11,
+        fill: "$ink-3",
+      }),
+    );
   }
-  shapes.push(shape("path", { d: `M${round(scale.seam)} 20l-4 -7h8z`, fill: "$ink" }));
+  shapes.push(shape("path", { d: `M${round(scale.seam)} 29l-4 -7h8z`, fill: "$ink" }));
   return shapes;
 }
 
@@ -93,12 +105,16 @@ function axis({ left, right, scale, before, after }, y) {
   if (before) {
     const room = scale.seam - left;
     const step = niceStep(before, Math.max(2, room / 90));
-    ticks(-before, 0, step).filter((t) => t < -step / 2 && scale.seam - scale.x(t) > 50).forEach((t) => mark(t, step));
+    ticks(-before, 0, step)
+      .filter((t) => t < -step / 2 && scale.seam - scale.x(t) > 50)
+      .forEach((t) => mark(t, step));
   }
   mark(0, 1);
   if (after) {
     const step = niceStep(after, Math.max(2, (right - scale.seam) / 90));
-    ticks(0, after, step).filter((t) => t > step / 2).forEach((t) => mark(t, step));
+    ticks(0, after, step)
+      .filter((t) => t > step / 2)
+      .forEach((t) => mark(t, step));
   }
   if (scale.magnified > 1.5) {
     const zigzag = `M${round(scale.seam - 14)} ${y + 5}l4 -9m2 9l4 -9`;
@@ -111,8 +127,8 @@ function modelShapes(trace, place, heights, top) {
   const { wide, left, measure } = place;
   const heading = wide ? 0 : 40;
   const lanes = { program: top + heading + 42, kernel: top + heading + 96 };
-  const noteLines = wide ? wrap(trace.note, 166, measure) : wrap(trace.note, place.width - 2 * left, measure);
-  const height = heading + 112 + (wide ? 0 : noteLines.length * 16 + 4);
+  const noteLines = wide ? trace.note.split(", ") : wrap(trace.note, place.width - 2 * PAD, measure);
+  const height = heading + 112 + (wide ? 0 : noteLines.length * 16 + 10);
   const shapes = [...phaseShapes(trace, place, top + heading + 6, 100)];
   for (const y of Object.values(lanes)) {
     shapes.push(line(left, y + 0.5, place.right, y + 0.5, { stroke: "$rule-2" }));
@@ -122,14 +138,22 @@ function modelShapes(trace, place, heights, top) {
   shapes.push(...headingShapes(trace, place, lanes, top));
   const noteTop = wide ? lanes.program - 4 : lanes.kernel + 22;
   const noteAt = wide ? place.right + 12 : left;
-  noteLines.forEach((words, n) => shapes.push(text(noteAt, noteTop + n * 16, words, { "font-family": "$mono", "font-size": 11.5 })));
+  noteLines.forEach((words, n) =>
+    shapes.push(text(noteAt, noteTop + n * 16, words, { "font-family": "$mono", "font-size": 11 })),
+  );
   return { shapes, height };
 }
 
 function phaseShapes(trace, { scale }, y, height) {
   const { begin, ready, done } = phases(trace);
-  const waiting = rect(scale.x(begin - ready), y, scale.seam - scale.x(begin - ready), height, { fill: "$grid", opacity: 0.6 });
-  const copying = rect(scale.seam, y, scale.x(done - ready) - scale.seam, height, { fill: "$grid-2", opacity: 0.6 });
+  const waiting = rect(scale.x(begin - ready), y, scale.seam - scale.x(begin - ready), height, {
+    fill: "$grid",
+    opacity: 0.6,
+  });
+  const copying = rect(scale.seam, y, scale.x(done - ready) - scale.seam, height, {
+    fill: "$grid-2",
+    opacity: 0.6,
+  });
   return [waiting, copying];
 }
 
@@ -139,7 +163,9 @@ function spanShape([lane, start, end, state], trace, { scale, patternId }, heigh
   const height = Math.max(3, HEIGHT * drawn.height);
   const [x, x2] = [scale.x(start - ready), scale.x(end - ready)];
   const fill = drawn.hatch ? `url(#${patternId}-${state})` : `$st-${state}`;
-  const outline = drawn.hatch ? { stroke: `$st-${state}`, "stroke-width": 1 } : {};
+  const outline = drawn.hatch
+    ? { stroke: `$st-${state}`, "stroke-width": 1 }
+    : { "fill-opacity": "$tl-body" };
   return rect(x, lanes[lane] - height, Math.max(1, x2 - x - 0.6), height, { fill, ...outline });
 }
 
@@ -149,16 +175,19 @@ function headingShapes(trace, { wide, left, width, measure }, lanes, top) {
   const words = trace.label.charAt(0).toUpperCase() + trace.label.slice(1);
   const lanesNamed = { "font-size": 10.5, fill: "$ink-3", "text-anchor": "end" };
   if (wide) {
-    const call = wrap(trace.call, 104, (text) => measure(text, 11.5, "--mono"));
+    const call = wrap(trace.call, left - PAD - 58, (text) => measure(text, 11.5, "--mono"));
     return [
-      text(0, lanes.program, words, title),
-      ...call.slice(0, 3).map((part, n) => text(0, lanes.program + 19 + n * 15, part, code)),
+      text(PAD, lanes.program, words, title),
+      ...call.slice(0, 3).map((part, n) => text(PAD, lanes.program + 19 + n * 15, part, code)),
       text(left - 8, lanes.program + 1, "program", lanesNamed),
       text(left - 8, lanes.kernel + 1, "kernel", lanesNamed),
     ];
   }
   const room = width - 2 * left - measure(words, 18, "--serif") - 10;
-  const beside = measure(trace.call, 11.5, "--mono") <= room ? [text(width - left, top + 24, trace.call, { ...code, "text-anchor": "end" })] : [];
+  const beside =
+    measure(trace.call, 11.5, "--mono") <= room
+      ? [text(width - left, top + 24, trace.call, { ...code, "text-anchor": "end" })]
+      : [];
   return [text(left, top + 24, words, title), ...beside];
 }
 
@@ -166,6 +195,7 @@ function headingShapes(trace, { wide, left, width, measure }, lanes, top) {
 function callShapes(trace, { scale, left, right, measure }, lanes) {
   const { ready } = phases(trace);
   const shapes = [];
+  const names = [];
   const last = { 1: -Infinity, "-1": -Infinity };
   const rows = [-Infinity, -Infinity];
   let newest = -Infinity;
@@ -179,11 +209,21 @@ function callShapes(trace, { scale, left, right, measure }, lanes) {
     last[way] = x;
     shapes.push(...arrowShapes(x, way, lanes));
     if (words) {
-      shapes.push(...callName(words, x, rows, { left, right, measure, lanes }));
+      names.push(...callName(words, x, rows, { left, right, measure, lanes }));
     }
   }
-  return shapes;
+  return [...shapes, ...names];
 }
+
+// The stroke in the colour of the ground keeps arrows out of the letters.
+const CALL = {
+  "font-family": "$mono",
+  "font-size": 11,
+  stroke: "$screen/0.85",
+  "stroke-width": 3,
+  "paint-order": "stroke",
+  fill: "$ink",
+};
 
 function callName(words, x, rows, { left, right, measure, lanes }) {
   const width = measure(words, 11, "--mono");
@@ -194,7 +234,7 @@ function callName(words, x, rows, { left, right, measure, lanes }) {
     return [];
   }
   rows[row] = from + width;
-  return [text(from, lanes.program + 17 + row * 14, words, { "font-family": "$mono", "font-size": 11 })];
+  return [text(from, lanes.program + 17 + row * 14, words, CALL)];
 }
 
 function arrowShapes(x, way, lanes) {
@@ -215,7 +255,7 @@ export function wrap(words, room, measure) {
   const lines = [];
   for (const word of words.split(" ")) {
     const longer = lines.length ? `${lines.at(-1)} ${word}` : word;
-    if (lines.length && measure(longer, 11.5, "--mono") <= room) {
+    if (lines.length && measure(longer, 11, "--mono") <= room) {
       lines[lines.length - 1] = longer;
     } else {
       lines.push(word);

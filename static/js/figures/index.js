@@ -13,6 +13,7 @@ import { Timeline } from "./timeline.js";
 const MOMENT = "figures:moment"; // a timeline's crosshair, heard by the state diagrams of the page
 
 export function mount(host, spec) {
+  host.classList.add("figure-host");
   return KINDS[spec.kind](host, spec);
 }
 

@@ -185,7 +185,11 @@ export function frame(lanes, width, labelWidth, { font = 12 } = {}) {
   const size = SIZES.find(({ upTo }) => lanes.length <= upTo);
   const above = labelWidth + 20 > width * 0.28;
   const labelHeight = above ? Math.round(16 * scale) : 0;
-  const made = { left: above ? 1 : Math.ceil(labelWidth + 20), above, laneHeight: Math.round(size.lane * scale) };
+  const made = {
+    left: above ? 1 : Math.ceil(labelWidth + 20),
+    above,
+    laneHeight: Math.round(size.lane * scale),
+  };
   const rows = [];
   const heads = [];
   let y = size.gap;

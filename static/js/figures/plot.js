@@ -115,7 +115,11 @@ export class Plot {
     const token = tokensOf(this.host);
     const { data, layout } = dress(this.figure, { ...size, measure: measurer(token) });
     const ground = { template: template(token, 1), paper_bgcolor: "$screen", plot_bgcolor: "$screen" };
-    const figure = { data: resolve(data, token), layout: resolve({ ...layout, ...ground }, token), config: CONFIG };
+    const figure = {
+      data: resolve(data, token),
+      layout: resolve({ ...layout, ...ground }, token),
+      config: CONFIG,
+    };
     return plotly.toImage(figure, { format, ...size, scale: format === "png" ? 2 : 1 });
   }
 
@@ -140,12 +144,9 @@ export class Plot {
 
 function keyEntry({ text, color, dashed, pattern }) {
   const entry = document.createElement("span");
-  entry.className = dashed ? "entry dashed" : "entry";
+  entry.className = pattern === undefined ? "plot-line" : "plot-bar";
+  entry.dataset.look = dashed ? "dashed" : pattern || "plain";
   entry.style.setProperty("--c", css(color));
-  if (pattern !== undefined) {
-    entry.classList.add("block");
-    entry.dataset.pattern = pattern;
-  }
   entry.append(document.createElement("i"), text);
   return entry;
 }

@@ -1,7 +1,9 @@
-// What a chart needs before Plotly draws it: ranges, room for labels, labels apart. Pure.
+// What a chart needs before Plotly draws it: ranges, ticks, room for labels, labels apart. Pure.
+import { number } from "./units.js";
 
 const NARROW = 560; // pixels; below it labels stand under the chart instead of beside it
 const LABEL_HEIGHT = 18;
+const SLANT = 38; // degrees
 const PAD = 0.04; // of the range, left and right of the data
 const HEADROOM = 0.07; // of the range, above the data
 
@@ -11,15 +13,24 @@ export function dress(figure, { width, height, measure, font = 1 }) {
   const { title, annotations = [], ...layout } = figure.layout;
   const ends = annotations.filter((label) => label.name?.startsWith("end:"));
   const [x, y] = ranges(figure.data, layout);
-  const margin = margins({ narrow, ends, measure, width, font, titled: Boolean(layout.yaxis?.title?.text) });
+  const slanted = slant(layout.xaxis, measure, width - 74 * font);
+  const margin = margins({
+    slanted,
+    narrow,
+    ends,
+    measure,
+    width,
+    font,
+    titled: Boolean(layout.yaxis?.title?.text),
+  });
   const room = { width: width - margin.l - margin.r, height: height - margin.t - margin.b };
   const drawn = narrow ? [] : placeLabels(ends, { x, y, room, font });
   return {
     data: figure.data.map((trace) => plain(trace, figure.data, font)),
     layout: {
       ...layout,
-      xaxis: xAxis(layout.xaxis, x, room, measure, narrow),
-      yaxis: { ...layout.yaxis, title: undefined, ...rangeOf(y), fixedrange: narrow },
+      xaxis: { ...xAxis(layout.xaxis, x, room, measure, narrow), tickangle: slanted ? -SLANT : 0 },
+      yaxis: { ...yAxis(layout.yaxis, y, room), title: undefined, fixedrange: narrow },
       annotations: [...axisTitle(layout.yaxis, margin, measure, width, font), ...drawn],
       margin,
       width,
@@ -40,7 +51,12 @@ function plain({ id, ...trace }, all, font) {
     made.line = { ...trace.line, width: trace.line.width * Math.sqrt(font) };
   }
   if (trace.type === "bar" && all.length === 1) {
-    Object.assign(made, { textposition: "inside", insidetextanchor: "middle", textangle: 0, insidetextfont: { color: "$screen" } });
+    Object.assign(made, {
+      textposition: "inside",
+      insidetextanchor: "middle",
+      textangle: 0,
+      insidetextfont: { color: "$screen" },
+    });
   }
   return made;
 }
@@ -55,7 +71,10 @@ function xRange(shown, axis) {
   if (axis.type === "category") {
     return null;
   }
-  const found = extent(shown.flatMap((trace) => trace.x), axis.type === "log");
+  const found = extent(
+    shown.flatMap((trace) => trace.x),
+    axis.type === "log",
+  );
   if (!found) {
     return { low: 0, high: 1, log: false, empty: true };
   }
@@ -101,10 +120,25 @@ function extent(values, log) {
 const rangeOf = (range) => (range ? { range: [range.low, range.high], showticklabels: !range.empty } : {});
 
 // Room for the labels at the right, and for the title of the y axis above it.
-function margins({ narrow, ends, measure, width, font, titled }) {
-  const widest = Math.max(0, ...ends.filter(atEdge(ends)).map((label) => measure(bare(label.text), (label.font?.size ?? 13) * font)));
+function margins({ slanted, narrow, ends, measure, width, font, titled }) {
+  const widest = Math.max(
+    0,
+    ...ends.filter(atEdge(ends)).map((label) => measure(bare(label.text), (label.font?.size ?? 13) * font)),
+  );
   const right = narrow || !widest ? 16 : Math.min(width * 0.4, widest + 34);
-  return { l: Math.round(58 * font), r: Math.round(right), t: Math.round((titled ? 30 : 12) * font), b: Math.round(46 * font) };
+  return {
+    l: Math.round(58 * font),
+    r: Math.round(right),
+    t: Math.round((titled ? 30 : 12) * font),
+    b: Math.round(46 * font + slanted),
+  };
+}
+
+// How much room names of categories need below the axis when they must be slanted; 0 where they fit.
+function slant(axis, measure, room) {
+  const names = axis?.type === "category" ? (axis.categoryarray ?? []) : [];
+  const widest = Math.max(0, ...names.map((name) => measure(name, 11.5, "--mono")));
+  return widest + 8 > room / names.length ? widest * Math.sin((SLANT * Math.PI) / 180) : 0;
 }
 
 // Labels of lines that reach the right edge; the others stand inside the chart.
@@ -155,18 +189,67 @@ function joined([upper, lower], places, gap, low, high) {
   return { members, at: Math.min(Math.max(wish, low), high - (members.length - 1) * gap) };
 }
 
+const yAxis = (axis, range, room) => ({
+  ...axis,
+  ...rangeOf(range),
+  ...logTicks(axis, range, room.height / 26),
+});
+
 // Ticks at measured places, as many of them as there is room for.
 function xAxis(axis, range, room, measure, narrow) {
-  const made = { ...axis, ...rangeOf(range), fixedrange: narrow, automargin: false, title: { ...axis.title, standoff: 8 } };
+  const made = { ...axis, ...rangeOf(range), fixedrange: narrow, title: { ...axis.title, standoff: 8 } };
   if (!axis.tickvals || !range) {
     delete made.tickvals;
     delete made.ticktext;
-    return axis.type === "category" ? { ...made, tickangle: 0, ticklabelstep: 1, automargin: "height" } : made;
+    return { ...made, ...(range ? logTicks(axis, range, room.width / 64) : {}) };
   }
   const at = axis.tickvals.map((value) => (range.log ? Math.log10(value) : value));
   const pixels = at.map((value) => ((value - range.low) / (range.high - range.low)) * room.width);
-  const kept = thin(pixels, axis.ticktext.map((words) => measure(words, 12, "--mono") + 8));
-  return { ...made, tickvals: kept.map((n) => axis.tickvals[n]), ticktext: kept.map((n) => axis.ticktext[n]), tickangle: 0 };
+  const kept = thin(
+    pixels,
+    axis.ticktext.map((words) => measure(words, 12, "--mono") + 8),
+  );
+  return {
+    ...made,
+    tickvals: kept.map((n) => axis.tickvals[n]),
+    ticktext: kept.map((n) => axis.ticktext[n]),
+  };
+}
+
+// Plotly's own labels of a logarithmic axis run into each other and lose their unit.
+function logTicks(axis, range, most) {
+  if (!range?.log || range.empty) {
+    return {};
+  }
+  const values = decades(range.low, range.high, most);
+  return {
+    tickvals: values,
+    ticktext: values.map((value) => number(value, unitOf(axis)).replace(/\.0+(?=\D|$)/, "")),
+  };
+}
+
+const unitOf = (axis) => (axis.tickformat === ".0%" ? "share" : (axis.ticksuffix ?? ""));
+
+// 1, 2, 5, 10 … between two powers of ten; fewer of them where that gives more than `most`. Pure.
+export function decades(low, high, most) {
+  for (const digits of [[1, 2, 3, 5, 7], [1, 2, 5], [1, 3], [1]]) {
+    const values = inDecades(low, high, digits, 1);
+    if (values.length <= most) {
+      return values;
+    }
+  }
+  return inDecades(low, high, [1], Math.ceil((high - low) / most));
+}
+
+function inDecades(low, high, digits, every) {
+  const values = [];
+  for (let power = Math.floor(low); power <= high; power += 1) {
+    const here = power % every ? [] : digits.map((digit) => Number(`${digit}e${power}`));
+    values.push(
+      ...here.filter((value) => Math.log10(value) >= low - 1e-9 && Math.log10(value) <= high + 1e-9),
+    );
+  }
+  return values;
 }
 
 // Which labels fit beside each other; the first and the last one always, where they can.
@@ -209,7 +292,11 @@ function fit(words, room, measure) {
 function keyOf(data, ends) {
   const bars = data.filter((trace) => trace.type === "bar");
   if (bars.length > 1) {
-    return bars.map((trace) => ({ text: trace.name, color: trace.marker.color, pattern: trace.marker.pattern?.shape ?? "" }));
+    return bars.map((trace) => ({
+      text: trace.name,
+      color: trace.marker.color,
+      pattern: trace.marker.pattern?.shape ?? "",
+    }));
   }
   return ends.map((label) => ({
     text: bare(label.text),

@@ -13,7 +13,9 @@ export function css(value) {
   if (!role) {
     return value;
   }
-  return role.alpha === 1 ? `var(${role.name})` : `color-mix(in srgb, var(${role.name}) ${role.alpha * 100}%, transparent)`;
+  return role.alpha === 1
+    ? `var(${role.name})`
+    : `color-mix(in srgb, var(${role.name}) ${role.alpha * 100}%, transparent)`;
 }
 
 // For canvases, Plotly and downloads: the value as it is now. `token` takes "--ink" and gives "#1b1e1c".

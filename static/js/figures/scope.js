@@ -90,7 +90,10 @@ export class Scope {
     this.heldAt = null;
     this.canvas = document.createElement("canvas");
     this.canvas.setAttribute("role", "img");
-    this.canvas.setAttribute("aria-label", `Live traces: ${channels.map((channel) => channel.label).join(", ")}`);
+    this.canvas.setAttribute(
+      "aria-label",
+      `Live traces: ${channels.map((channel) => channel.label).join(", ")}`,
+    );
     host.prepend(this.canvas);
     this.resizing = new ResizeObserver(() => this.paint());
     this.resizing.observe(host);
@@ -204,7 +207,14 @@ export class Scope {
 
   drawChannel(context, channel, n, place, theme) {
     const { seconds, usual } = this;
-    const given = { ...place, now: this.heldAt ?? this.ring.lastTime(), seconds, usual, max: channel.max, step: channel.step };
+    const given = {
+      ...place,
+      now: this.heldAt ?? this.ring.lastTime(),
+      seconds,
+      usual,
+      max: channel.max,
+      step: channel.step,
+    };
     const lines = this.ring.count ? strokes(this.ring, n, given) : [];
     const color = theme.channels[n];
     context.lineJoin = "round";
@@ -282,7 +292,11 @@ function drawGraticule(context, width, height, theme) {
   const fine = range(ACROSS * 5).filter((n) => n % 5);
   context.lineWidth = 1;
   context.globalAlpha = 0.55;
-  strokeAll(context, theme.grid, fine.map((n) => [(n * dx) / 5, 0, (n * dx) / 5, height]));
+  strokeAll(
+    context,
+    theme.grid,
+    fine.map((n) => [(n * dx) / 5, 0, (n * dx) / 5, height]),
+  );
   context.globalAlpha = 1;
   const vertical = range(ACROSS).map((n) => [n * dx, 0, n * dx, height]);
   const horizontal = range(DOWN).map((n) => [0, n * dy, width, n * dy]);

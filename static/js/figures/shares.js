@@ -28,7 +28,8 @@ export function layoutShares(figure, width, measure, patternId = "hatch") {
   return { width, height: y, shapes };
 }
 
-const hatches = (states, id) => states.filter((state) => state.hatch).map((state) => hatch(`${id}-${state.id}`, `$st-${state.id}`));
+const hatches = (states, id) =>
+  states.filter((state) => state.hatch).map((state) => hatch(`${id}-${state.id}`, `$st-${state.id}`));
 
 function barShapes(parts, states, place) {
   const whole = parts.reduce((sum, [, seconds]) => sum + seconds, 0);
@@ -46,7 +47,9 @@ function barShapes(parts, states, place) {
 
 function partShapes(state, share, { x, y, width, measure, patternId }) {
   const fill = state.hatch ? `url(#${patternId}-${state.id})` : `$st-${state.id}`;
-  const outline = state.hatch ? { stroke: `$st-${state.id}`, "stroke-width": 1 } : {};
+  const outline = state.hatch
+    ? { stroke: `$st-${state.id}`, "stroke-width": 1 }
+    : { "fill-opacity": "$tl-body" };
   const shapes = [rect(x, y, Math.max(0.5, width - 0.8), BAR, { fill, ...outline })];
   const words = percent(share);
   const wide = measure(words, 11, "--mono") + 10;

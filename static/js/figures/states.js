@@ -12,13 +12,32 @@ const PLACES = {
   running: [[0.5, 0]],
   ready: [[0, 0.42]],
   gil: [[1, 0.42]],
-  lock: [[1, 0.42], [1, 0.95]],
-  uninterruptible: [[1, 0.42], [1, 0.95], [0, 0.95]],
-  io: [[1, 0.95], [1, 0.42]],
+  lock: [
+    [1, 0.42],
+    [1, 0.95],
+  ],
+  uninterruptible: [
+    [1, 0.42],
+    [1, 0.95],
+    [0, 0.95],
+  ],
+  io: [
+    [1, 0.95],
+    [1, 0.42],
+  ],
   blocked: [[0.5, 0.86]],
-  stopped: [[0, 1], [1, 1]],
-  zombie: [[1, 0], [0, 0]],
-  unknown: [[0, 0], [1, 1]],
+  stopped: [
+    [0, 1],
+    [1, 1],
+  ],
+  zombie: [
+    [1, 0],
+    [0, 0],
+  ],
+  unknown: [
+    [0, 0],
+    [1, 1],
+  ],
 };
 
 // Circles for the states that occur: {id: {x, y, radius}}. Pure.
@@ -48,17 +67,26 @@ export function layoutStates(figure, width, measure, patternId = "hatch") {
   const edges = figure.data.filter((edge) => edge.source !== edge.target && edge.count > 0);
   const narrow = width < 460;
   const arrows = edges.map((edge) => arrow(edge, placed, edges));
-  const taken = [...Object.values(placed).map(around), ...nodes.map((node) => nameBox(node, placed, measure))];
+  const trails = arrows.flatMap(trail);
+  const names = nodes.map((node) => name(node, placed, trails, measure));
+  const taken = [...Object.values(placed).map(around), ...names.map(({ box }) => box), ...trails];
   const labels = arrows.flatMap((drawn) => label(drawn, taken, measure, narrow));
   const circles = nodes.flatMap((node) => circle(node, placed[node.id], states, patternId));
-  const names = nodes.map((node) => name(node, placed[node.id], placed, measure));
   const lowest = Math.max(0, ...Object.values(placed).map(({ y, radius }) => y + radius));
-  const defs = nodes.filter((node) => isHatched(node, states)).map((node) => hatch(`${patternId}-${node.id}`, `$st-${node.id}`));
+  const defs = nodes
+    .filter((node) => isHatched(node, states))
+    .map((node) => hatch(`${patternId}-${node.id}`, `$st-${node.id}`));
   return {
     width,
     height: Math.round(lowest + 44),
     placed,
-    shapes: [shape("defs", {}, "", defs), ...arrows.flatMap((drawn) => drawn.shapes), ...circles, ...names, ...labels],
+    shapes: [
+      shape("defs", {}, "", defs),
+      ...arrows.flatMap((drawn) => drawn.shapes),
+      ...circles,
+      ...names.map(({ drawn }) => drawn),
+      ...labels,
+    ],
   };
 }
 
@@ -71,15 +99,21 @@ function circle(node, { x, y, radius }, states, patternId) {
     outline["stroke-dasharray"] = "5 4";
   }
   const place = { cx: round(x), cy: round(y), r: radius };
-  const fill = isHatched(node, states) ? `url(#${patternId}-${node.id})` : `${role}/${node.id === "running" ? 0.2 : 0.09}`;
+  const fill = isHatched(node, states)
+    ? `url(#${patternId}-${node.id})`
+    : `${role}/${node.id === "running" ? 0.2 : 0.09}`;
   const drawn = [shape("circle", { ...place, fill: "$screen" })];
   if (isHatched(node, states)) {
-    return [...drawn, shape("circle", { ...place, fill, opacity: 0.45 }), shape("circle", { ...place, fill: "none", ...outline })];
+    return [
+      ...drawn,
+      shape("circle", { ...place, fill, opacity: 0.45 }),
+      shape("circle", { ...place, fill: "none", ...outline }),
+    ];
   }
   return [...drawn, shape("circle", { ...place, fill, ...outline })];
 }
 
-// A name of one or two lines; above the circles of the top row, below all others.
+// A name in one line, or in the two that are most alike in length.
 export function nameLines(words, room, measure) {
   if (measure(words, 14) <= room) {
     return [words];
@@ -90,29 +124,50 @@ export function nameLines(words, room, measure) {
   return cuts.sort((one, other) => longest(one) - longest(other))[0] ?? [words];
 }
 
-function nameGeometry(node, place, placed, measure) {
-  const top = Math.min(...Object.values(placed).map(({ y }) => y));
-  const above = place.y === top;
-  const words = node.label.split(",")[0];
-  const lines = nameLines(words.charAt(0).toUpperCase() + words.slice(1), place.radius * 2 + 44, measure);
-  const first = above ? place.y - place.radius - 11 - (lines.length - 1) * 16 : place.y + place.radius + 19;
-  return { lines, first };
+// A name stands below its circle, or above it where arrows come from below and in the top row.
+function name(node, placed, trails, measure) {
+  const { x, y, radius } = placed[node.id];
+  const words = node.label.charAt(0).toUpperCase() + node.label.slice(1);
+  const lines = nameLines(words, radius * 2 + 44, measure);
+  const width = Math.max(...lines.map((line) => measure(line, 14)));
+  const height = lines.length * 16;
+  const others = Object.entries(placed).flatMap(([id, other]) => (id === node.id ? [] : [around(other)]));
+  const top = Math.min(...Object.values(placed).map((other) => other.y));
+  const boxes = [y + radius + 6, y - radius - 6 - height].map((upper) => ({
+    left: x - width / 2,
+    right: x + width / 2,
+    top: upper,
+    bottom: upper + height,
+  }));
+  const [below, above] = boxes.map((box) => cost({ ...box, dear: 0 }, [...others, ...trails]));
+  const box = y === top || above < below ? boxes[1] : boxes[0];
+  const spans = lines.map((line, n) =>
+    shape("tspan", { x: round(x), y: round(box.top + 13 + n * 16) }, line),
+  );
+  const look = {
+    "text-anchor": "middle",
+    "font-size": 14,
+    "font-weight": 700,
+    "font-family": "$sans",
+    fill: "$ink",
+  };
+  return { box, drawn: shape("text", look, "", spans) };
 }
 
-function name(node, place, placed, measure) {
-  const { lines, first } = nameGeometry(node, place, placed, measure);
-  const spans = lines.map((words, n) => shape("tspan", { x: round(place.x), y: round(first + n * 16) }, words));
-  return shape("text", { "text-anchor": "middle", "font-size": 14, "font-weight": 700, "font-family": "$sans", fill: "$ink" }, "", spans);
+// Small boxes along an arrow, which nothing should cover.
+function trail({ start, bend, tip }) {
+  return [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1].map((share) => {
+    const { x, y } = curve(start, bend, tip, share);
+    return { left: x - 4, right: x + 4, top: y - 4, bottom: y + 4 };
+  });
 }
 
-function nameBox(node, placed, measure) {
-  const place = placed[node.id];
-  const { lines, first } = nameGeometry(node, place, placed, measure);
-  const width = Math.max(...lines.map((words) => measure(words, 14)));
-  return { left: place.x - width / 2, right: place.x + width / 2, top: first - 13, bottom: first + (lines.length - 1) * 16 + 4 };
-}
-
-const around = ({ x, y, radius }) => ({ left: x - radius, right: x + radius, top: y - radius, bottom: y + radius });
+const around = ({ x, y, radius }) => ({
+  left: x - radius,
+  right: x + radius,
+  top: y - radius,
+  bottom: y + radius,
+});
 
 // An arrow as wide as its count is large; two that go to and fro stand beside each other, and one
 // that would run through a third circle bends around it.
@@ -126,7 +181,10 @@ function arrow(edge, placed, edges) {
   const offset = both ? Math.min(12, from.radius * 0.28) : 0;
   const width = 1 + Math.log10(edge.count + 1) * 0.8;
   const gap = from.radius + 4;
-  const start = { x: from.x + along.x * gap + aside.x * offset, y: from.y + along.y * gap + aside.y * offset };
+  const start = {
+    x: from.x + along.x * gap + aside.x * offset,
+    y: from.y + along.y * gap + aside.y * offset,
+  };
   const tip = { x: to.x - along.x * gap + aside.x * offset, y: to.y - along.y * gap + aside.y * offset };
   const bend = bendAround(edge, start, tip, aside, placed);
   return { edge, start, tip, bend, aside, both, shapes: arrowShapes(start, tip, bend, width) };
@@ -184,7 +242,15 @@ function label(drawn, taken, measure, narrow) {
   taken.push(best);
   const x = { start: best.left, middle: (best.left + best.right) / 2, end: best.right }[best.anchor];
   const common = { "text-anchor": best.anchor };
-  const shapes = [text(x, best.bottom - 4, counted, { ...common, "font-size": 13.5, "font-weight": 700, "font-family": "$mono", fill: "$ink" })];
+  const shapes = [
+    text(x, best.bottom - 4, counted, {
+      ...common,
+      "font-size": 13.5,
+      "font-weight": 700,
+      "font-family": "$mono",
+      fill: "$ink",
+    }),
+  ];
   return words ? [text(x, best.top + 12, words, { ...common, "font-size": 12.5 }), ...shapes] : shapes;
 }
 
@@ -199,7 +265,14 @@ function candidates(drawn, width, height) {
       const lean = aside.x * side;
       const anchor = lean > 0.25 ? "start" : lean < -0.25 ? "end" : "middle";
       const left = { start: x, middle: x - width / 2, end: x - width }[anchor];
-      boxes.push({ left, right: left + width, top: y - height / 2, bottom: y + height / 2, anchor, dear: side < 0 ? 40 : 0 });
+      boxes.push({
+        left,
+        right: left + width,
+        top: y - height / 2,
+        bottom: y + height / 2,
+        anchor,
+        dear: side < 0 ? 40 : 0,
+      });
     }
   }
   return boxes;
@@ -210,7 +283,8 @@ function curve(start, bend, tip, t) {
   return { x: mix(start.x, bend.x, tip.x), y: mix(start.y, bend.y, tip.y) };
 }
 
-const cost = (box, taken) => taken.reduce((sum, other) => sum + overlap(box, other), box.dear + Math.max(0, 4 - box.left) * 50);
+const cost = (box, taken) =>
+  taken.reduce((sum, other) => sum + overlap(box, other), box.dear + Math.max(0, 4 - box.left) * 50);
 
 export function overlap(one, other) {
   const width = Math.min(one.right, other.right) - Math.max(one.left, other.left);
@@ -230,7 +304,10 @@ export class StateDiagram {
   constructor(host, figure) {
     this.tokens = new Map();
     this.seated = {};
-    this.drawing = new Drawing(host, figure, drawStates, { exportWidth: EXPORT_WIDTH, ondraw: (...drawn) => this.drawn(...drawn) });
+    this.drawing = new Drawing(host, figure, drawStates, {
+      exportWidth: EXPORT_WIDTH,
+      ondraw: (...drawn) => this.drawn(...drawn),
+    });
   }
 
   drawn(svg, { placed }) {
@@ -262,7 +339,14 @@ export class StateDiagram {
   }
 
   addToken(lane, number, node) {
-    const words = { y: 4, "text-anchor": "middle", "font-size": 11.5, "font-weight": 700, "font-family": "$mono", fill: "$paper" };
+    const words = {
+      y: 4,
+      "text-anchor": "middle",
+      "font-size": 11.5,
+      "font-weight": 700,
+      "font-family": "$mono",
+      fill: "$paper",
+    };
     const token = element(
       shape("g", { class: "token" }, "", [
         shape("title", {}, lane),
@@ -293,7 +377,9 @@ export class StateDiagram {
 }
 
 function drawStates(figure, width, measure, patternId) {
-  return figure.layout.nodes.length ? layoutStates(figure, Math.min(width, WIDEST), measure, patternId) : empty(width);
+  return figure.layout.nodes.length
+    ? layoutStates(figure, Math.min(width, WIDEST), measure, patternId)
+    : empty(width);
 }
 
 function empty(width) {

@@ -14,7 +14,13 @@ export function text(x, y, words, attributes = {}) {
 }
 
 export function rect(x, y, width, height, attributes) {
-  return shape("rect", { x: round(x), y: round(y), width: round(width), height: round(height), ...attributes });
+  return shape("rect", {
+    x: round(x),
+    y: round(y),
+    width: round(width),
+    height: round(height),
+    ...attributes,
+  });
 }
 
 export function line(x1, y1, x2, y2, attributes) {
@@ -25,10 +31,15 @@ export const round = (value) => Math.round(value * 100) / 100;
 
 // Slanted lines in the colour of a state, on a paler ground: the second code beside colour.
 export function hatch(id, role) {
-  return shape("pattern", { id, width: 5, height: 5, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" }, "", [
-    shape("rect", { width: 5, height: 5, fill: `${role}/0.26` }),
-    shape("rect", { width: 1.7, height: 5, fill: role }),
-  ]);
+  return shape(
+    "pattern",
+    { id, width: 5, height: 5, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" },
+    "",
+    [
+      shape("rect", { width: 5, height: 5, fill: `${role}/0.26` }),
+      shape("rect", { width: 1.7, height: 5, fill: role }),
+    ],
+  );
 }
 
 let patterns = 0;
@@ -62,7 +73,9 @@ export function file({ width, height, shapes }, token) {
 }
 
 export function markup({ tag, attributes, text, children }, token) {
-  const written = Object.entries(attributes).map(([name, value]) => ` ${name}="${escape(literal(value, token))}"`);
+  const written = Object.entries(attributes).map(
+    ([name, value]) => ` ${name}="${escape(literal(value, token))}"`,
+  );
   const inside = escape(text) + children.map((child) => markup(child, token)).join("");
   return `<${tag}${written.join("")}>${inside}</${tag}>`;
 }

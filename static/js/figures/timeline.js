@@ -1,17 +1,7 @@
 // State timelines on a canvas of our own: 64 lanes of 20 000 spans draw in one frame or two.
 // A state is coded by height and hatch as well as by colour. Where spans are denser than pixels,
 // a column shows how its time was shared, so that zooming out stays true.
-import {
-  Lane,
-  clamp,
-  frame,
-  inGroups,
-  layoutLane,
-  panned,
-  spanAt,
-  stateAt,
-  zoomed,
-} from "./lanes.js";
+import { Lane, clamp, frame, inGroups, layoutLane, panned, spanAt, stateAt, zoomed } from "./lanes.js";
 import { ink, Pixels } from "./pixels.js";
 import { tokensOf } from "./roles.js";
 import { file, hatch, line, measurer, rasterise, rect, round, shape, text } from "./svg.js";
@@ -360,7 +350,9 @@ export class Timeline {
 
   tell(y, t) {
     const { gap, laneHeight, rows } = this.frame;
-    const row = rows.findIndex((candidate) => y >= candidate.label - gap / 2 && y < candidate.y + laneHeight + gap / 2);
+    const row = rows.findIndex(
+      (candidate) => y >= candidate.label - gap / 2 && y < candidate.y + laneHeight + gap / 2,
+    );
     const place = row < 0 ? -1 : spanAt(this.lanes[row], t);
     if (place < 0) {
       return "";
@@ -406,11 +398,21 @@ export function timelinePicture({ lanes, states, view }, place, measure) {
   shapes.push(...axisShapes(view, place));
   lanes.forEach((lane, n) => shapes.push(...laneShapes(lane, states, view, place, n, used)));
   place.heads.forEach((head) => shapes.push(text(place.left + 4, head.y + 14, head.text)));
-  const legend = legendShapes(states.filter((_, code) => used.has(code)), place, measure);
-  const hatches = states.filter((state) => state.hatch).map((state) => hatch(hatchId(state), `$st-${state.id}`));
+  const legend = legendShapes(
+    states.filter((_, code) => used.has(code)),
+    place,
+    measure,
+  );
+  const hatches = states
+    .filter((state) => state.hatch)
+    .map((state) => hatch(hatchId(state), `$st-${state.id}`));
   const outline = { fill: "none", stroke: "$rule" };
   shapes.push(rect(place.left + 0.5, 0.5, place.plot - 0.5, place.bottom, outline), ...legend.shapes);
-  return { width: place.left + place.plot + 1, height: legend.height, shapes: [shape("defs", {}, "", hatches), ...shapes] };
+  return {
+    width: place.left + place.plot + 1,
+    height: legend.height,
+    shapes: [shape("defs", {}, "", hatches), ...shapes],
+  };
 }
 
 const hatchId = (state) => `timeline-${state.id}`;
@@ -421,8 +423,16 @@ function axisShapes(view, place) {
   const scale = place.plot / (view.to - view.from);
   return ticks(view.from, view.to, step).flatMap((t) => {
     const x = place.left + (t - view.from) * scale;
-    const label = { "text-anchor": x > place.left + place.plot - 30 ? "end" : "middle", "font-family": "$mono", "font-size": 11, fill: "$ink-3" };
-    return [line(x, 0, x, place.bottom + 4, { stroke: "$grid" }), text(x, place.height - 6, moment(t, step), label)];
+    const label = {
+      "text-anchor": x > place.left + place.plot - 30 ? "end" : "middle",
+      "font-family": "$mono",
+      "font-size": 11,
+      fill: "$ink-3",
+    };
+    return [
+      line(x, 0, x, place.bottom + 4, { stroke: "$grid" }),
+      text(x, place.height - 6, moment(t, step), label),
+    ];
   });
 }
 
@@ -437,7 +447,11 @@ function laneShapes(lane, states, view, place, n, used) {
   });
   const label = above
     ? text(left + 4, rows[n].label + 11, lane.label, { "font-family": "$mono", fill: "$ink" })
-    : text(left - 12, rows[n].y + laneHeight / 2 + 4, lane.label, { "font-family": "$mono", fill: "$ink", "text-anchor": "end" });
+    : text(left - 12, rows[n].y + laneHeight / 2 + 4, lane.label, {
+        "font-family": "$mono",
+        fill: "$ink",
+        "text-anchor": "end",
+      });
   const bars = [...paths].map(([state, d]) => shape("path", { fill: paintOf(states[state]), d }));
   return [label, ...bars];
 }
@@ -453,7 +467,10 @@ function legendShapes(states, place, measure) {
       y += 20;
     }
     const height = Math.max(2, 12 * state.height);
-    shapes.push(rect(x, y + 12 - height, 15, height, { fill: paintOf(state) }), text(x + 21, y + 11, state.label));
+    shapes.push(
+      rect(x, y + 12 - height, 15, height, { fill: paintOf(state) }),
+      text(x + 21, y + 11, state.label),
+    );
     x += width;
   }
   return { shapes, height: y + 22 };

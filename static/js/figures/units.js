@@ -2,7 +2,7 @@
 
 const NARROW = "\u00a0";
 const THIN = "\u2009";
-const SECONDS = { s: 1, ms: 1e-3, "µs": 1e-6, ns: 1e-9 };
+const SECONDS = { s: 1, ms: 1e-3, µs: 1e-6, ns: 1e-9 };
 const SIZES = ["B", "KiB", "MiB", "GiB", "TiB"];
 
 // Without an exponent: 4180, 78.5, 5.13, 0.42.
@@ -16,9 +16,11 @@ export function significant(value, digits = 3) {
 }
 
 export function duration(seconds) {
-  const [factor, unit] = [[1, "s"], [1e3, "ms"], [1e6, "µs"]].find(
-    ([factor, unit]) => Math.abs(seconds) * factor >= 0.9995 || unit === "µs",
-  );
+  const [factor, unit] = [
+    [1, "s"],
+    [1e3, "ms"],
+    [1e6, "µs"],
+  ].find(([factor, unit]) => Math.abs(seconds) * factor >= 0.9995 || unit === "µs");
   return `${significant(seconds * factor)}${NARROW}${unit}`;
 }
 
@@ -37,7 +39,9 @@ export function size(bytes) {
 }
 
 export function count(value) {
-  return Math.round(value).toString().replace(/\B(?=(\d{3})+$)/g, THIN);
+  return Math.round(value)
+    .toString()
+    .replace(/\B(?=(\d{3})+$)/g, THIN);
 }
 
 export function number(value, unit = "") {
@@ -67,7 +71,7 @@ export function niceStep(span, target) {
 }
 
 export function ticks(from, to, step) {
-  const first = Math.ceil(from / step - 1e-6);
+  const first = Math.ceil(from / step - 1e-6) + 0; // never −0
   const last = Math.floor(to / step + 1e-6);
   const places = [];
   for (let n = first; n <= last; n += 1) {

@@ -1,0 +1,50 @@
+"""How long a timeline takes to draw in a real Chromium: python tests/benchmarks/timeline.py"""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+ROOT = Path(__file__).parents[2]
+CASES = ((8, 2_000), (16, 20_000), (64, 20_000))
+REPEATS = 15
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """The figures are all that is printed."""
+
+
+def main() -> None:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=ROOT))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        measure(f"http://127.0.0.1:{server.server_port}/tests/benchmarks/timeline.html")
+    finally:
+        server.shutdown()
+
+
+def measure(url: str) -> None:
+    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        page = browser.new_page(viewport={"width": 1300, "height": 1200})
+        page.goto(url)
+        page.wait_for_function("window.ready")
+        for lanes, spans in CASES:
+            found = page.evaluate(
+                "([lanes, spans, repeats]) => measure(lanes, spans, repeats)", [lanes, spans, REPEATS]
+            )
+            drawn = f"{lanes:3} lanes of {spans:6,} spans"
+            print(f"{drawn}: {found['whole']:6.1f} ms in full, {found['part']:5.1f} ms for a thousandth")
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,150 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { bare, decades, dress, ranges, spread, thin } from "../../static/js/figures/plotting.js";
+
+const measure = (words, size = 12) => words.length * size * 0.6;
+
+const label = (name, x, y) => ({
+  name: `end:${name}`,
+  x,
+  y,
+  text: `<b>${name}</b> 1.00×`,
+  font: { color: "$ch1" },
+});
+
+function lines({ annotations = [], ...axes } = {}) {
+  return {
+    data: [{ id: "a", type: "scatter", x: [1, 2, 4], y: [1, 1.5, 2] }],
+    layout: {
+      title: { text: "?" },
+      xaxis: { type: "linear", title: { text: "workers" }, tickvals: [1, 2, 4], ticktext: ["1", "2", "4"] },
+      yaxis: { type: "linear", title: { text: "speed-up (×)" }, rangemode: "tozero" },
+      annotations,
+      ...axes,
+    },
+  };
+}
+
+const ends = (dressed) => dressed.layout.annotations.filter((note) => note.name?.startsWith("end:"));
+
+test("labels that are apart stay where they want to be", () => {
+  assert.deepEqual(spread([10, 50, 90], 18, 0, 100), [10, 50, 90]);
+});
+
+test("labels that collide keep their order and their distance", () => {
+  const placed = spread([52, 50, 51], 18, 0, 100);
+  assert.deepEqual(placed, [69, 33, 51]);
+});
+
+test("labels at the edge move inwards", () => {
+  assert.deepEqual(spread([99, 100], 18, 0, 100), [82, 100]);
+  assert.deepEqual(spread([0, 0, 0], 18, 0, 100), [0, 18, 36]);
+});
+
+test("more labels than fit share the room", () => {
+  const placed = spread([5, 5, 5, 5], 18, 0, 30);
+  assert.deepEqual(placed.map(Math.round), [0, 10, 20, 30]);
+});
+
+test("ticks are left out where they would touch, but not the last one", () => {
+  assert.deepEqual(thin([0, 10, 20, 30, 100], [25, 25, 25, 25, 25]), [0, 3, 4]);
+  assert.deepEqual(thin([0, 100], [25, 25]), [0, 1]);
+  assert.deepEqual(thin([], []), []);
+});
+
+test("an axis from zero starts at zero and holds all that is drawn", () => {
+  const [x, y] = ranges(lines().data, lines().layout);
+  assert.equal(y.low, 0);
+  assert.ok(y.high > 2);
+  assert.ok(x.low < 1 && x.high > 4);
+});
+
+test("a logarithmic axis counts in powers of ten and leaves out what it cannot show", () => {
+  const data = [{ x: [1, 10, 1000], y: [0, 1, 100] }];
+  const [x, y] = ranges(data, { xaxis: { type: "log" }, yaxis: { type: "log" } });
+  assert.ok(x.low < 0 && x.high > 3);
+  assert.ok(y.low > -1 && y.low < 0 && y.high > 2);
+});
+
+test("logarithmic ticks get fewer digits where there are many decades", () => {
+  assert.deepEqual(decades(0, 1, 10), [1, 2, 3, 5, 7, 10]);
+  assert.deepEqual(decades(0, 2, 7), [1, 2, 5, 10, 20, 50, 100]);
+  assert.deepEqual(decades(0, 3, 4), [1, 10, 100, 1000]);
+  assert.ok(decades(0, 12, 4).length <= 4 + 1);
+});
+
+test("on a wide screen lines are labelled at their ends, apart from each other", () => {
+  const dressed = dress(lines({ annotations: [label("a", 4, 2), label("b", 4, 2)] }), {
+    width: 900,
+    height: 318,
+    measure,
+  });
+  const shifts = ends(dressed).map((note) => note.yshift);
+  assert.ok(Math.abs(shifts[0] - shifts[1]) >= 17);
+  assert.ok(dressed.layout.margin.r > measure("a 1.00×", 13));
+  assert.deepEqual(dressed.key, []);
+});
+
+test("on a narrow screen the labels stand in a key below", () => {
+  const dressed = dress(lines({ annotations: [label("a", 4, 2)] }), { width: 350, height: 318, measure });
+  assert.deepEqual(ends(dressed), []);
+  assert.deepEqual(dressed.key, [{ text: "a 1.00×", color: "$ch1", dashed: false }]);
+});
+
+test("the title of the y axis lies flat above it and is never wider than the screen", () => {
+  const long = "from the barrier to the end of the last worker, as the slowest of them saw it (s)";
+  const figure = lines({ yaxis: { type: "linear", title: { text: long } } });
+  const [title] = dress(figure, { width: 350, height: 318, measure }).layout.annotations;
+  assert.ok(measure(title.text) <= 350);
+  assert.ok(title.text.endsWith("…"));
+});
+
+test("names of categories are slanted where they would touch", () => {
+  const names = ["blocking", "non-blocking", "multiplexed", "signal-driven"];
+  const figure = {
+    data: [{ id: "a", type: "bar", x: names, y: [1, 2, 3, 4], marker: { color: "$ch1" } }],
+    layout: {
+      xaxis: { type: "category", categoryarray: names, title: { text: "model" } },
+      yaxis: { type: "linear" },
+    },
+  };
+  assert.equal(dress(figure, { width: 1000, height: 318, measure }).layout.xaxis.tickangle, 0);
+  assert.ok(dress(figure, { width: 340, height: 318, measure }).layout.xaxis.tickangle < 0);
+});
+
+test("grouped bars get a key with their patterns", () => {
+  const bar = (id, shape) => ({
+    id,
+    name: id,
+    type: "bar",
+    x: ["1"],
+    y: [1],
+    marker: { color: "$ch1", pattern: { shape } },
+  });
+  const figure = {
+    data: [bar("a", ""), bar("b", "/")],
+    layout: { xaxis: { type: "category" }, yaxis: { type: "linear" } },
+  };
+  assert.deepEqual(
+    dress(figure, { width: 900, height: 318, measure }).key.map((entry) => entry.pattern),
+    ["", "/"],
+  );
+});
+
+test("a figure without rows has axes without numbers", () => {
+  const figure = lines();
+  figure.data = [];
+  const { layout } = dress(figure, { width: 900, height: 318, measure });
+  assert.equal(layout.yaxis.showticklabels, false);
+});
+
+test("the figure itself is not changed", () => {
+  const figure = lines({ annotations: [label("a", 4, 2)] });
+  const before = structuredClone(figure);
+  dress(figure, { width: 350, height: 318, measure });
+  assert.deepEqual(figure, before);
+});
+
+test("labels lose Plotly's HTML but not their words", () => {
+  assert.equal(bare("<b>a &lt; b</b> 1 &amp; 2"), "a < b 1 & 2");
+});
