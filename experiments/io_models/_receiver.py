@@ -5,14 +5,15 @@ from __future__ import annotations
 import gc
 import os
 import resource
+import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from typing import NamedTuple
 
 from experiments.io_models._channel import Kind, connect, datagrams, sender_of
 from experiments.io_models._models import Arm, CannotRun, Read, Reading
-from experiments.kit import tally
+from experiments.kit import proc, tally
 from experiments.kit.clock import run_delay_ns, seconds
 from experiments.kit.subjects import Group, Worker
 
@@ -56,16 +57,22 @@ class Receiver:
         self.missing: dict[str, str] = {}  # arm → why it cannot run here
         self.fits: dict[str, int] = {}  # arm → the largest message its channel holds
         self.cores: tuple[int, int] = (0, 0)
+        self.delay_ns: Callable[[], int] = lambda: 0  # in the run queue so far
 
     def read(self, arm: str, size: int, delay_ns: int) -> Sample:
-        """Ask the sender for `size` bytes after `delay_ns`, and read them."""
+        """Ask the sender for `size` bytes after `delay_ns`, and read them.
+
+        The run queue's account is taken closest to the read. To ask is to wake another process, and to
+        ask for CPU time makes the scheduler look at the clock: on a busy core both may cost us our turn.
+        """
         read, place = self.reads[arm], self.places[arm]
-        delay, usage = run_delay_ns(), resource.getrusage(resource.RUSAGE_THREAD)
         self.sender.ask(place, size, delay_ns)
-        process, thread = time.process_time_ns(), time.thread_time_ns()
+        usage = resource.getrusage(resource.RUSAGE_THREAD)
+        process, thread, delay = time.process_time_ns(), time.thread_time_ns(), self.delay_ns()
         reading = read(size)
+        delay = self.delay_ns() - delay
         process, thread = time.process_time_ns() - process, time.thread_time_ns() - thread
-        after, delay = resource.getrusage(resource.RUSAGE_THREAD), run_delay_ns() - delay
+        after = resource.getrusage(resource.RUSAGE_THREAD)
         sent_ns, _ = self.sender.answer()
         switches = after.ru_nvcsw - usage.ru_nvcsw, after.ru_nivcsw - usage.ru_nivcsw
         return Sample(reading, sent_ns, thread, process, delay, *switches)
@@ -84,6 +91,10 @@ def receiver(channel: Kind, arms: Sequence[Arm], largest: int) -> Iterator[Recei
         sender = group.worker(sender_of(pairs, largest), core=cores[1], name="the sender")
         opened = Receiver(sender, {arm.name: i for i, arm in enumerate(arms)}, {})
         opened.cores = cores
+        if not proc.missing():
+            task = proc.Task(os.getpid(), threading.get_native_id())
+            stack.callback(task.close)
+            opened.delay_ns = lambda: task.times().delay_ns
         stack.enter_context(pinned(cores[0]))
         buffer = bytearray(b"x" * largest)  # touched, so that no read pays for page faults
         for arm, pair in zip(arms, pairs, strict=True):

@@ -125,7 +125,22 @@ class Ring:
             raise OSError(-result, f"io_uring could not receive: {os.strerror(-result)}")
         return int(result)
 
+    def try_out(self) -> None:
+        """Receive one byte that is there already; Unavailable where the kernel cannot."""
+        ours, theirs = socket.socketpair()
+        buffer = bytearray(1)
+        with ours, theirs:
+            theirs.send(b"x")
+            self.receive(ours.fileno(), address_of(buffer), 1)
+            self.enter(1, 1)
+            try:
+                self.result()
+            except OSError as error:
+                why = f"This kernel's io_uring cannot receive from sockets ({error.strerror}); Linux 5.6 can."
+                raise Unavailable(why) from error
+
     def close(self) -> None:
+        """Give everything back. The kernel clears up a little later, which may restart a blocking call."""
         self._words.release()
         self._requests.close()
         self._rings.close()
@@ -156,18 +171,11 @@ def address_of(buffer: bytearray) -> int:
 
 def missing() -> str:
     """Why io_uring cannot receive here, as a sentence; empty where it can. Found out by trying."""
-    ours, theirs = socket.socketpair()
-    buffer = bytearray(1)
     try:
-        with ours, theirs, Ring(2) as ring:
-            theirs.send(b"x")
-            ring.receive(ours.fileno(), address_of(buffer), 1)
-            ring.enter(1, 1)
-            ring.result()
+        with Ring(2) as ring:
+            ring.try_out()
     except Unavailable as error:
         return str(error)
-    except OSError as error:
-        return f"This kernel's io_uring cannot receive from sockets ({error.strerror}); Linux 5.6 can."
     return ""
 
 
