@@ -24,6 +24,7 @@ from typing import Any
 OLDEST = (3, 10)  # what the kit and the experiments are written for
 PROBE_S = 5.0  # an interpreter that needs longer to say its version is none for us
 NAME = re.compile(r"(python3(\.\d+)?t?|pypy3(\.\d+)?)$")
+OLD_NAME = re.compile(r"/python(2|3\.\d)(\D[^/]*)?$")  # need not be asked: asking takes 20 ms each
 SHIMS = "shims"  # pyenv's scripts of this folder only choose one of the versions that we find anyway
 
 PROBE = """
@@ -105,7 +106,8 @@ def candidates() -> Iterator[str]:
         elif place.name != SHIMS:
             with suppress(OSError):
                 names = sorted(entry.name for entry in os.scandir(place) if NAME.match(entry.name))
-                yield from (os.path.realpath(place / name) for name in names)
+                paths = (os.path.realpath(place / name) for name in names)
+                yield from (path for path in paths if not OLD_NAME.search(path))
 
 
 def places() -> Iterator[Path]:

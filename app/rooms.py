@@ -58,7 +58,7 @@ def library() -> Path:
 
 def sweep_rooms() -> int:
     """Remove the rooms of servers that are no more, with everybody in them; how many there were."""
-    left = [room for room in rooms().iterdir() if not room.name.startswith(LIBRARY) and not is_owned(room)]
+    left = [room for room in rooms().iterdir() if not is_owned(room)]
     if left:
         end_inhabitants(*left)
     for room in left:
@@ -67,6 +67,9 @@ def sweep_rooms() -> int:
 
 
 def is_owned(room: Path) -> bool:
+    """Whether the server is still there; of a library, whether its experiments are."""
+    if room.name.startswith(LIBRARY):
+        return (room / "experiments").exists()
     pid, _, rest = room.name.partition("-")
     return pid.isdigit() and started(int(pid)) == rest.partition("-")[0] != ""
 

@@ -16,7 +16,7 @@ import pytest
 
 from app.interpreters import Interpreter, default, find
 from app.rooms import rooms, sweep_rooms
-from app.runner import CannotStart, Spare, decode, run_child, start
+from app.runner import CannotStart, Child, Spare, decode, run_child, start
 from tests.nasty.root import build_root
 
 SHARED = Path("/dev/shm")
@@ -163,15 +163,33 @@ async def test_what_is_printed_reaches_the_last_words_and_never_the_rows(run):
     assert len(messages[-1]["last_words"]) == 4000
 
 
-async def test_a_thousand_messages_wait_until_somebody_asks_for_them(run):
-    messages = run("counting", {"n": 100_000})
-    async with aclosing(messages):
-        hello = await anext(messages)
-        told = [message async for message in messages]
+async def test_messages_wait_in_the_pipe_until_somebody_asks_for_them(root):
+    async with Child(start(default(), root=root), MANY_ROWS) as child:
+        await until_nobody_asks(child)
+        waiting = len(child.messages)
+        told = [await child.next()]
+        while told[-1]["t"] != "end":
+            told.append(await child.next())
 
-    assert hello["t"] == "hello"
-    assert len(rows(told)) == 100_000
+    assert waiting < 100  # 500 rows each
+    assert len(rows(told)) == 200_000
     assert told[-1]["why"] == "done"
+
+
+async def test_a_full_pipe_does_not_keep_a_run_from_its_end(root):
+    async with Child(start(default(), root=root), MANY_ROWS) as child:
+        await until_nobody_asks(child)
+
+    assert child.process.returncode == 0  # the supervisor had its say, and was not killed
+
+
+MANY_ROWS = {"experiment": "nasty.counting", "params": {"n": 200_000}, "deadline_s": 20}
+
+
+async def until_nobody_asks(child):
+    while not child.paused:
+        child.news.clear()
+        await child.news.wait()
 
 
 async def test_the_event_loop_goes_on_while_a_child_measures(run):
@@ -285,6 +303,7 @@ async def test_an_interpreter_that_is_not_there_is_a_failed_run(run):
     assert messages[0]["sentence"] == "cpython-9.9 could not be started: No such file or directory"
     with pytest.raises(CannotStart):
         start(nowhere)
+    assert not list_own_rooms()
 
 
 async def test_an_interpreter_that_breaks_before_it_measures_is_a_failed_run(run):

@@ -225,7 +225,8 @@ def test_a_stop_right_behind_the_spec_is_not_lost(begin):
     process = begin(None)
     process.stdin.write(f"{spec}\nstop\n".encode())
 
-    assert messages(process)[-1]["why"] == "stopped"
+    end = messages(process)[-1]
+    assert (end["why"], end["killed"]) == ("stopped", 0)
 
 
 def test_the_measuring_process_dies_with_its_supervisor(begin):
