@@ -289,7 +289,8 @@ from experiments.io_models._receiver import receiver
 with receiver("unix", ARMS, 1 << 20) as bench:
     bench.read("recv", 1, 50_000)
     print(bench.sender.pid, flush=True)
-    bench.sender.ask(bench.places["recv"], 1 << 20, 1_000_000)
+    for _ in range(20):  # more than the socket holds: the sender waits for a reader
+        bench.sender.ask(bench.places["recv"], 1 << 20, 0)
     os.kill(os.getpid(), 9)
 """
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, check=False)
@@ -302,6 +303,18 @@ with receiver("unix", ARMS, 1 << 20) as bench:
 
     assert select([end], [], [], 10)[0], "the sender outlived its reader"
     os.close(end)
+
+
+def test_a_signal_that_nobody_waited_for_harms_nobody():
+    script = """
+from experiments.io_models._models import ARMS
+from experiments.io_models._receiver import receiver
+with receiver("unix", ARMS, 1) as bench:
+    for arm in ("sigwaitinfo", "handler"):
+        bench.sender.ask(bench.places[arm], 1, 0)
+        bench.sender.answer()
+"""
+    assert subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False).returncode == 0
 
 
 # Parameters
@@ -423,16 +436,17 @@ def reads_of(model, count=20, **changes):
     for i in range(count):
         wait_s = 1e-3 * (1 + i / count)
         after = late * (1 + (i % 5) / 20)
+        ready = ready_s * (i % 3)
         yield ROW._replace(
             model=model,
             arm=model,
             series=model,
             read=i,
             wait_s=wait_s,
-            after_send_s=after + ready_s,
+            after_send_s=after + ready,
             copy_s=8e-6,
             cpu_s=30e-6 + share * (wait_s + after),
-            ready_s=ready_s,
+            ready_s=ready,
             syscalls=syscalls,
             voluntary=voluntary,
         )
