@@ -67,7 +67,7 @@ class FlowFigure(Figure):
         return {
             "label": model,
             "call": ", then ".join(dict.fromkeys(call.name for call in calls)),
-            "note": note(spans, calls, ready_s, done_s),
+            "note": note(spans, ready_s, done_s),
             "spans": [list(span) for span in spans],
             "calls": arrows(calls, done_s),
             "ready_s": ready_s,
@@ -127,11 +127,11 @@ def arrows(calls: Sequence[Call], done_s: float | None) -> list[list[Any]]:
     return [list(arrow) for arrow in sorted(drawn, key=lambda arrow: arrow[0])]
 
 
-def note(spans: Sequence[Span], calls: Sequence[Call], ready_s: float | None, done_s: float | None) -> str:
-    parts = [f"{len(calls)} call" + "s" * (len(calls) != 1)] if calls else []
-    if ready_s is not None:
-        begin = min(span.start_s for span in spans)
-        parts.append(f"{number(ready_s - begin, 's')} waiting")
-        if done_s is not None and done_s > ready_s:
-            parts.append(f"{number(done_s - ready_s, 's')} after arrival")
-    return ", ".join(parts)
+def note(spans: Sequence[Span], ready_s: float | None, done_s: float | None) -> str:
+    """How long both phases took. Calls are not counted here: of thousands only some are drawn."""
+    if ready_s is None:
+        return ""
+    waited = f"{number(ready_s - min(span.start_s for span in spans), 's')} waiting"
+    if done_s is None or done_s <= ready_s:
+        return waited
+    return f"{waited}, {number(done_s - ready_s, 's')} after arrival"

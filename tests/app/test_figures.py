@@ -463,7 +463,14 @@ def test_a_flow_finds_its_calls_and_phases_in_the_spans() -> None:
     ]
     assert (model["ready_s"], model["done_s"]) == (0.002, 0.00203)
     assert model["call"] == "epoll_wait, then recv"
-    assert model["note"].startswith("2 calls, 2.00\u00a0ms waiting, 30.0\u00a0µs")
+    assert model["note"] == "2.00\u00a0ms waiting, 30.0\u00a0µs after arrival"
+
+
+def test_a_flow_does_not_count_calls_of_which_it_draws_only_some() -> None:
+    spans = [Step("non-blocking", "program", "running", n / 10, n / 10 + 0.05, "recv") for n in range(3)]
+    figure = drawn(CHARTS[9], *spans, Step("non-blocking", "kernel", "blocked", 0.0, 0.3, ""))
+
+    assert "call" not in figure["data"][0]["note"]
 
 
 def test_a_reader_that_spins_names_its_call_once() -> None:

@@ -5,7 +5,7 @@ import { layoutCells } from "../../static/js/figures/cells.js";
 import { layoutFlow, phases, scales, wrap } from "../../static/js/figures/flow.js";
 import { layoutShares } from "../../static/js/figures/shares.js";
 import { layoutStates, overlap, placeNodes, seat } from "../../static/js/figures/states.js";
-import { markup, shape } from "../../static/js/figures/svg.js";
+import { markup, poster, shape } from "../../static/js/figures/svg.js";
 
 const measure = (words, size = 12) => words.length * size * 0.6;
 const token = (name) => ({ "--ink": "#111111", "--st-ready": "#bc850e" })[name] ?? "#888888";
@@ -237,4 +237,13 @@ test("cells know their text and how deep their shade is", () => {
 test("a file has literal colours and escaped words", () => {
   const drawn = shape("text", { fill: "$st-ready", x: 4 }, "a < b & c");
   assert.equal(markup(drawn, token), '<text fill="#bc850e" x="4">a &lt; b &amp; c</text>');
+});
+
+test("a file has a title above the picture and a key of its states below, in rows", () => {
+  const drawn = { width: 200, height: 100, shapes: [] };
+  const made = poster(drawn, { title: "Who ran?", states: STATES, paint: (one) => `$st-${one.id}` }, measure);
+  const [heading, moved] = made.shapes;
+  assert.equal(heading.text, "Who ran?");
+  assert.deepEqual(words(moved.children), ["running", "gil", "ready", "blocked", "io"]);
+  assert.ok(moved.children.every((part) => part.attributes.x < 200 && part.attributes.y + 40 <= made.height));
 });

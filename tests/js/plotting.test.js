@@ -138,6 +138,12 @@ test("a figure without rows has axes without numbers", () => {
   assert.equal(layout.yaxis.showticklabels, false);
 });
 
+test("ids of any words do not reach the selectors that Plotly builds", () => {
+  const figure = lines();
+  figure.data[0].id = "reference:measured capacity";
+  assert.match(dress(figure, { width: 900, height: 318, measure }).data[0].uid, /^[a-z0-9-]+$/);
+});
+
 test("the figure itself is not changed", () => {
   const figure = lines({ annotations: [label("a", 4, 2)] });
   const before = structuredClone(figure);

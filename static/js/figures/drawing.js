@@ -1,13 +1,19 @@
 // A figure that a pure layout turns into shapes, kept drawn at the width of its host.
 import { tokensOf } from "./roles.js";
-import { file, measurer, picture, rasterise, uniqueId } from "./svg.js";
+import { file, measurer, picture, poster, rasterise, uniqueId } from "./svg.js";
 
 const NARROWEST = 60; // pixels; a hidden host has fewer, and the next resize draws
 
 export class Drawing {
-  // layout(figure, width, measure, patternId) → {width, height, shapes}
-  constructor(host, figure, layout, { exportWidth = 720, explained = "", ondraw = () => {} } = {}) {
-    Object.assign(this, { host, figure, layout, exportWidth, explained, ondraw });
+  // layout(figure, width, measure, patternId) → {width, height, shapes}; `shown(figure)` gives the ids
+  // of the states that a file needs a key for.
+  constructor(
+    host,
+    figure,
+    layout,
+    { exportWidth = 720, explained = "", shown = () => [], ondraw = () => {} } = {},
+  ) {
+    Object.assign(this, { host, figure, layout, exportWidth, explained, shown, ondraw });
     this.id = uniqueId();
     this.resizing = new ResizeObserver(() => this.fit());
     this.resizing.observe(host);
@@ -36,7 +42,12 @@ export class Drawing {
 
   toSVG() {
     const token = tokensOf(this.host);
-    return file(this.layout(this.figure, this.exportWidth, measurer(token), this.id), token);
+    const measure = measurer(token);
+    const drawn = this.layout(this.figure, this.exportWidth, measure, this.id);
+    const ids = new Set(this.shown(this.figure));
+    const states = this.figure.layout.states.filter((state) => ids.has(state.id));
+    const paint = (state) => (state.hatch ? `url(#${this.id}-${state.id})` : `$st-${state.id}`);
+    return file(poster(drawn, { title: this.figure.title, states, paint }, measure), token);
   }
 
   toPNG() {

@@ -21,11 +21,15 @@ const KINDS = {
   plotly: (host, spec) => handle(spec, new Plot(host, spec), ["toSVG", "toPNG"]),
   timeline: mountTimeline,
   states: mountStates,
-  shares: (host, spec) => handle(spec, new Drawing(host, spec, layoutShares), ["toSVG", "toPNG"]),
+  shares: (host, spec) =>
+    handle(spec, new Drawing(host, spec, layoutShares, { shown: partsOf }), ["toSVG", "toPNG"]),
   flow: (host, spec) => handle(spec, new Drawing(host, spec, layoutFlow, TOLD), ["toSVG", "toPNG"]),
   cells: (host, spec) => handle(spec, new Cells(host, spec), []),
 };
-const TOLD = { exportWidth: EXPORT_WIDTH, explained: EXPLAINED };
+const partsOf = ({ data }) =>
+  data.flatMap(({ parts }) => parts.filter(([, seconds]) => seconds).map(([state]) => state));
+const spansOf = ({ data }) => data.flatMap(({ spans }) => spans.map((span) => span[3]));
+const TOLD = { exportWidth: EXPORT_WIDTH, explained: EXPLAINED, shown: spansOf };
 
 function handle(figure, drawing, abilities) {
   const offered = abilities.map((name) => [name, (...given) => drawing[name](...given)]);

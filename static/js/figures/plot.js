@@ -5,7 +5,7 @@ import { measurer } from "./svg.js";
 
 const EVERY_MS = 200; // at most five drawings a second: each costs a core several milliseconds
 const HEIGHT = 318;
-const EXPORT = { width: 1000, height: 480 };
+const EXPORT = { width: 1000, height: 500 };
 const CONFIG = {
   displaylogo: false,
   displayModeBar: false,
@@ -113,8 +113,9 @@ export class Plot {
   async picture(format, size) {
     const plotly = await load();
     const token = tokensOf(this.host);
-    const { data, layout } = dress(this.figure, { ...size, measure: measurer(token) });
+    const { data, layout, key } = dress(this.figure, { ...size, measure: measurer(token) });
     const ground = { template: template(token, 1), paper_bgcolor: "$screen", plot_bgcolor: "$screen" };
+    Object.assign(ground, heading(this.figure.title, layout.margin, key.length > 0, token));
     const figure = {
       data: resolve(data, token),
       layout: resolve({ ...layout, ...ground }, token),
@@ -140,6 +141,18 @@ export class Plot {
     this.host.classList.remove("plot-host");
     this.host.replaceChildren();
   }
+}
+
+// A file has no panel around it: the title goes into the picture, and the key of grouped bars too.
+function heading(title, margin, keyed, token) {
+  const font = { family: token("--serif"), size: 19, color: "$ink" };
+  const place = { xref: "container", x: 0.014, xanchor: "left", yref: "container", y: 0.985, yanchor: "top" };
+  return {
+    title: { text: title, font, ...place },
+    margin: { ...margin, t: margin.t + 36 },
+    showlegend: keyed,
+    legend: { orientation: "h", x: 1, xanchor: "right", y: 1, yanchor: "bottom" },
+  };
 }
 
 function keyEntry({ text, color, dashed, pattern }) {

@@ -26,7 +26,7 @@ export function dress(figure, { width, height, measure, font = 1 }) {
   const room = { width: width - margin.l - margin.r, height: height - margin.t - margin.b };
   const drawn = narrow ? [] : placeLabels(ends, { x, y, room, font });
   return {
-    data: figure.data.map((trace) => plain(trace, figure.data, font)),
+    data: figure.data.map((trace, n) => plain(trace, n, figure.data, font)),
     layout: {
       ...layout,
       xaxis: { ...xAxis(layout.xaxis, x, room, measure, narrow), tickangle: slanted ? -SLANT : 0 },
@@ -44,9 +44,10 @@ export function dress(figure, { width, height, measure, font = 1 }) {
   };
 }
 
-// Plotly knows traces by `uid`. A single series of bars has room for its values inside.
-function plain({ id, ...trace }, all, font) {
-  const made = { ...trace, uid: id };
+// Plotly puts a trace's `uid` into selectors, where an id of ours may not stand. A single series of
+// bars has room for its values inside.
+function plain({ id: _, ...trace }, place, all, font) {
+  const made = { ...trace, uid: `trace-${place}` };
   if (trace.line?.width) {
     made.line = { ...trace.line, width: trace.line.width * Math.sqrt(font) };
   }

@@ -65,7 +65,39 @@ export function picture({ width, height, shapes }, label) {
   return element(shape("svg", attributes, "", shapes));
 }
 
-// The same as a file: tokens become what they are now.
+const TITLE_HEIGHT = 40;
+
+// A picture for a file: with its title above it, and what its states look like below it.
+export function poster({ width, height, shapes }, { title, states = [], paint }, measure) {
+  const key = legend(states, paint, { left: 14, top: height + 10, width: width - 28 }, measure);
+  const heading = text(14, 26, title, { "font-family": "$serif", "font-size": 19, fill: "$ink" });
+  const moved = { transform: `translate(0 ${TITLE_HEIGHT})` };
+  const drawn = shape("g", moved, "", [...shapes, ...key.shapes]);
+  return { width, height: TITLE_HEIGHT + Math.max(height + 10, key.bottom), shapes: [heading, drawn] };
+}
+
+// Swatches with names, in as many rows as they need.
+function legend(states, paint, { left, top, width }, measure) {
+  const shapes = [];
+  let x = left;
+  let y = top;
+  for (const state of states) {
+    const length = 21 + measure(state.label, 12) + 18;
+    if (x + length > left + width && x > left) {
+      x = left;
+      y += 20;
+    }
+    const height = Math.max(2, 12 * state.height);
+    shapes.push(
+      rect(x, y + 12 - height, 15, height, { fill: paint(state) }),
+      text(x + 21, y + 11, state.label),
+    );
+    x += length;
+  }
+  return { shapes, bottom: states.length ? y + 22 : 0 };
+}
+
+// A picture as a file: tokens become what they are now.
 export function file({ width, height, shapes }, token) {
   const ground = shape("rect", { width, height, fill: "$screen" });
   const attributes = { xmlns: NAMESPACE, viewBox: `0 0 ${width} ${height}`, width, height };

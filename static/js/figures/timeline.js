@@ -4,7 +4,7 @@
 import { Lane, clamp, frame, inGroups, layoutLane, panned, spanAt, stateAt, zoomed } from "./lanes.js";
 import { ink, Pixels } from "./pixels.js";
 import { tokensOf } from "./roles.js";
-import { file, hatch, line, measurer, rasterise, rect, round, shape, text } from "./svg.js";
+import { file, hatch, line, measurer, poster, rasterise, rect, round, shape, text } from "./svg.js";
 import { duration, moment, niceStep, ticks } from "./units.js";
 
 const HINT = "Keys: W and S zoom, A and D or the arrows move, 0 shows all.";
@@ -368,7 +368,9 @@ export class Timeline {
     const token = tokensOf(this.host);
     const measure = measurer(token);
     const labels = Math.max(0, ...this.lanes.map((lane) => measure(lane.label, 12, "--mono")));
-    return file(timelinePicture(this, frame(this.lanes, width, labels), measure), token);
+    const drawn = timelinePicture(this, frame(this.lanes, width, labels));
+    const words = { title: this.figure.title, states: drawn.used, paint: paintOf };
+    return file(poster(drawn, words, measure), token);
   }
 
   toPNG() {
@@ -391,27 +393,23 @@ function painter(pixels, states, inks, top, height) {
   };
 }
 
-// The same picture as shapes, with its legend. Pure but for the lanes it reads.
-export function timelinePicture({ lanes, states, view }, place, measure) {
+// The same picture as shapes, and which states it shows. Pure but for the lanes it reads.
+export function timelinePicture({ lanes, states, view }, place) {
   const used = new Set();
-  const shapes = [];
-  shapes.push(...axisShapes(view, place));
-  lanes.forEach((lane, n) => shapes.push(...laneShapes(lane, states, view, place, n, used)));
-  place.heads.forEach((head) => shapes.push(text(place.left + 4, head.y + 14, head.text)));
-  const legend = legendShapes(
-    states.filter((_, code) => used.has(code)),
-    place,
-    measure,
-  );
+  const bars = lanes.flatMap((lane, n) => laneShapes(lane, states, view, place, n, used));
+  const heads = place.heads.map((head) => text(place.left + 4, head.y + 14, head.text));
   const hatches = states
     .filter((state) => state.hatch)
     .map((state) => hatch(hatchId(state), `$st-${state.id}`));
-  const outline = { fill: "none", stroke: "$rule" };
-  shapes.push(rect(place.left + 0.5, 0.5, place.plot - 0.5, place.bottom, outline), ...legend.shapes);
+  const outline = rect(place.left + 0.5, 0.5, place.plot - 0.5, place.bottom, {
+    fill: "none",
+    stroke: "$rule",
+  });
   return {
     width: place.left + place.plot + 1,
-    height: legend.height,
-    shapes: [shape("defs", {}, "", hatches), ...shapes],
+    height: place.height,
+    shapes: [shape("defs", {}, "", hatches), ...axisShapes(view, place), ...bars, ...heads, outline],
+    used: states.filter((_, code) => used.has(code)),
   };
 }
 
@@ -454,24 +452,4 @@ function laneShapes(lane, states, view, place, n, used) {
       });
   const bars = [...paths].map(([state, d]) => shape("path", { fill: paintOf(states[state]), d }));
   return [label, ...bars];
-}
-
-function legendShapes(states, place, measure) {
-  const shapes = [];
-  let x = place.left;
-  let y = place.height + 8;
-  for (const state of states) {
-    const width = 22 + measure(state.label, 12) + 18;
-    if (x + width > place.left + place.plot && x > place.left) {
-      x = place.left;
-      y += 20;
-    }
-    const height = Math.max(2, 12 * state.height);
-    shapes.push(
-      rect(x, y + 12 - height, 15, height, { fill: paintOf(state) }),
-      text(x + 21, y + 11, state.label),
-    );
-    x += width;
-  }
-  return { shapes, height: y + 22 };
 }
