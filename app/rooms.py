@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import experiments
-from experiments.kit.supervisor import end_all, read
+from experiments.kit.supervisor import GRACE_S, end_all, read
 
 LIBRARY = "library-"  # beside the rooms: a folder in which nothing but `experiments` can be imported
 
@@ -80,7 +80,7 @@ def started(pid: int) -> str:
     return status[status.rindex(b")") + 2 :].split()[19].decode() if status else ""
 
 
-def end_inhabitants(*of: Path) -> int:
+def end_inhabitants(*of: Path, grace_s: float = GRACE_S) -> int:
     """End all processes of a run whose supervisor is no more; how many had to be killed."""
     wanted = {b"TMPDIR=" + os.fsencode(room) for room in of}
 
@@ -88,4 +88,4 @@ def end_inhabitants(*of: Path) -> int:
         pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
         return [pid for pid in pids if wanted & set(read(f"/proc/{pid}/environ").split(b"\0"))]
 
-    return end_all(living)
+    return end_all(living, grace_s)

@@ -285,8 +285,8 @@ class Child:
         if not await happens(self.gone, ENDING_S):
             self.process.kill()
             await self.gone.wait()
-        if self.process.returncode:
-            await asyncio.to_thread(end_inhabitants, self.room)
+        if self.process.returncode:  # it could not end the others; they have had their grace
+            await asyncio.to_thread(end_inhabitants, self.room, grace_s=0)
         self.stdout.close()
         os.close(self.pidfd)
         await asyncio.to_thread(remove_room, self.room)

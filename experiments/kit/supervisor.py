@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import select
 import signal
 import sys
@@ -51,8 +52,9 @@ def supervise(
     why = watch(tree, lifeline, alarm, deadline_s, memory_b)
     killed = end_all(tree.living)
     told = read_note(note)
+    done = told.pop("done", False)
     if why == "exit":
-        why = "done" if told.pop("done", False) else "failed"
+        why = "done" if done else "failed"
     write_line(channel, closing_line(why, tree.status, killed, told))
     os._exit(0)
 
@@ -107,6 +109,7 @@ def shed_inheritance() -> None:
         os.sched_setaffinity(0, range(os.cpu_count() or 1))
     with suppress(OSError):  # only root may become less nice again
         os.setpriority(os.PRIO_PROCESS, 0, 0)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     with suppress(OSError), open("/proc/self/oom_score_adj", "w") as badness:
         badness.write("1000")  # where memory runs out, the experiment goes first
 
@@ -210,7 +213,7 @@ class Tree:
 Living = Callable[[], list[int]]
 
 
-def end_all(living: Living) -> int:
+def end_all(living: Living, grace_s: float = GRACE_S) -> int:
     """End all that `living` finds, however often it must look; how many had to be killed."""
 
     def workers() -> list[int]:
@@ -218,7 +221,7 @@ def end_all(living: Living) -> int:
 
     if send(signal.SIGTERM, workers):
         send(signal.SIGCONT, workers)  # who is stopped would not notice
-        wait_for_nobody(workers, GRACE_S)
+        wait_for_nobody(workers, grace_s)
     killed: set[int] = set()
     deadline = time.monotonic() + ENDING_S
     while (hit := send(signal.SIGKILL, workers)) and time.monotonic() < deadline:
@@ -285,8 +288,6 @@ def closing_line(why: str, status: int | None, killed: int, told: Note) -> dict[
 
 
 def children_cpu_s() -> float:
-    import resource  # only now: whoever waits for the first row need not wait for it
-
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
 

@@ -113,6 +113,7 @@ async def test_the_measuring_process_leads_a_session_in_a_room_of_its_own(run):
 
     assert facts["session"] == "True"
     assert facts["stdin"] == "/dev/null"
+    assert facts["core file"] == "0"
     assert facts["cwd"] == facts["tmp"]
     assert Path(facts["cwd"]).parent == rooms()
     assert not list_own_rooms()
@@ -361,7 +362,7 @@ def processes_of_session(session):
             stats.append(path.read_text().rpartition(")")[2].split())
         except OSError:
             continue
-    return [stat for stat in stats if int(stat[3]) == session]
+    return [stat for stat in stats if int(stat[3]) == session and stat[0] not in "ZX"]
 
 
 def wait_for(mark):
@@ -546,6 +547,17 @@ async def test_every_interpreter_here_runs_an_experiment(run, python):
     assert messages[0]["machine"]["implementation"] == python.implementation
     assert rows(messages) == [[0, 0.0], [1, 0.5], [2, 1.0]]
     assert messages[-1]["why"] == "done"
+
+
+async def test_where_the_modules_cannot_be_written_beside_compiled_ones_are_kept_elsewhere(
+    run, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    messages = await collect(run("counting"))
+
+    assert messages[-1]["why"] == "done"
+    assert {path.name.partition(".")[0] for path in tmp_path.rglob("*.pyc")} >= {"spec", "counting"}
 
 
 def test_a_line_that_was_torn_by_a_kill_is_no_message():
