@@ -22,14 +22,14 @@ from experiments.kit.charts import STATES
 from experiments.kit.sentences import duration, significant
 from experiments.kit.spec import Field
 
-CODE = re.compile(r"``(.+?)``|`(.+?)`", re.DOTALL)
+MARKS = re.compile(r"`+(?P<code>[^`]+)`+|\*\*(?P<strong>[^*]+)\*\*|\*(?P<em>\S(?:[^*]*\S)?)\*")
 
 
 # -- articles and code ------------------------------------------------------------------------
 
 
 def paragraphs(article: str) -> list[Markup]:
-    """Each paragraph as HTML: `code` is marked, lines that start with "- " become a list."""
+    """Each paragraph as HTML; lines that start with "- " become a list."""
     return [as_html(block) for block in re.split(r"\n\s*\n", article.strip()) if block.strip()]
 
 
@@ -45,12 +45,13 @@ def as_item(line: str) -> Markup:
 
 
 def inline(text: str) -> Markup:
-    """One line of running text, with what stands between backticks as code."""
+    """Running text on one line: `code`, *stress* and **strong words** are marked."""
     plain = " ".join(text.split())
     parts, end = [], 0
-    for found in CODE.finditer(plain):
+    for found in MARKS.finditer(plain):
+        element = next(name for name, words in found.groupdict().items() if words is not None)
         parts.append(escape(plain[end : found.start()]))
-        parts.append(Markup("<code>{}</code>").format(found[1] or found[2]))
+        parts.append(Markup(f"<{element}>{{}}</{element}>").format(found[element]))
         end = found.end()
     return Markup().join([*parts, escape(plain[end:])])
 
@@ -145,10 +146,14 @@ def cell(given: Any, unit: str = "") -> str:
 
 
 def parameters(fields: Sequence[Field], params: Mapping[str, Any]) -> str:
-    """ "workers 4 · work 100 ms"."""
-    units = {field.name: field.unit for field in fields}
-    shown = (f"{name} {number(given)} {units.get(name, '')}".rstrip() for name, given in params.items())
-    return " · ".join(shown)
+    """What differs from the defaults, "workers 4 · work 100 ms"; "defaults" where nothing does."""
+    known = {field.name: field for field in fields}
+    shown = [
+        f"{name.replace('_', ' ')} {number(given)} {known[name].unit if name in known else ''}".rstrip()
+        for name, given in params.items()
+        if name not in known or given != known[name].default
+    ]
+    return " · ".join(shown) or "defaults"
 
 
 def took(run: Any) -> str:

@@ -12,7 +12,7 @@ import pytest
 from fastapi import FastAPI
 
 from app import pages
-from app.main import create_app
+from app.main import build
 from app.runs import Run, State
 from app.settings import Settings
 from experiments.kit import say, times
@@ -56,7 +56,7 @@ FINISHED = {
 
 @pytest.fixture
 async def app(tmp_path) -> AsyncIterator[FastAPI]:
-    app = create_app(Settings(data=tmp_path / "data", cache=tmp_path / "cache"))
+    app = build(Settings(data=tmp_path / "data", cache=tmp_path / "cache"))
     app.state.bench.run_child = never_ends
     async with app.router.lifespan_context(app):
         yield app

@@ -8,9 +8,11 @@ from experiments.kit.spec import Field
 
 
 def test_an_article_becomes_paragraphs_with_code_and_lists():
-    article = "One `join()` and\nanother.\n\n- first\n  goes on\n- second <b>\n\nEnd."
+    article = (
+        "One `join()` and\n*another* of **ours**, 2 * 3 * 4.\n\n- first\n  goes on\n- second <b>\n\nEnd."
+    )
     assert prose.paragraphs(article) == [
-        "<p>One <code>join()</code> and another.</p>",
+        "<p>One <code>join()</code> and <em>another</em> of <strong>ours</strong>, 2 * 3 * 4.</p>",
         "<ul><li>first goes on</li><li>second &lt;b&gt;</li></ul>",
         "<p>End.</p>",
     ]
@@ -49,10 +51,15 @@ def test_code_starts_after_docstring_and_imports_and_keeps_its_line_numbers():
     assert [line.partition(">")[0] for line in lines] == ['data-n="9"', 'data-n="10"']
 
 
-def test_parameters_read_with_their_units():
-    fields = [Field("work", float, "ms"), Field("workers", int), Field("kind", str)]
-    params = {"work": 100.0, "workers": 200_000, "kind": "hash"}
-    assert prose.parameters(fields, params) == "work 100 ms · workers 200\u2009000 · kind hash"
+def test_parameters_that_differ_from_the_defaults_read_with_their_units():
+    fields = [
+        Field("work_size", float, "ms", default=50.0),
+        Field("workers", int, default=4),
+        Field("kind", str, default="x"),
+    ]
+    params = {"work_size": 100.0, "workers": 200_000, "kind": "x"}
+    assert prose.parameters(fields, params) == "work size 100 ms · workers 200\u2009000"
+    assert prose.parameters(fields, {"work_size": 50.0, "workers": 4, "kind": "x"}) == "defaults"
 
 
 def test_values_read_as_a_person_would_write_them():

@@ -183,8 +183,8 @@ function follow(place) {
 
 function takeSnapshot(value) {
   ops = [];
-  value.figures.forEach((spec) => figures.get(spec.id)?.show(spec));
   takeRun(value.run);
+  value.figures.forEach((spec) => figures.get(spec.id)?.show(spec));
 }
 
 // Applied once a frame, however many arrive. A hidden tab gets no frames and draws nothing.
