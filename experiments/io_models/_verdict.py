@@ -31,10 +31,10 @@ def verdict(record: Record) -> Verdict:
         for model in ("non-blocking", *SLEEPERS)
         if len(reads.get(model, ())) >= FEWEST
     }
-    burns, rests = burning(shares["non-blocking"]), resting(shares)
-    checks = [burns, rests, calls(reads), asleep(reads), latency(reads), *copying(record[Payload])]
+    burns, rests, late = burning(shares["non-blocking"]), resting(shares), latency(reads)
+    checks = [burns, rests, calls(reads), asleep(reads), late, *copying(record[Payload])]
     answer = "it sleeps, unless it keeps asking" if burns.ok and rests.ok else "unclear"
-    return Verdict(answer, headline(reads, shares), tuple(checks), doubts(record))
+    return Verdict(answer, headline(reads, shares, bool(late.ok)), tuple(checks), doubts(record))
 
 
 def by_series(reads: Iterable[Read]) -> dict[str, list[Read]]:
@@ -54,13 +54,20 @@ def cpu_share(rows: Sequence[Read | Waiting]) -> Estimate:
     return theil_sen(available, [row.cpu_s for row in few])
 
 
-def headline(reads: Reads, shares: Mapping[str, Estimate]) -> Sentence:
+def headline(reads: Reads, shares: Mapping[str, Estimate], latencies: bool) -> Sentence:
+    """Latencies are told in it only where the machine was quiet enough to tell them apart."""
     most = max((model for model in SLEEPERS if model in shares), key=lambda model: shares[model].value)
+    burnt = percent(clipped(shares["non-blocking"].value), "non-blocking")
+    rest = percent(clipped(shares[most].value), most)
+    text = (
+        "While it waited for data the non-blocking reader used {burnt} of a core, no other more than {most}"
+    )
+    if not latencies:
+        return say(text + ".", burnt=burnt, most=rest)
     return say(
-        "While it waited for data the non-blocking reader used {burnt} of a core, no other more than"
-        " {most}; the data was there {fast} after the send without blocking, {slow} with it.",
-        burnt=percent(clipped(shares["non-blocking"].value), "non-blocking"),
-        most=percent(clipped(shares[most].value), most),
+        text + "; the data was there {fast} after the send without blocking, {slow} with it.",
+        burnt=burnt,
+        most=rest,
         fast=duration(median(after_send(reads["non-blocking"])), "non-blocking"),
         slow=duration(median(after_send(reads["blocking"])), "blocking"),
     )

@@ -501,6 +501,7 @@ def test_on_a_crowded_machine_a_late_spinner_proves_nothing():
     crowd = {name: {"ready_s": 5e-4} for name in ("blocking", "multiplexed", "asynchronous", "signal_driven")}
     said = judged(clear_rows(non_blocking=late | {"ready_s": 5e-4}, **crowd))
     assert said["checks"][4]["ok"] is None
+    assert said["headline"].endswith("no other more than 0\u00a0%.")
     assert any("waited 2" in doubt and "for a core of its own" in doubt for doubt in said["doubts"])
 
 
