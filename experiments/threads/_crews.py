@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
 from functools import partial
 from typing import Literal
 
@@ -21,15 +20,13 @@ WORK: Mapping[str, Work] = {"python": python_loop, "hash": hash_buffers, "sleep"
 DRAWN_BUFFER_B = 1 << 16  # small enough that an interruption shows, far above what keeps the GIL
 
 
-def open_crews(group: Group, stack: ExitStack, workers: int) -> dict[Kind, Crew]:
-    """Every worker of every kind, alive; processes first, because forking comes before threads."""
+def open_crews(group: Group, workers: int) -> dict[Kind, Crew]:
+    """The workers of every kind; processes first, because forking comes before threads."""
     forked = [group.worker(do, name=f"process {i + 1}") for i in range(workers)]
     crews: dict[Kind, Crew] = {"threads": ask_threads, "processes": partial(ask_processes, forked)}
     if subinterpreters.module():
-        inside = [stack.enter_context(Subinterpreter()) for _ in range(workers)]
-        for interpreter in inside:
-            interpreter.run(f"from {__name__} import do")
-        crews["interpreters"] = partial(ask_interpreters, inside)
+        host = group.worker(hosting(), name="process with interpreters")
+        crews["interpreters"] = partial(ask_host, host)
     return crews
 
 
@@ -43,9 +40,23 @@ def ask_processes(forked: list[Worker], n: int, *job: object) -> list[list[int]]
     return [worker.answer() for worker in forked[:n]]
 
 
-def ask_interpreters(inside: list[Subinterpreter], n: int, *job: object) -> list[list[int]]:
-    """Each in a thread of its own; the job travels as source code."""
-    return in_threads(Subinterpreter.evaluate, [(one, f"do(*{job!r})") for one in inside[:n]])
+def ask_host(host: Worker, n: int, *job: object) -> list[list[int]]:
+    host.ask(n, *job)
+    answers: list[list[int]] = host.answer()
+    return answers
+
+
+def hosting() -> Crew:
+    """For a process that hosts interpreters: some versions crash when they end, and this one may."""
+    inside: list[Subinterpreter] = []
+
+    def ask(n: int, *job: object) -> list[list[int]]:
+        while len(inside) < n:
+            inside.append(Subinterpreter())
+            inside[-1].run(f"from {__name__} import do")
+        return in_threads(Subinterpreter.evaluate, [(one, f"do(*{job!r})") for one in inside[:n]])
+
+    return ask
 
 
 def do(job: str, *arguments: int | str) -> list[int]:

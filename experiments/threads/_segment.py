@@ -116,6 +116,6 @@ def context_switches() -> tuple[int, int]:
 
 def lengths(seconds: float, segment_s: float) -> list[int]:
     """How the recording is cut: a short first part, so that there is something to draw, then even ones."""
-    first_s = min(0.1, seconds / 2)
+    first_s = min(0.05, seconds / 2)
     parts = max(1, round((seconds - first_s) / segment_s))
     return [int(s * NS_PER_S) for s in [first_s] + [(seconds - first_s) / parts] * parts]

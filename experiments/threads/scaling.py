@@ -34,7 +34,6 @@ worker, two and four take turns every 20 ms, and only ratios within such a round
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from functools import partial
 from typing import Annotated, NamedTuple, get_args
 
@@ -73,8 +72,8 @@ DRAWN_WORKERS = 4
 FASTER = 1.15  # a speed-up below this is none
 ONE_CORE = 1.1  # CPU seconds per second of threads that take turns, with what taking turns costs
 SPARE = 1.3  # capacity below this leaves no second core to speak of
-ONE: Mapping[Kind, str] = {"threads": "thread", "processes": "process", "interpreters": "interpreter"}
 NEAR = 0.85  # of the capacity: as near as starting and ending together allows
+ONE: Mapping[Kind, str] = {"threads": "thread", "processes": "process", "interpreters": "interpreter"}
 
 
 class Round(NamedTuple):
@@ -159,8 +158,8 @@ def measure(
 ) -> Iterator[Round | Capacity | Span | Progress]:
     yield Capacity(1, 1.0, 1.0, 1.0)  # by definition
     sizes = levels(workers)
-    with Group() as group, ExitStack() as stack:
-        crews = open_crews(group, stack, workers)
+    with Group() as group:
+        crews = open_crews(group, workers)
         jobs = plan(workload, work / 1000)
         for crew in crews.values():
             crew(workers, "piece", workload, max(1, jobs.loops // 10))  # every worker has worked once
@@ -183,11 +182,13 @@ def cost(workload: str, workers: int, work: float, repeats: int) -> float:
     sizes = levels(workers)
     cores = usable_cores()
     apart = sum(max(1.0, n / cores) for n in sizes)
-    pieces = (
-        3 * len(sizes) if workload == "sleep" else 2 * apart + (sum(sizes) if workload == "python" else apart)
-    )
+    pieces = {
+        "python": sum(sizes) + 2 * apart,  # threads, and then processes and interpreters
+        "hash": 3 * apart,
+        "sleep": 3 * len(sizes),
+    }[workload]
     spinning_s = SPINS * CHUNK_S * sum(n <= cores for n in sizes)
-    return 0.6 + repeats * (pieces * work / 1000 + spinning_s)
+    return 0.5 + 0.06 * workers + repeats * (pieces * work / 1000 + spinning_s)
 
 
 class Jobs(NamedTuple):
@@ -232,7 +233,7 @@ def timed_round(kind: Kind, crew: Crew, repeat: int, sizes: list[int], jobs: Job
     for n in sizes:
         wall_s, cpu_s, delay_s = done[n].wall_s, done[n].cpu_s, done[n].delay_s
         yield Round(kind, n, repeat, wall_s, n * alone_s / wall_s, cpu_s, cpu_s / wall_s, delay_s)
-        if kind != "processes":  # which are added up when they are reaped
+        if kind == "threads":  # all others are added up when their processes are reaped
             tally.add(int(cpu_s * NS_PER_S), int(delay_s * NS_PER_S))
 
 
@@ -294,14 +295,14 @@ def verdict(record: Record) -> Verdict:
     limit = n if workload == "sleep" else cores[-1]
     used = {kind: median(r.effective_cores for r in rounds if r.kind == kind) for kind in seen}
     doubt = contradiction(seen, used["threads"], turns, limit)
-    why = doubt or WHY[workload if workload != "python" else "gil" if turns else "free"]
+    known = WHY[workload if workload != "python" else "gil" if turns else "free"]
     headline = say(
-        f"{GOT} {why}",
+        f"{GOT} {doubt or known}",
         n=n,
         threads=times(seen["threads"].value, "threads"),
         processes=times(seen["processes"].value, "processes"),
         capacity=times(limit),
-        build="with" if record.machine.gil else "without",
+        known=known,
     )
     answer = "unclear" if doubt else "only with processes" if turns else "yes"
     checks = [*(turn_checks(rounds) if turns else ()), *speed_checks(seen, turns, limit)]
@@ -310,8 +311,9 @@ def verdict(record: Record) -> Verdict:
 
 def judged_size(record: Record) -> int:
     """The largest number of workers that there is a core for; sleepers need none."""
-    most = 99 if record.params["workload"] == "sleep" else record.machine.cores
-    return max((r.workers for r in record[Round] if r.workers <= most), default=0)
+    needs_cores = record.params["workload"] != "sleep"
+    sizes = {r.workers for r in record[Round]}
+    return max((n for n in sizes if n <= record.machine.cores or not needs_cores), default=0)
 
 
 def contradiction(seen: Mapping[str, Estimate], used: float, turns: bool, limit: float) -> str:
@@ -322,7 +324,7 @@ def contradiction(seen: Mapping[str, Estimate], used: float, turns: bool, limit:
     if limit < SPARE:
         return "But processes that only spin got {capacity}, so there was no core to spare."
     if threads is turns:
-        return "That does not fit a Python {build} a GIL; run it again."
+        return "That does not fit what is known, so run it again: {known}"
     if processes is False:
         return "But even processes did not gain, though spinning ones got {capacity}; run it again."
     if threads is None or processes is None:
