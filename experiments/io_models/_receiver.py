@@ -83,8 +83,9 @@ def receiver(channel: Kind, arms: Sequence[Arm], largest: int) -> Iterator[Recei
     """Sockets, sender and arms for messages of up to `largest` bytes; nothing of it is left afterwards."""
     with ExitStack() as stack:
         group = stack.enter_context(Group())
-        pairs = [connect(datagrams(channel) if arm.datagrams else channel, largest) for arm in arms]
-        for pair in pairs:
+        pairs = []
+        for arm in arms:
+            pairs.append(pair := connect(datagrams(channel) if arm.datagrams else channel, largest))
             stack.callback(pair.receiver.close)
             stack.callback(pair.sender.close)
         cores = two_cores()
