@@ -15,12 +15,13 @@ from collections import OrderedDict, deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, cast
 
 from app.figures import Board
 from app.hub import Hub, Topic
 from app.interpreters import Interpreter
-from app.runner import run_child
+from app.runner import Spare, run_child
 from app.runs import Run, State, StorageFailed, Store, new_id
 from experiments.kit import machine as facts
 from experiments.kit import say
@@ -109,13 +110,16 @@ class Bench:
         *,
         slots: int = 1,
         run_child: RunChild = run_child,
+        spare: Spare | None = None,
     ) -> None:
+        """With a `spare`, an interpreter for the next run is started while nothing is measured."""
         self.experiments = experiments
         self.store = store
         self.hub = hub
         self.interpreters = interpreters
         self.slots = slots
-        self.run_child = run_child
+        self.run_child = partial(run_child, spare=spare) if spare else run_child
+        self.spare = spare
         self.waiting: deque[Live] = deque()
         self.running: list[Live] = []
         self.ended: OrderedDict[str, Live] = OrderedDict()
@@ -131,6 +135,7 @@ class Bench:
         """Begin to measure."""
         newest, _ = await asyncio.to_thread(self.store.list, limit=self.latest.maxlen or 20)
         self.latest.extend(newest)
+        self._prepare()
         self._workers = [asyncio.create_task(self._work(), name=f"slot {n}") for n in range(self.slots)]
 
     async def close(self) -> None:
@@ -143,6 +148,8 @@ class Bench:
         for worker in self._workers:
             worker.cancel()
         await asyncio.gather(*self._workers, return_exceptions=True)
+        if self.spare:
+            self.spare.close()
 
     # -- what others ask of it ----------------------------------------------------------------
 
@@ -318,7 +325,14 @@ class Bench:
             while not self.waiting:
                 self._bell.clear()
                 await self._bell.wait()
-            await self._carry_out(self.waiting.popleft())
+            live = self.waiting.popleft()
+            await self._carry_out(live)
+            self._prepare(live.run.python)
+
+    def _prepare(self, python: str | None = None) -> None:
+        """Have an interpreter ready, of the kind that was used last, unless a run would notice."""
+        if self.spare and not self.running:
+            self.spare.prepare(self.interpreter(python))
 
     # -- one run ------------------------------------------------------------------------------
 

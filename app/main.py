@@ -14,16 +14,25 @@ from starlette.exceptions import HTTPException
 from app import __version__, api, interpreters, pages, paths, sockets
 from app.assets import Assets
 from app.bench import Bench
+from app.guard import Guard
 from app.hub import Hub
 from app.rooms import sweep_rooms
+from app.runner import Spare
 from app.runs import Store
 from app.scope import Scope
 from app.settings import Settings
 from experiments.kit.spec import load_all
 
 
-def create_app(settings: Settings) -> FastAPI:
-    """The whole app. StorageFailed and SpecError say why it cannot be."""
+def create_app(settings: Settings) -> Guard:
+    """The whole app behind its guard. StorageFailed and SpecError say why it cannot be."""
+    return Guard(
+        build(settings), allowed_hosts=settings.allowed_hosts, token=settings.token, proxy=settings.proxy
+    )
+
+
+def build(settings: Settings) -> FastAPI:
+    """The app itself: its parts, and where they meet."""
     experiments = load_all()
     store = Store(paths.database(settings.data))
     hub = Hub()
@@ -33,7 +42,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.assets = Assets(cache=settings.cache)
     app.state.store = store
     app.state.scope = Scope(hub)
-    app.state.bench = Bench(experiments, store, hub, interpreters.find(), slots=settings.slots)
+    app.state.bench = Bench(experiments, store, hub, interpreters.find(), slots=settings.slots, spare=Spare())
     connect(app)
     api.document(app, experiments)
     return app

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import ipaddress
 import logging
 import secrets
 import socket
@@ -16,11 +15,13 @@ import click
 import uvicorn
 
 from app import sockets
+from app.guard import is_loopback
 from app.main import create_app
 from app.runs import StorageFailed
 from app.settings import Settings
 from experiments.kit.spec import SpecError
 
+EVERYWHERE = ("0.0.0.0", "::", "")
 FAREWELL_S = 1  # for requests that are still answered when the server ends
 
 
@@ -48,7 +49,7 @@ class Server(uvicorn.Server):
 def serve(settings: Settings, browse: bool) -> None:
     """Serve until somebody ends it."""
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.WARNING)
-    settings = with_token(settings)
+    settings = with_own_name(with_token(settings))
     listener = listen(settings.host, settings.port)
     settings = replace(settings, port=listener.getsockname()[1])
     try:
@@ -76,13 +77,10 @@ def with_token(settings: Settings) -> Settings:
     return replace(settings, token=secrets.token_urlsafe(24))
 
 
-def is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+def with_own_name(settings: Settings) -> Settings:
+    """Who listens under a name may be asked for by it."""
+    names = () if settings.host in EVERYWHERE else (settings.host,)
+    return replace(settings, allowed_hosts=(*settings.allowed_hosts, *names))
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -108,7 +106,17 @@ def why_not(host: str, port: int, error: OSError) -> str:
 
 def address(settings: Settings) -> str:
     """The URL to open; with the token, so that it opens the door."""
-    host = {"0.0.0.0": socket.gethostname(), "::": socket.gethostname()}.get(settings.host, settings.host)
+    host = own_address() if settings.host in EVERYWHERE else settings.host
     host = f"[{host}]" if ":" in host else host
     token = f"?token={settings.token}" if settings.token else ""
     return f"http://{host}:{settings.port}/{token}"
+
+
+def own_address() -> str:
+    """The address under which the network knows this machine; nothing is sent to find out."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # an address for documentation (RFC 5737)
+            return str(probe.getsockname()[0])
+        except OSError:
+            return "127.0.0.1"
