@@ -5,9 +5,10 @@ import json
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from app.figures import Board
-from app.interpreters import here
+from app.interpreters import default
 from app.runner import run_child
 from experiments.kit import Machine, Record
 from experiments.kit.spec import Experiment, Field, load, names
@@ -34,13 +35,13 @@ class Ran:
         return Record(machine, self.experiment.parse({}, "quick"), rows, self.messages[-1]["conditions"])
 
 
-@pytest.fixture(scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def ran(experiment) -> Ran:
     params = experiment.parse({}, "quick")
     rows: dict[str, list[list[Any]]] = {table.name: [] for table in experiment.tables}
     messages = []
     async for message in run_child(
-        experiment.name, params, python=here(), deadline_s=experiment.deadline(params), memory_b=2 << 30
+        experiment.name, params, python=default(), deadline_s=experiment.deadline(params), memory_b=2 << 30
     ):
         messages.append(message)
         if message["t"] == "rows":
