@@ -55,6 +55,11 @@ class StorageTooNew(StorageFailed):
     """A newer oscope wrote this file."""
 
 
+def anew(failure: StorageFailed) -> StorageFailed:
+    """To be raised once more; one exception raised again and again would keep all its tracebacks."""
+    return type(failure)(*failure.args)
+
+
 class State(StrEnum):
     """Where a run stands."""
 
@@ -214,7 +219,10 @@ class Disk:
         self._connection = self._open()
 
     def _open(self) -> sqlite3.Connection:
-        connection = connect(self.path)
+        try:
+            connection = connect(self.path)
+        except sqlite3.Error as error:
+            raise explained(error, self.path) from error
         try:
             connection.execute("pragma auto_vacuum = incremental")
             self.wal = accepts_wal(connection)
@@ -276,7 +284,10 @@ class Disk:
         return int((pages - free) * page_b)
 
     def evict(self) -> str | None:
-        """Remove the oldest run that has ended and is not pinned; its id, or None where there is none."""
+        """Remove the oldest run that has ended and is not pinned; its id, or None where there is none.
+
+        The newest run stays even if it alone fills the history: somebody has just measured it.
+        """
         row = self._connection.execute(OLDEST).fetchone()
         if row is None:
             return None
@@ -305,8 +316,8 @@ class Disk:
 INSERT = f"insert or ignore into runs({', '.join(FIELDS)}) values({', '.join('?' * len(FIELDS))})"
 UPDATE = f"update runs set {', '.join(f'{name} = ?' for name in FIELDS)} where id = ?"
 SELECT = f"select {', '.join(FIELDS)} from runs"
-OLDEST = """select id from runs
-    where pinned = 0 and state not in ('queued', 'running') order by n limit 1"""
+OLDEST = """select id from runs where pinned = 0 and state not in ('queued', 'running')
+    and n < (select max(n) from runs) order by n limit 1"""
 
 
 def chunked(rows: Rows) -> list[tuple[int, bytes]]:
@@ -427,7 +438,7 @@ class Store:
         current = self.get(id)
         with self._noting():
             if id in self._broken:
-                raise self._broken[id]
+                raise anew(self._broken[id])
             run = count(self._live.get(id, current), table, len(rows))
             self._live[id] = self._notes.runs[id] = run
             self._notes.columns[id, table] = [*columns]
@@ -480,7 +491,12 @@ class Store:
         where = f" where {' and '.join(given)}" if given else ""
         found = self._read(f"{SELECT}{where} order by n desc limit ?", *given.values(), limit + 1)
         page = [decode(row) for row in found[:limit]]
-        return page, page[-1].id if len(found) > limit else None
+        following = page[-1].id if len(found) > limit else None
+        with self._changed:  # where storing fails, memory knows better than the disk
+            noted = [] if before else [*self._notes.runs.values()][::-1]
+            fresh = [run for run in noted if run.id in self._notes.fresh]
+            now = [*fresh, *(self._live.get(run.id, run) for run in page)]
+        return [run for run in now if matches(run, experiment, state)], following
 
     def rows(self, id: str, table: str) -> Rows:
         """The rows of one table, in the order they were appended; empty where there are none."""
@@ -522,10 +538,8 @@ class Store:
         notices = [] if self._disk.wal else [NO_WAL.format(folder=self.path.parent)]
         if evicted := int(facts.get("evicted", 0)):
             runs = "The oldest run was" if evicted == 1 else f"The {evicted} oldest runs were"
-            last = facts["evicted_on"]
-            notices.append(
-                f"{runs} removed to keep the history small (last on {last}); pin runs to keep them."
-            )
+            cap, last = megabytes(self.cap_b), facts["evicted_on"]
+            notices.append(f"{runs} removed to keep the history under {cap} (last on {last}).")
         if self._failure:
             notices.append(f"Storing does not work now: {self._failure}.")
         return notices
@@ -543,7 +557,7 @@ class Store:
             self._changed.notify_all()
             self._changed.wait_for(lambda: self._written >= told or not self._writer.is_alive())
             if self._failure:
-                raise self._failure
+                raise anew(self._failure)
 
     def recover(self) -> Strings:
         """End the runs that a dead server left queued or running; their ids. Their rows stay."""
@@ -614,7 +628,8 @@ class Store:
         try:
             while self._disk.size_b() > self.cap_b:
                 if self._disk.evict() is None:
-                    return self._break(notes, StorageFull(CAPPED.format(cap=self.cap_b >> 20)))
+                    full = StorageFull(CAPPED.format(cap=megabytes(self.cap_b)))
+                    return self._break(notes, full) if notes.rows else None
         except sqlite3.Error as error:
             return explained(error, self.path)
         return None
@@ -626,9 +641,10 @@ class Store:
             for (run_id, table), rows in notes.rows.items():
                 if run_id in self._live:
                     self._live[run_id] = count(self._live[run_id], table, -len(rows))
-            for run_id in notes.runs.keys() & self._live.keys():
-                self._notes.runs[run_id] = self._live[run_id]
-            self._notes.fresh |= notes.fresh & self._notes.runs.keys()
+            for run_id in notes.runs:
+                if run_id in self._live:  # not deleted meanwhile
+                    self._notes.runs[run_id] = self._live[run_id]
+            self._notes.fresh |= notes.fresh & self._live.keys()
             self._notes.deleted = notes.deleted + self._notes.deleted
 
     def _break(self, notes: Notes, failure: StorageFailed) -> StorageFailed:
@@ -641,7 +657,15 @@ NO_WAL = (
     "The folder {folder} does not support SQLite's write-ahead log (network folders often do not): "
     "storing works, but pages wait while rows are written."
 )
-CAPPED = "the history has reached its {cap} MB and nothing in it may go: delete or unpin some runs"
+CAPPED = "the history has reached its {cap} and nothing in it may go: delete runs to make room"
+
+
+def megabytes(size_b: int) -> str:
+    return f"{size_b / 2**20:.0f} MB"
+
+
+def matches(run: Run, experiment: str | None, state: str | None) -> bool:
+    return experiment in (None, run.experiment) and state in (None, run.state)
 
 
 def count(run: Run, table: str, more: int) -> Run:
@@ -654,8 +678,13 @@ def hold(path: Path) -> IO[bytes]:
     The claim lies beside the file: SQLite's own locks would be lost when any descriptor of the
     file itself is closed (fcntl(2), "record locks").
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    claim = path.with_name(f"{path.name}.lock").open("ab")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        claim = path.with_name(f"{path.name}.lock").open("ab")
+    except OSError as error:
+        raise StorageFailed(
+            f"{path} cannot be written ({error}): choose another folder with --data"
+        ) from error
     try:
         fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
