@@ -6,11 +6,13 @@ import csv
 import io
 import zipfile
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from app import __version__
-from app.runs import Run
 from experiments.kit.spec import Experiment, Field, Table
+
+if TYPE_CHECKING:
+    from app.runs import Run
 
 Rows = Sequence[Sequence[Any]]
 

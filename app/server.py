@@ -84,15 +84,18 @@ def with_own_name(settings: Settings) -> Settings:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; CannotServe says why there is none."""
+    """A socket bound to the address; CannotServe says why there is none."""
     try:
         family, kind, protocol, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, kind, protocol)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(place)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(place)
+        except OSError:
+            listener.close()
+            raise
     except OSError as error:
         raise CannotServe(why_not(host, port, error)) from error
-    listener.set_inheritable(False)
     return listener
 
 
