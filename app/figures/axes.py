@@ -48,6 +48,11 @@ def axis(field: Field, log: bool = False) -> dict[str, Any]:
     return common | TICKS.get(field.unit, {})
 
 
+def categories(field: Field) -> dict[str, Any]:
+    """An axis of names, which carry their units themselves."""
+    return {"title": axis(field)["title"], "type": "category", "categoryarray": []}
+
+
 TICKS: dict[str, dict[str, str]] = {
     "×": {"ticksuffix": "×"},
     "share": {"tickformat": ".0%"},

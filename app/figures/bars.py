@@ -33,7 +33,7 @@ class BarsFigure(Figure):
     def first_layout(self) -> dict[str, Any]:
         return {
             "title": {"text": self.title()},
-            "xaxis": axes.axis(self.x_field) | {"type": "category", "categoryarray": []},
+            "xaxis": axes.categories(self.x_field),
             "yaxis": axes.y_axis(self.y_field, not self.chart.title, self.chart.log_y),
             "barmode": "group",
             "showlegend": False,
@@ -77,13 +77,9 @@ class BarsFigure(Figure):
             "error_y": whiskers([point for _, point in spreads]),
         }
 
-    def summary(self) -> str:
-        told = [
-            f"{name}: " + ", ".join(self.tell(x, point) for x, point in self.spreads(name))
-            for name in self.series
-        ]
-        lead = f"{words(self.chart.y)} by {words(self.chart.x)}, medians"
-        return f"{lead}. {'. '.join(told)}." if told else "No rows yet."
+    def told(self) -> list[str]:
+        told = {name: ", ".join(self.tell(*place) for place in self.spreads(name)) for name in self.series}
+        return [f"{name}: {text}" if self.chart.by else text for name, text in told.items()]
 
     def tell(self, x: Any, point: Spread) -> str:
         return f"{number(point.median, self.y_field.unit)} at {self.place(x)}"

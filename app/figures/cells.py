@@ -57,12 +57,11 @@ class CellsFigure(Figure):
     def key(self, down: Any, across: Any) -> str:
         return f"{name_of(down)}|{self.head(across)}"
 
-    def summary(self) -> str:
-        told = [
+    def told(self) -> list[str]:
+        return [
             f"{name_of(down)} at {self.head(across)}: {number(group.at(0.5), self.field.unit)}"
             for (down, across), group in self.groups.items()
         ]
-        return f"{self.title()}. {'; '.join(told)}." if told else "No rows yet."
 
     def table(self) -> dict[str, Any]:
         names = (self.chart.down, self.chart.across, self.chart.value)

@@ -9,7 +9,7 @@ from app.figures import axes
 from app.figures.axes import Group
 from app.figures.figure import Figure, Row, heading, picker, plain_heading
 from app.figures.patch import Patch
-from app.figures.words import escape, name_of, number, role, sentence, words
+from app.figures.words import escape, name_of, number, role, words
 from experiments.kit.charts import Ecdf
 
 MOST_POINTS = 400  # of one curve; beyond that it goes through as many quantiles
@@ -80,9 +80,8 @@ class EcdfFigure(Figure):
             drawn.append(label | {"xref": "paper"})
         return drawn
 
-    def summary(self) -> str:
-        told = [self.tell(name, group) for name, group in self.series.items()]
-        return f"{sentence(words(self.chart.x))}. {'. '.join(told)}." if told else "No rows yet."
+    def told(self) -> list[str]:
+        return [self.tell(name, group) for name, group in self.series.items()]
 
     def tell(self, name: str, group: Group) -> str:
         half, most = (number(group.at(share), self.field.unit) for share in (0.5, 0.9))

@@ -59,6 +59,13 @@ class Figure:
         return []
 
     def summary(self) -> str:
+        """The figure in words and numbers, for who cannot see it."""
+        told = self.told()
+        lead = self.title() if self.title().endswith(("?", ".", "!")) else f"{self.title()}."
+        return f"{lead} {'. '.join(told)}." if told else NOTHING
+
+    def told(self) -> list[str]:
+        """A few words with numbers for each thing that is drawn."""
         raise NotImplementedError
 
     def table(self) -> dict[str, Any]:

@@ -74,9 +74,8 @@ class FlowFigure(Figure):
             "done_s": done_s,
         }
 
-    def summary(self) -> str:
-        told = [f"{model}: {self.trace(model)['note']}" for model in self.models]
-        return f"{self.title()}. {'. '.join(told)}." if told else "No rows yet."
+    def told(self) -> list[str]:
+        return [f"{model}: {self.trace(model)['note']}" for model in self.models]
 
     def table(self) -> dict[str, Any]:
         chart = self.chart

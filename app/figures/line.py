@@ -169,15 +169,13 @@ class LineFigure(Figure):
         at_x, at_y = axes.on_axis(x, self.chart.log_x), axes.on_axis(y, self.chart.log_y)
         return axes.end_label(name, at_x, at_y, text, color, size)
 
-    def summary(self) -> str:
+    def told(self) -> list[str]:
         told = [self.tell(name, points) for name, points in self.spreads.items()]
-        told += [
+        return told + [
             f"{label}: {number(ys[-1], self.y_field.unit)}"
             for label, (xs, ys) in self.reference_lines().items()
             if xs and self.held.get(label)
         ]
-        lead = f"{words(self.chart.y)} by {words(self.chart.x)}, medians"
-        return f"{lead}. {'. '.join(told)}." if told else "No rows yet."
 
     def tell(self, name: str, points: dict[float, Spread]) -> str:
         first, last = min(points), max(points)

@@ -46,9 +46,8 @@ class SharesFigure(Figure):
             if name not in self.bars:
                 return name
 
-    def summary(self) -> str:
-        told = [f"{name}: {self.tell(seconds)}" for name, seconds in self.bars.items()]
-        return f"{self.title()}. {'. '.join(told)}." if told else "No rows yet."
+    def told(self) -> list[str]:
+        return [f"{name}: {self.tell(seconds)}" for name, seconds in self.bars.items()]
 
     def tell(self, seconds: list[float]) -> str:
         whole = sum(seconds) or 1.0

@@ -91,9 +91,8 @@ class StatesFigure(Figure):
             if state.id in there
         ]
 
-    def summary(self) -> str:
-        told = [self.tell(edge) for edge in self.edges.values()]
-        return f"Transitions between states. {'; '.join(told)}." if told else "No rows yet."
+    def told(self) -> list[str]:
+        return [self.tell(edge) for edge in self.edges.values()]
 
     def tell(self, edge: Edge) -> str:
         how = f", {' and '.join(edge.how)}" if edge.how else ""

@@ -76,10 +76,8 @@ class TimelineFigure(Figure):
     def occurring(self) -> list[str]:
         return [state for state in STATES if any(state in lane.seconds for lane in self.lanes.values())]
 
-    def summary(self) -> str:
-        told = [f"{name}: {self.tell(lane)}" for name, lane in self.lanes.items()]
-        lead = f"States over {number((self.right or 0.0) - (self.left or 0.0), 's')}"
-        return f"{lead}. {'. '.join(told)}." if told else "No rows yet."
+    def told(self) -> list[str]:
+        return [f"{name}: {self.tell(lane)}" for name, lane in self.lanes.items()]
 
     def tell(self, lane: Lane) -> str:
         whole = sum(lane.seconds.values()) or 1.0

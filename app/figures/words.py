@@ -43,8 +43,11 @@ def name_of(value: Any) -> str:
 
 
 def role(name: str, order: int = 0) -> str:
-    """The colour of a series: its own where it is an entity or a state, else the next channel's."""
-    slug = name.lower().replace("_", "-").replace(" ", "-")
+    """The colour of a series: its own where it is an entity or a state, else the next channel's.
+
+    What follows a comma is a variation, "multiplexed, working", and keeps the colour.
+    """
+    slug = name.partition(",")[0].lower().replace("_", "-").replace(" ", "-")
     if slug in ENTITIES:
         return f"$en-{slug}"
     if name in STATES:
@@ -57,6 +60,8 @@ def words(column: str) -> str:
     parts = column.split("_")
     if len(parts) > 1 and parts[-1] in SUFFIXES:
         parts.pop()
+    if parts[-1] == "per":
+        parts = parts[:-1] or ["per", "second"]
     return " ".join(parts)
 
 

@@ -14,7 +14,7 @@ from app.figures import Board, apply
 from app.figures.ecdf import MOST_POINTS
 from app.figures.flow import FlowFigure
 from app.figures.timeline import MOST_SPANS
-from app.figures.words import name_of, number, role, tick
+from app.figures.words import name_of, number, role, tick, words
 from experiments.kit import charts
 from experiments.kit.charts import (
     Bars,
@@ -351,6 +351,14 @@ def test_bars_stand_in_the_order_of_numbers_and_of_appearance_of_names() -> None
     assert figure["layout"]["xaxis"]["categoryarray"] == ["multiplexed", "blocking"]
 
 
+def test_names_under_bars_carry_their_unit_once() -> None:
+    chart = Bars(Read, x="size_b", y="after_send_s")
+    axis = drawn(chart, Read("blocking", 4096, 0.1))["layout"]["xaxis"]
+
+    assert axis["categoryarray"] == ["4\u00a0KiB"]
+    assert "ticksuffix" not in axis
+
+
 def test_bars_without_series_take_the_colour_of_what_they_stand_for() -> None:
     figure = drawn(CHARTS[3], Read("multiplexed", 1, 0.1), Read("blocking", 1, 0.1))
 
@@ -491,6 +499,17 @@ def test_a_flow_draws_a_bounded_number_of_spans() -> None:
 # Words
 
 
+def test_a_figure_tells_its_question_and_its_numbers_in_a_sentence() -> None:
+    rows = [Round("threads", 1, 1.0, 1.0), Round("threads", 2, 1.0, 0.97), Capacity(2, 1.6)]
+    assert drawn(SPEEDUP, *rows)["summary"] == (
+        "Work per second, compared with one worker. threads: 1.00× at workers 1, 0.97× at workers 2."
+        " measured capacity: 1.60×."
+    )
+    assert drawn(CHARTS[1], Read("blocking", 64, 0.001))["summary"] == (
+        "Does size matter? blocking: 1.00\u00a0ms at size 64\u00a0B."
+    )
+
+
 def test_every_figure_has_a_text_alternative_and_a_table_from_the_start() -> None:
     for figure in Board(experiment(*CHARTS)).figures():
         assert figure["summary"]
@@ -520,8 +539,14 @@ def test_ticks_have_no_zeros_to_spare() -> None:
 
 def test_entities_and_states_keep_their_colours_and_others_take_channels_in_turn() -> None:
     assert role("Signal driven") == "$en-signal-driven"
+    assert role("multiplexed, working") == "$en-multiplexed"
     assert role("gil") == "$st-gil"
     assert [role("x", order) for order in (0, 5, 6)] == ["$ch1", "$ch6", "$ch1"]
+
+
+def test_columns_are_read_without_their_units() -> None:
+    named = [words(column) for column in ("run_queue_ns", "switches_per_s", "per_s", "workers")]
+    assert named == ["run queue", "switches", "per second", "workers"]
 
 
 def test_values_of_any_type_have_names() -> None:

@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { layoutCells } from "../../static/js/figures/cells.js";
-import { layoutFlow, phases, scales, wrap } from "../../static/js/figures/flow.js";
+import { layoutFlow, phases, scales } from "../../static/js/figures/flow.js";
 import { layoutShares } from "../../static/js/figures/shares.js";
 import { layoutStates, overlap, placeNodes, seat } from "../../static/js/figures/states.js";
-import { markup, poster, shape } from "../../static/js/figures/svg.js";
+import { inLines, markup, poster, shape } from "../../static/js/figures/svg.js";
 
 const measure = (words, size = 12) => words.length * size * 0.6;
 const token = (name) => ({ "--ink": "#111111", "--st-ready": "#bc850e" })[name] ?? "#888888";
@@ -97,9 +97,9 @@ test("thousands of calls draw no more arrows than there is room for", () => {
   assert.ok(drawn.shapes.filter((part) => part.tag === "path").length < 450);
 });
 
-test("a note is wrapped between words", () => {
+test("words are wrapped between words", () => {
   assert.deepEqual(
-    wrap("one two three", 60, (text) => text.length * 6),
+    inLines("one two three", 60, (text) => text.length * 6),
     ["one two", "three"],
   );
 });

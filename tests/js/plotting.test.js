@@ -91,12 +91,14 @@ test("on a narrow screen the labels stand in a key below", () => {
   assert.deepEqual(dressed.key, [{ text: "a 1.00×", color: "$ch1", dashed: false }]);
 });
 
-test("the title of the y axis lies flat above it and is never wider than the screen", () => {
+test("the title of the y axis lies flat above it, in as many lines as it needs", () => {
   const long = "from the barrier to the end of the last worker, as the slowest of them saw it (s)";
   const figure = lines({ yaxis: { type: "linear", title: { text: long } } });
-  const [title] = dress(figure, { width: 350, height: 318, measure }).layout.annotations;
-  assert.ok(measure(title.text) <= 350);
-  assert.ok(title.text.endsWith("…"));
+  const { annotations, margin } = dress(figure, { width: 350, height: 318, measure }).layout;
+  const shown = annotations[0].text.split("<br>");
+  assert.equal(shown.join(" "), long);
+  assert.ok(shown.every((line) => measure(line) <= 350));
+  assert.ok(margin.t >= shown.length * 16);
 });
 
 test("names of categories are slanted where they would touch", () => {

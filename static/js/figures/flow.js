@@ -1,7 +1,7 @@
 // One call under several models, on two lines: what the program did, what the kernel did for it.
 // All models are aligned where their data arrived. The copy takes microseconds and the wait takes
 // milliseconds, so that the axis has two scales there, and says so.
-import { hatch, line, rect, round, shape, text } from "./svg.js";
+import { hatch, inLines, line, rect, round, shape, text } from "./svg.js";
 import { moment, niceStep, ticks } from "./units.js";
 
 export const EXPORT_WIDTH = 1060;
@@ -12,6 +12,8 @@ const ONE_SCALE = 0.2; // of the width, for what comes after the arrival: then n
 const SEAM = 0.56; // of the width, where the data arrives and the scale changes
 const HEIGHT = 18; // of a state that fills its lane
 const APART = 5; // pixels between arrows; nearer ones are left out
+const MAGNIFIED = 1.5; // less is not worth a word
+const MOMENT = { "text-anchor": "middle", "font-size": 11, "font-family": "$mono", fill: "$ink-3" };
 const HEAD = 40;
 const PAD = 14; // around all of it
 
@@ -76,7 +78,7 @@ function header({ left, right, scale, before, wide }) {
   if (wide) {
     shapes.push(text(left, 22, "waiting for data"));
   }
-  if (scale.magnified > 1.5) {
+  if (scale.magnified > MAGNIFIED) {
     const times = `time magnified ${Math.round(scale.magnified)}×`;
     shapes.push(
       text(right, 22, times, {
@@ -92,42 +94,51 @@ function header({ left, right, scale, before, wide }) {
 }
 
 // Moments left and right of the arrival, each on its own scale; a zigzag where the scale changes.
-function axis({ left, right, scale, before, after }, y) {
-  const shapes = [line(left, y + 0.5, right, y + 0.5, { stroke: "$rule-2" })];
-  const label = { "text-anchor": "middle", "font-size": 11, "font-family": "$mono", fill: "$ink-3" };
-  const mark = (t, step) => {
+function axis({ left, right, scale, before, after, measure }, y) {
+  const taken = [];
+  const drawn = moments(left, right, scale, before, after).flatMap(({ t, words }) => {
     const x = scale.x(t);
-    const sign = t < 0 ? "−" : "+";
-    const words = t === 0 ? "0" : `${sign}${moment(Math.abs(t), step)}`;
-    const inside = Math.min(Math.max(x, left + 26), right - 26);
-    shapes.push(line(x, y, x, y + 4, { stroke: "$ink-3" }), text(inside, y + 18, words, label));
+    const half = measure(words, 11, "--mono") / 2 + 4;
+    const at = Math.min(Math.max(x, left + half), right - half);
+    const tick = line(x, y, x, y + 4, { stroke: "$ink-3" });
+    if (taken.some((other) => Math.abs(other.at - at) < other.half + half)) {
+      return [tick];
+    }
+    taken.push({ at, half });
+    return [tick, text(at, y + 18, words, MOMENT)];
+  });
+  const zigzag = {
+    d: `M${round(scale.seam - 14)} ${y + 5}l4 -9m2 9l4 -9`,
+    stroke: "$ink-2",
+    "stroke-width": 1.3,
   };
+  const seam = scale.magnified > MAGNIFIED ? [shape("path", { ...zigzag, fill: "none" })] : [];
+  return [line(left, y + 0.5, right, y + 0.5, { stroke: "$rule-2" }), ...drawn, ...seam];
+}
+
+// The arrival first: where labels would touch, the earlier ones of this list stay.
+function moments(left, right, scale, before, after) {
+  const found = [{ t: 0, words: "0" }];
   if (before) {
-    const room = scale.seam - left;
-    const step = niceStep(before, Math.max(2, room / 90));
-    ticks(-before, 0, step)
-      .filter((t) => t < -step / 2 && scale.seam - scale.x(t) > 50)
-      .forEach((t) => mark(t, step));
+    const step = niceStep(before, Math.max(2, (scale.seam - left) / 90));
+    const places = ticks(-before, 0, step).filter((t) => t < -step / 2);
+    found.push(...places.map((t) => ({ t, words: `−${moment(-t, step)}` })));
   }
-  mark(0, 1);
   if (after) {
     const step = niceStep(after, Math.max(2, (right - scale.seam) / 90));
-    ticks(0, after, step)
-      .filter((t) => t > step / 2)
-      .forEach((t) => mark(t, step));
+    const places = ticks(0, after, step).filter((t) => t > step / 2);
+    found.push(...places.map((t) => ({ t, words: `+${moment(t, step)}` })));
   }
-  if (scale.magnified > 1.5) {
-    const zigzag = `M${round(scale.seam - 14)} ${y + 5}l4 -9m2 9l4 -9`;
-    shapes.push(shape("path", { d: zigzag, stroke: "$ink-2", "stroke-width": 1.3, fill: "none" }));
-  }
-  return shapes;
+  return found;
 }
 
 function modelShapes(trace, place, heights, top) {
   const { wide, left, measure } = place;
   const heading = wide ? 0 : 40;
   const lanes = { program: top + heading + 42, kernel: top + heading + 96 };
-  const noteLines = wide ? trace.note.split(", ") : wrap(trace.note, place.width - 2 * PAD, measure);
+  const noteLines = wide
+    ? trace.note.split(", ")
+    : inLines(trace.note, place.width - 2 * PAD, (words) => measure(words, 11, "--mono"));
   const height = heading + 112 + (wide ? 0 : noteLines.length * 16 + 10);
   const shapes = [...phaseShapes(trace, place, top + heading + 6, 100)];
   for (const y of Object.values(lanes)) {
@@ -175,7 +186,7 @@ function headingShapes(trace, { wide, left, width, measure }, lanes, top) {
   const words = trace.label.charAt(0).toUpperCase() + trace.label.slice(1);
   const lanesNamed = { "font-size": 10.5, fill: "$ink-3", "text-anchor": "end" };
   if (wide) {
-    const call = wrap(trace.call, left - PAD - 58, (text) => measure(text, 11.5, "--mono"));
+    const call = inLines(trace.call, left - PAD - 58, (text) => measure(text, 11.5, "--mono"));
     return [
       text(PAD, lanes.program, words, title),
       ...call.slice(0, 3).map((part, n) => text(PAD, lanes.program + 19 + n * 15, part, code)),
@@ -248,18 +259,4 @@ function arrowShapes(x, way, lanes) {
     line(x, from, x, to - way * 5, stem),
     shape("path", { d: `M${round(x)} ${round(to)}l-3.4 ${-way * 6}h6.8z`, fill: "$ink-2" }),
   ];
-}
-
-// Words in lines no wider than `room`. Pure.
-export function wrap(words, room, measure) {
-  const lines = [];
-  for (const word of words.split(" ")) {
-    const longer = lines.length ? `${lines.at(-1)} ${word}` : word;
-    if (lines.length && measure(longer, 11, "--mono") <= room) {
-      lines[lines.length - 1] = longer;
-    } else {
-      lines.push(word);
-    }
-  }
-  return lines.filter(Boolean);
 }

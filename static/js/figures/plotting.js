@@ -1,4 +1,5 @@
 // What a chart needs before Plotly draws it: ranges, ticks, room for labels, labels apart. Pure.
+import { inLines } from "./svg.js";
 import { number } from "./units.js";
 
 const NARROW = 560; // pixels; below it labels stand under the chart instead of beside it
@@ -10,19 +11,12 @@ const HEADROOM = 0.07; // of the range, above the data
 // A figure as traces and layout for a size, and a key for what the chart itself cannot say.
 export function dress(figure, { width, height, measure, font = 1 }) {
   const narrow = width < NARROW;
-  const { title, annotations = [], ...layout } = figure.layout;
+  const { title: _, annotations = [], ...layout } = figure.layout;
   const ends = annotations.filter((label) => label.name?.startsWith("end:"));
   const [x, y] = ranges(figure.data, layout);
   const slanted = slant(layout.xaxis, measure, width - 74 * font);
-  const margin = margins({
-    slanted,
-    narrow,
-    ends,
-    measure,
-    width,
-    font,
-    titled: Boolean(layout.yaxis?.title?.text),
-  });
+  const title = inLines(layout.yaxis?.title?.text ?? "", width - 24, (words) => measure(words, 12 * font));
+  const margin = margins({ slanted, narrow, ends, measure, width, font, titleLines: title.length });
   const room = { width: width - margin.l - margin.r, height: height - margin.t - margin.b };
   const drawn = narrow ? [] : placeLabels(ends, { x, y, room, font });
   return {
@@ -31,7 +25,7 @@ export function dress(figure, { width, height, measure, font = 1 }) {
       ...layout,
       xaxis: { ...xAxis(layout.xaxis, x, room, measure, narrow), tickangle: slanted ? -SLANT : 0 },
       yaxis: { ...yAxis(layout.yaxis, y, room), title: undefined, fixedrange: narrow },
-      annotations: [...axisTitle(layout.yaxis, margin, measure, width, font), ...drawn],
+      annotations: [...axisTitle(title, margin, font), ...drawn],
       margin,
       width,
       height,
@@ -95,7 +89,7 @@ function yRange(shown, axis) {
   const tall = found.high - (axis.rangemode === "tozero" ? Math.min(0, found.low) : found.low) || 1;
   const fromZero = axis.rangemode === "tozero" && found.low >= 0;
   const hasBars = shown.some((trace) => trace.type === "bar");
-  const below = log && hasBars ? 0.35 * Math.max(1, tall) : HEADROOM * tall;
+  const below = log && hasBars ? 0.3 + 0.05 * tall : HEADROOM * tall; // the lowest bar is seen too
   return { log, low: fromZero ? 0 : found.low - below, high: found.high + HEADROOM * tall };
 }
 
@@ -121,7 +115,7 @@ function extent(values, log) {
 const rangeOf = (range) => (range ? { range: [range.low, range.high], showticklabels: !range.empty } : {});
 
 // Room for the labels at the right, and for the title of the y axis above it.
-function margins({ slanted, narrow, ends, measure, width, font, titled }) {
+function margins({ slanted, narrow, ends, measure, width, font, titleLines }) {
   const widest = Math.max(
     0,
     ...ends.filter(atEdge(ends)).map((label) => measure(bare(label.text), (label.font?.size ?? 13) * font)),
@@ -130,7 +124,7 @@ function margins({ slanted, narrow, ends, measure, width, font, titled }) {
   return {
     l: Math.round(58 * font),
     r: Math.round(right),
-    t: Math.round((titled ? 30 : 12) * font),
+    t: Math.round((14 + titleLines * 16) * font),
     b: Math.round(46 * font + slanted),
   };
 }
@@ -160,7 +154,8 @@ function placeLabels(ends, { x, y, room, font }) {
 
 function placeInside(label, x, room) {
   const at = ((label.x - x.low) / (x.high - x.low)) * room.width;
-  return at > room.width * 0.8 ? { ...label, xanchor: "right", xshift: -12 } : label;
+  const legible = { ...label, bgcolor: "$screen/0.8", borderpad: 1 };
+  return at > room.width * 0.8 ? { ...legible, xanchor: "right", xshift: -12 } : legible;
 }
 
 const sized = (label, font) => ({ ...label, font: { ...label.font, size: (label.font?.size ?? 13) * font } });
@@ -267,26 +262,12 @@ export function thin(pixels, widths) {
 }
 
 // The title of the y axis lies flat above it, where it can be read without turning the head.
-function axisTitle(axis, margin, measure, width, font) {
-  const words = axis?.title?.text;
-  if (!words) {
-    return [];
-  }
-  const fitted = fit(words, width - 20, (text) => measure(text, 12 * font));
+function axisTitle(lines, margin, font) {
   const place = { xref: "paper", yref: "paper", x: 0, y: 1, xanchor: "left", yanchor: "bottom" };
   const look = { showarrow: false, align: "left", font: { size: 12 * font, color: "$ink-2" } };
-  return [{ ...place, ...look, xshift: 10 - margin.l, yshift: 8, text: fitted }];
-}
-
-function fit(words, room, measure) {
-  if (measure(words) <= room) {
-    return words;
-  }
-  let kept = words;
-  while (kept.length > 8 && measure(`${kept}…`) > room) {
-    kept = kept.slice(0, -1);
-  }
-  return `${kept.trimEnd()}…`;
+  return lines.length
+    ? [{ ...place, ...look, xshift: 10 - margin.l, yshift: 8, text: lines.join("<br>") }]
+    : [];
 }
 
 // What stands under the chart: labels that found no room in it, or the series of grouped bars.

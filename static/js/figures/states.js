@@ -234,7 +234,7 @@ function arrowShapes(start, tip, bend, width) {
 function label(drawn, taken, measure, narrow) {
   const { edge } = drawn;
   const words = narrow ? "" : edge.label;
-  const counted = `${edge.how === "sampled" ? "≈ " : ""}${count(edge.count)}`;
+  const counted = `${edge.how.includes("sample") ? "≈ " : ""}${count(edge.count)}`;
   const width = Math.max(measure(words, 12.5), measure(counted, 13.5, "--mono"));
   const height = words ? 33 : 16;
   const boxes = candidates(drawn, width, height);

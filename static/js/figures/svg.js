@@ -133,6 +133,20 @@ export async function rasterise(svg, scale = 2) {
   }
 }
 
+// Words in lines no wider than `room`. `measure(words)` says how wide they are.
+export function inLines(words, room, measure) {
+  const lines = [];
+  for (const word of words.split(" ").filter(Boolean)) {
+    const longer = `${lines.at(-1)} ${word}`;
+    if (lines.length && measure(longer) <= room) {
+      lines[lines.length - 1] = longer;
+    } else {
+      lines.push(word);
+    }
+  }
+  return lines;
+}
+
 // How wide a text is, in the fonts of the page.
 export function measurer(token) {
   const context = document.createElement("canvas").getContext("2d");
