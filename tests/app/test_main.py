@@ -1,5 +1,9 @@
 import json
 import logging
+import os
+import select
+import time
+from pathlib import Path
 
 import httpx
 import pytest
@@ -10,6 +14,7 @@ from app.runs import Run, State, StorageBusy, Store
 from app.server import CannotServe, address, listen, why_not, with_own_name, with_token
 from app.settings import Settings
 from experiments.kit.spec import names
+from tests.served import serve
 
 
 @pytest.fixture
@@ -136,3 +141,51 @@ async def test_health_is_one_plain_object(app, caplog):
         health = json.loads((await client.get("/api/health")).content)
     assert (health["status"], health["quiet"], health["notices"]) == ("ok", False, [])
     assert caplog.text == ""
+
+
+def worker_of(server: int) -> int:
+    """Wait for the process that measures: a grandchild of the server. A descriptor of it."""
+    while True:
+        for child in children_of(server):
+            if grandchildren := children_of(child):
+                return os.pidfd_open(grandchildren[0])
+        time.sleep(0.01)
+
+
+def children_of(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def is_over(pidfd: int) -> bool:
+    over = bool(select.select([pidfd], [], [], 5)[0])
+    os.close(pidfd)
+    return over
+
+
+def test_a_server_that_is_killed_leaves_the_rows_and_no_process(tmp_path):
+    with serve(tmp_path / "data") as served:
+        run = served.run("threads.scaling", preset=None, work=20, repeats=20)
+        worker = worker_of(served.process.pid)
+        while not served.get(f"/api/runs/{run}")["rows"]:
+            time.sleep(0.05)
+        time.sleep(1.0)  # the flush of what was seen
+        served.kill()
+        assert is_over(worker)
+    with serve(tmp_path / "data") as served:
+        found = served.get(f"/api/runs/{run}")
+        assert (found["state"], found["why"]) == ("failed", "the server stopped during the run")
+        assert sum(found["rows"].values()) > 0
+        table = next(iter(found["rows"]))
+        assert len(served.get(f"/api/runs/{run}/rows/{table}")["rows"]) == found["rows"][table]
+
+
+def test_a_server_that_is_asked_to_end_ends_its_run_first(tmp_path):
+    with serve(tmp_path / "data") as served:
+        run = served.run("threads.scaling", preset=None, work=200, repeats=20)
+        worker = worker_of(served.process.pid)
+        served.process.terminate()
+        served.process.wait(10)
+        assert is_over(worker)
+    with serve(tmp_path / "data") as served:
+        found = served.get(f"/api/runs/{run}")
+        assert (found["state"], found["why"]) == ("stopped", "oscope was closed")
