@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { Ring, strokes } from "../../static/js/figures/scope.js";
 
-const PLACE = { seconds: 10, width: 100, bottom: 50, height: 40, max: 1, usual: 1 };
+const PLACE = { seconds: 10, width: 100, bottom: 50, height: 40, max: 1 };
 
 function ringOf(samples, room) {
   const ring = new Ring(1, room);

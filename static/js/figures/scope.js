@@ -2,7 +2,7 @@
 import { tokensOf } from "./roles.js";
 
 const ROOM = 4096; // samples kept for each channel: more than three minutes at 20 a second
-const GAP = 4; // times the usual distance between samples; beyond it a line breaks
+const GAP = 2.5; // seconds without a sample; then a line breaks (a quiet bench is sampled every second)
 const ACROSS = 10; // divisions
 const DOWN = 8;
 const MARGIN = 6; // right of the newest sample
@@ -49,7 +49,7 @@ export class Ring {
 }
 
 // Lines through the samples of a channel: [[x, y], …] each, broken where samples are missing.
-export function strokes(ring, channel, { now, seconds, width, bottom, height, max, step = false, usual }) {
+export function strokes(ring, channel, { now, seconds, width, bottom, height, max, step = false }) {
   const lines = [];
   let open = [];
   let before = -Infinity;
@@ -59,7 +59,7 @@ export function strokes(ring, channel, { now, seconds, width, bottom, height, ma
     if (t > now) {
       break; // held
     }
-    if (t - before > usual * GAP || Number.isNaN(value)) {
+    if (t - before > GAP || Number.isNaN(value)) {
       open = [];
       lines.push(open);
     }
@@ -80,11 +80,10 @@ function addPoint(points, x, y, step) {
 
 export class Scope {
   // channels: [{label, max, step?}], at most six, drawn in the colours --ch1 to --ch6.
-  constructor(host, channels, { seconds = 20, hz = 20, height = 384 } = {}) {
+  constructor(host, channels, { seconds = 20, height = 384 } = {}) {
     this.host = host;
     this.channels = channels;
     this.span = seconds;
-    this.usual = 1 / hz;
     this.height = height;
     this.ring = new Ring(channels.length);
     this.heldAt = null;
@@ -103,10 +102,6 @@ export class Scope {
 
   // One value a channel; `t` in seconds of any steady clock.
   push(values, t = performance.now() / 1000) {
-    const distance = t - this.ring.lastTime();
-    if (distance > 0) {
-      this.usual += (Math.min(2, distance) - this.usual) * 0.2; // a quiet bench samples less often
-    }
     this.ring.push(values, t);
     if (!this.hold) {
       this.paint();
@@ -206,7 +201,7 @@ export class Scope {
   }
 
   drawChannel(context, channel, n, place, theme) {
-    const { seconds, usual } = this;
+    const { seconds } = this;
     const given = {
       ...place,
       now: this.heldAt ?? this.ring.lastTime(),
