@@ -206,7 +206,6 @@ export class Scope {
       ...place,
       now: this.heldAt ?? this.ring.lastTime(),
       seconds,
-      usual,
       max: channel.max,
       step: channel.step,
     };
