@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import ast
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from app import exports
@@ -43,6 +45,32 @@ def describe_chart(chart: Chart) -> dict[str, Any]:
         "table": chart.row.__name__.lower(),
         "columns": chart.columns(),
     }
+
+
+def sources(experiment: Experiment) -> Iterator[tuple[str, str]]:
+    """(path, text) of the code that runs: the module, then its chapter's helpers that it imports."""
+    module = Path(experiment.file)
+    waiting, seen = [module], {module}
+    for path in waiting:
+        text = path.read_text()
+        yield f"experiments/{experiment.chapter}/{path.name}", text
+        helpers = [module.with_name(f"{name}.py") for name in private_imports(text, experiment.chapter)]
+        new = [helper for helper in helpers if helper not in seen and helper.is_file()]
+        waiting += new
+        seen.update(new)
+
+
+def private_imports(source: str, chapter: str) -> list[str]:
+    """The chapter's private modules that a module imports, as in ["_crews"]."""
+    found = []
+    for statement in ast.walk(ast.parse(source)):
+        if isinstance(statement, ast.ImportFrom) and statement.module:
+            home, _, module = statement.module.rpartition(".")
+            if statement.module == f"experiments.{chapter}":
+                found += [alias.name for alias in statement.names if alias.name.startswith("_")]
+            elif home == f"experiments.{chapter}":
+                found.append(module)
+    return list(dict.fromkeys(found))
 
 
 def command_line(experiment: Experiment, params: Mapping[str, Any], python: str = "") -> str:

@@ -313,7 +313,7 @@ async def bench_page(
 
 def facts_of(experiment: Experiment) -> dict[str, Any]:
     chapter = next(c for c in chapters() if c.name == experiment.chapter)
-    return {"experiment": experiment, "chapter": chapter}
+    return {"experiment": experiment, "chapter": chapter, "sources": list(catalogue.sources(experiment))}
 
 
 def facts_of_run(bench: Bench, view: Live) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import re
 import string
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from markupsafe import Markup, escape
@@ -56,6 +57,7 @@ def inline(text: str) -> Markup:
     return Markup().join([*parts, escape(plain[end:])])
 
 
+@lru_cache(maxsize=64)  # a page shows the same source every time, and colouring it takes 30 ms
 def listing(source: str) -> Markup:
     """Python source with Pygments' classes, one numbered element a line, from where the code begins."""
     coloured = highlight(source.rstrip(), PythonLexer(stripnl=False), HtmlFormatter(nowrap=True))

@@ -173,7 +173,7 @@ class Experiment:
     needs: tuple[Need, ...] = ()
     estimate: Callable[..., float] | None = None
     continuous: bool = False
-    source: str = ""
+    file: str = ""
 
     @property
     def chapter(self) -> str:
@@ -284,7 +284,7 @@ def read(name: str, module: ModuleType) -> Experiment:
         needs=tuple(getattr(module, "needs", ())),
         estimate=getattr(module, "cost", None),
         continuous=getattr(module, "continuous", False),
-        source=inspect.getsource(module),
+        file=module.__file__ or "",
     )
     check(experiment)
     return experiment

@@ -45,7 +45,7 @@ DRAWN_WHILE_RUNNING = """() => {
     const pixels = new Uint32Array(canvas.getContext("2d").getImageData(0, 0, width, height).data.buffer);
     return pixels.some((pixel) => pixel !== pixels[0]);
   };
-  const drawn = document.querySelector(".host .trace, .host .cells td, .host svg .edge, .host .sharebar") !== null
+  const drawn = document.querySelector(".host .trace, .host .cells td, .host .edge, .host .sharebar")
     || [...document.querySelectorAll(".host canvas")].some(inked);
   return drawn && !document.querySelector("#stop").disabled;
 }"""

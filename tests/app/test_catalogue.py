@@ -1,0 +1,24 @@
+"""What the catalogue tells about an experiment beside its own words."""
+
+from app import catalogue
+from experiments.kit.spec import load
+
+
+def test_the_code_that_ran_is_the_module_and_the_helpers_it_imports():
+    paths = [path for path, _ in catalogue.sources(load("threads.scaling"))]
+    assert paths == ["experiments/threads/scaling.py", "experiments/threads/_crews.py"]
+
+
+def test_private_modules_are_found_in_both_ways_of_importing_them():
+    source = "from experiments.io_models import _channel\nfrom experiments.io_models._models import ARMS\n"
+    assert catalogue.private_imports(source, "io_models") == ["_channel", "_models"]
+
+
+def test_helpers_of_another_chapter_are_not_this_ones_code():
+    assert catalogue.private_imports("from experiments.threads._crews import do\n", "io_models") == []
+
+
+def test_a_command_line_leaves_out_what_stands_at_its_default():
+    experiment = load("threads.scaling")
+    params = experiment.parse({"workers": 2, "work": 62.5})
+    assert catalogue.command_line(experiment, params) == "oscope run threads.scaling --workers 2 --work 62.5"
