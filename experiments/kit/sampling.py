@@ -207,6 +207,9 @@ class Bins:
 class Sampler:
     """Looks at tasks `rate` times a second, and keeps of every one its first and last look.
 
+    The first look should find them off the run queue, or just released: else a wait that had begun
+    before is entered in full. `settle` does the same for the last one.
+
     `seen_ns` is how long each letter lasted by the looks alone, without the kernel's books.
     """
 

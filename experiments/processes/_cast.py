@@ -17,6 +17,7 @@ from pathlib import Path
 
 from experiments.kit.clock import NS_PER_S, now_ns, sleep_until
 from experiments.kit.subjects import Gate, Group, Subject
+from experiments.kit.supervisor import PR_SET_PDEATHSIG, prctl
 from experiments.kit.work import burn_until
 
 THINK_NS = 2_000_000
@@ -59,11 +60,16 @@ class Cast:
     def __enter__(self) -> Cast:
         cores = sorted(self._own_cores)
         shared, others = {cores[-1]}, set(cores[:-1]) or {cores[-1]}
+        observer = os.getpid()
         try:
+            if not self.waits_for_disk:
+                self._group.fork(usher, observer, self._fifo)
             for name, job in self._jobs.items():
                 spinner = name.startswith("spinner")
-                arguments = (self._gate, shared if spinner else others, self._nice.get(name, 0), job)
-                self.subjects[name] = self._group.fork(begin, *arguments, name=name)
+                cores, nice = shared if spinner else others, self._nice.get(name, 0)
+                self.subjects[name] = self._group.fork(
+                    begin, observer, self._gate, cores, nice, job, name=name
+                )
             os.sched_setaffinity(0, others)
         except BaseException:
             self.__exit__()
@@ -99,17 +105,22 @@ class Cast:
 
     def let_spawner_go(self) -> None:
         """Open the FIFO's other end, so that its child begins its program, or fails to find it."""
-        with contextlib.suppress(FileNotFoundError):
-            other_end = os.open(self._fifo, os.O_RDWR | os.O_NONBLOCK)
-            self._fifo.unlink()
-            os.close(other_end)
+        open_both_ends(self._fifo)
 
 
-def begin(gate: Gate, cores: set[int], nice: int, job: Job) -> None:
+def begin(observer: int, gate: Gate, cores: set[int], nice: int, job: Job) -> None:
+    end_with(observer, signal.SIGKILL)
     os.sched_setaffinity(0, cores)
     os.nice(nice)
     gate.wait()
     job()
+
+
+def end_with(observer: int, number: signal.Signals) -> None:
+    """Be sent this signal when the observer dies, however that happens."""
+    prctl(PR_SET_PDEATHSIG, number)
+    if os.getppid() != observer:
+        os.kill(os.getpid(), number)
 
 
 def spin() -> None:
@@ -179,3 +190,19 @@ def spawn(fifo: Path) -> None:
     with contextlib.suppress(FileNotFoundError):  # the run was over before it began
         os.waitpid(os.posix_spawn("/bin/true", ["true"], {}, file_actions=opens_fifo), 0)
     sleep()
+
+
+def usher(observer: int, fifo: Path) -> None:
+    """Outlives a killed observer by a moment: what waits at a FIFO heeds no parent's death."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    end_with(observer, signal.SIGTERM)
+    signal.sigwait({signal.SIGTERM})
+    open_both_ends(fifo)
+
+
+def open_both_ends(fifo: Path) -> None:
+    """Let everybody through who waits at the FIFO, and nobody come after."""
+    with contextlib.suppress(FileNotFoundError):
+        both_ends = os.open(fifo, os.O_RDWR | os.O_NONBLOCK)
+        fifo.unlink()
+        os.close(both_ends)

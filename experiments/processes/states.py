@@ -89,6 +89,7 @@ SHORTEST_BIN_S = 0.02
 REPORT_S = 0.5
 SETTLE_NS = NS_PER_S
 BALANCED = 0.02  # of the wall clock
+TIMELY = 0.5  # of the looks that were asked for: with fewer, most came too late to tell anything
 FAIR = 0.05
 BROKEN = 0.25  # of the spinners' core: with more lost, their shares say nothing about turns
 NICE_STEP = 1.25  # the ratio of the weights of neighbouring nice values (sched(7))
@@ -351,23 +352,40 @@ def verdict(record: Record) -> Verdict:
     spinners = [share for share in shares if share.process.startswith("spinner")]
     if not spinners:
         return Verdict("unclear", say("The run ended before its time could be added up."))
-    nice, lost = record.params["nice"], lost_share(spinners)
+    nice = record.params["nice"]
     balance, turns = check_balance(shares), check_turns(spinners, nice)
     checks = (balance, turns, check_ready(spinners, nice), *check_seen(shares, record.params["seconds"]))
-    doubts = doubts_of(spinners, record)
+    unclear = broken_by(spinners, record, balance, turns)
+    return Verdict(
+        "unclear" if unclear else ", ".join(states_seen(shares)),
+        unclear or headline_of(spinners),
+        checks,
+        doubts_of(spinners, record),
+    )
+
+
+def broken_by(spinners: list[Share], record: Record, balance: Check, turns: Check) -> Sentence | None:
+    """Why this run cannot answer, if it cannot."""
+    looks, wanted = spinners[0].looks, round(record.params["seconds"] * record.params["rate"])
+    if looks < TIMELY * wanted:
+        return say(
+            "The machine was so busy that {looks} of {wanted} looks were made.", looks=looks, wanted=wanted
+        )
     if balance.ok is False:
-        return Verdict("unclear", say("Books and looks do not agree about these processes."), checks, doubts)
+        return say("Books and looks do not agree about these processes.")
+    lost = lost_share(spinners)
     if turns.ok is None or (lost > BROKEN and record.machine.cores > 1):
-        headline = say("Others took {lost} of the core that the spinners share.", lost=percent(lost))
-        return Verdict("unclear", headline, checks, doubts)
-    return Verdict(", ".join(states_seen(shares)), headline_of(spinners), checks, doubts)
+        return say("Others took {lost} of the core that the spinners share.", lost=percent(lost))
+    return None
 
 
 def headline_of(spinners: list[Share]) -> Sentence:
     last, lost = spinners[-1], lost_share(spinners)
     template = "Alone on its core, {process} was running {running} of the time."
     if len(spinners) > 1:
-        template = "{process} always had work, yet was running only {running} of the time, and ready for {ready}:"
+        template = (
+            "{process} always had work, yet was running only {running} of the time, and ready for {ready}:"
+        )
         template += " {n} spinners share one core"
         template += ", and others took {lost} of it." if lost > FAIR else "."
     return say(
@@ -408,12 +426,13 @@ def imbalance(share: Share) -> float:
 
 
 def tolerance(share: Share) -> float:
-    """Of the wall clock: 2 %, and more for who comes and goes. Looks have a sampling error, and they fall
+    """Of the wall clock: 2 % and half a gap at both ends; more for who comes and goes between.
 
-    when the observer gets its core, which is no random moment for those who share that core with it.
+    Looks have a sampling error then, and they fall when the observer gets its core, which is no
+    random moment for those who share that core with it.
     """
-    p = share.off_queue_s / share.wall_s
-    return BALANCED + 3 * math.sqrt(p * (1 - p) / share.looks) + p * (1 - p)
+    p = min(1.0, share.off_queue_s / share.wall_s)
+    return BALANCED + (1 + 3 * math.sqrt(p * (1 - p) * share.looks)) / share.looks + p * (1 - p)
 
 
 def check_turns(spinners: list[Share], nice: int) -> Check:

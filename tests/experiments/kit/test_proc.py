@@ -49,11 +49,13 @@ def test_a_reader_tells_what_it_reads(group):
 
 def test_a_spinner_is_always_running_or_ready(group):
     task = Task(group.fork(spin).pid)
-    time.sleep(0.05)
-    begin_ns, before = time.monotonic_ns(), task.times()
-    time.sleep(0.5)
     os.kill(task.pid, signal.SIGSTOP)
     wait_for("T", task)  # off the run queue, where the books are complete
+    begin_ns, before = time.monotonic_ns(), task.times()
+    os.kill(task.pid, signal.SIGCONT)
+    time.sleep(0.5)
+    os.kill(task.pid, signal.SIGSTOP)
+    wait_for("T", task)
     wall_ns, after = time.monotonic_ns() - begin_ns, task.times()
     queued_ns = (after.run_ns - before.run_ns) + (after.delay_ns - before.delay_ns)
     assert queued_ns == pytest.approx(wall_ns, rel=0.03)

@@ -239,6 +239,11 @@ def spin() -> None:
         pass
 
 
+def tell(tasks: dict[str, Task], number: signal.Signals) -> None:
+    for task in tasks.values():
+        os.kill(task.pid, number)
+
+
 def test_a_sampler_settles_the_books_of_those_who_were_stopped():
     with Group() as group:
         core = min(os.sched_getaffinity(0))
@@ -247,10 +252,14 @@ def test_a_sampler_settles_the_books_of_those_who_were_stopped():
         tasks = {name: Task(subject.pid) for name, subject in subjects.items()}
         while min(tasks[name].times().run_ns for name in ("one", "two")) < 10 * MS:
             time.sleep(0.001)
+        tell(tasks, signal.SIGSTOP)
+        while {task.state() for task in tasks.values()} != {"T"}:  # books are complete at the start, too
+            time.sleep(0.001)
         sampler = Sampler(tasks, 200)
+        sampler.look()
+        tell(tasks, signal.SIGCONT)
         sampler.look_until(now_ns() + 500 * MS)
-        for subject in subjects.values():
-            os.kill(subject.pid, signal.SIGSTOP)
+        tell(tasks, signal.SIGSTOP)
         sampler.settle(now_ns() + 5000 * MS)
     for name in tasks:
         first, last, seen = sampler.first[name], sampler.last[name], sampler.seen_ns[name]
@@ -258,10 +267,11 @@ def test_a_sampler_settles_the_books_of_those_who_were_stopped():
         queued = last.times.run_ns - first.times.run_ns + last.times.delay_ns - first.times.delay_ns
         assert last.letter == "T"
         assert seen.total() == wall
-        assert queued + wall - seen["R"] == pytest.approx(wall, rel=0.02)
+        gap = wall / sampler.looks  # half of one is guessed at each change
+        assert queued + wall - seen["R"] == pytest.approx(wall, abs=0.02 * wall + 2 * gap)
         drawn = sampler.painters[name].take()
         assert sum(s.end_ns - s.start_ns for s in drawn) == pytest.approx(wall, rel=0.001)
-    assert 60 <= sampler.looks <= 130
+    assert 30 <= sampler.looks <= 130
 
 
 def test_asking_for_short_slices_changes_neither_policy_nor_nice_value():
