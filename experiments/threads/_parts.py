@@ -19,13 +19,12 @@ class Part:
     """The lanes of one process, and how the lock went round in it. `turns`: they need the GIL to run."""
 
     lanes: Mapping[str, Lane]
+    begin_ns: int
     until_ns: int
     turns: bool
-    begin_ns: int = field(init=False)
     holds: list[Hold] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.begin_ns = max(lane.arrived_ns for lane in self.lanes.values())  # the last one lets all go
         merged = timeline.holds(self.bursts()) if self.turns else []
         self.holds = [hold for hold in merged if hold.start_ns < self.until_ns]  # later ones only take leave
 

@@ -10,13 +10,14 @@ import os
 import random
 import struct
 import sys
+import threading
 import time
-from threading import Barrier
 from typing import NamedTuple
 
 from experiments.kit import timeline
 from experiments.kit.clock import NS_PER_S, now_ns, thread_times
-from experiments.kit.subjects import in_threads
+from experiments.kit.proc import Task
+from experiments.kit.subjects import Gate, in_threads
 from experiments.kit.work import hasher
 
 STAMP = struct.Struct("q")
@@ -25,13 +26,12 @@ BUFFER_B = 1 << 16  # hashed at once: far above what keeps the GIL, small enough
 
 
 class Lane(NamedTuple):
-    """What one thread noted about itself, from its arrival at the start on.
+    """What one thread noted about itself.
 
     `bursts` is start, end, start, end, …; `reads` is call, the sender's stamp, return, … and empty
-    for threads that only compute. The last four are what the kernel counted for it.
+    for threads that only compute. The last four are what the kernel counted for it since the start.
     """
 
-    arrived_ns: int
     end_ns: int
     bursts: list[int]
     reads: list[int]
@@ -41,67 +41,106 @@ class Lane(NamedTuple):
     involuntary: int
 
 
+class Start:
+    """Where the threads of a process wait for each other, and then for all other processes.
+
+    The last one to arrive reads the counters of all of them, which stand still by then: a thread
+    could not do that itself, because some wait for the GIL or a core before they can do anything.
+    """
+
+    def __init__(self, gate: Gate, threads: int, length_ns: int) -> None:
+        self.gate = gate
+        self.length_ns = length_ns
+        self.begin_ns = self.until_ns = 0
+        self.counted: dict[int, list[int]] = {}
+        self._tasks: list[int] = []
+        self._barrier = threading.Barrier(threads, action=self._open)
+
+    def wait(self) -> list[int]:
+        """In a thread: block until all may start; returns its counters at that moment."""
+        task = threading.get_native_id()
+        self._tasks.append(task)
+        self._barrier.wait()
+        return self.counted[task]
+
+    def _open(self) -> None:
+        self.counted = {task: counters(task) for task in self._tasks}
+        self.begin_ns = self.gate.wait()
+        self.until_ns = self.begin_ns + self.length_ns
+
+
+Answer = tuple[int, int, list[list[object]]]  # begin, end, and a Lane for each thread
+
+
 def threads_run(
-    workload: str, threads: int, interval_s: float, until_ns: int, reader: int
-) -> list[list[object]]:
+    gate: Gate, workload: str, threads: int, interval_s: float, length_ns: int, reader: int
+) -> Answer:
     """In the measured process: that many threads that compute, and one that reads if there is a pipe."""
     sys.setswitchinterval(interval_s)
     jobs = [(workload, -1)] * threads + [("read", reader)] * (reader >= 0)
-    start = Barrier(len(jobs))
-    return in_threads(lane, [(start, until_ns, *job) for job in jobs])
+    start = Start(gate, len(jobs), length_ns)
+    lanes = in_threads(lane, [(start, *job) for job in jobs])
+    return start.begin_ns, start.until_ns, lanes
 
 
-def process_runs(until_ns: int) -> list[list[object]]:
+def process_runs(gate: Gate, length_ns: int) -> Answer:
     """In a process of its own: the same loop as a thread's, and no other thread beside it."""
-    return [lane(Barrier(1), until_ns, "python", -1)]
+    start = Start(gate, 1, length_ns)
+    alone = lane(start, "python", -1)
+    return start.begin_ns, start.until_ns, [alone]
 
 
-def messages(pipe: int, until_ns: int) -> list[list[object]]:
-    """In the sender: messages that say when they were sent; the last one is sent after the end."""
+def messages(gate: Gate, pipe: int, length_ns: int) -> None:
+    """In the sender: messages that say when they were sent; the last one has a minus sign."""
+    until_ns = gate.wait() + length_ns
     dice = random.Random(until_ns)
-    sent_ns = 0
-    while sent_ns < until_ns:
+    more = True
+    while more:
         time.sleep(dice.uniform(*GAPS_S))
         sent_ns = now_ns()
-        os.write(pipe, STAMP.pack(sent_ns))
-    return []
+        more = sent_ns < until_ns
+        os.write(pipe, STAMP.pack(sent_ns if more else -sent_ns))
 
 
-def lane(start: Barrier, until_ns: int, job: str, reader: int) -> list[object]:
-    """In a thread: do the job until the time has come, and tell what became of it.
-
-    It looks at its counters before the start, because some threads wait for the GIL or for a core
-    before they can do anything at all.
-    """
-    before = (*thread_times(), *context_switches())
-    arrived_ns = now_ns()
-    start.wait()
-    bursts, reads = record(job, until_ns, reader)
-    after = (*thread_times(), *context_switches())
-    spent = [new - old for new, old in zip(after, before, strict=True)]
-    return [arrived_ns, now_ns(), bursts, reads, *spent]
+def lane(start: Start, job: str, reader: int) -> list[object]:
+    """In a thread: do the job until the time has come, and tell what became of it."""
+    before = start.wait()
+    bursts, reads = record(job, start.until_ns, reader)
+    after = [*thread_times(), *context_switches()]
+    return [now_ns(), bursts, reads, *(new - old for new, old in zip(after, before, strict=True))]
 
 
 def record(job: str, until_ns: int, reader: int) -> tuple[list[int], list[int]]:
     if job == "read":
-        return read_all(reader, until_ns)
+        return read_all(reader)
     if job == "hash":
         return timeline.call_bursts(hasher(BUFFER_B), until_ns), []
     return timeline.bursts(until_ns), []
 
 
-def read_all(pipe: int, until_ns: int) -> tuple[list[int], list[int]]:
-    """Read messages until one was sent after the end. Between two reads this thread runs."""
+def read_all(pipe: int) -> tuple[list[int], list[int]]:
+    """Read messages until the last one. Between two reads this thread runs."""
     bursts = [now_ns()]
     reads: list[int] = []
-    sent_ns = 0
-    while sent_ns < until_ns:
+    stamp = 0
+    while stamp >= 0:
         called_ns = now_ns()
-        (sent_ns,) = STAMP.unpack(os.read(pipe, STAMP.size))
+        (stamp,) = STAMP.unpack(os.read(pipe, STAMP.size))
         returned_ns = now_ns()
         bursts += (called_ns, returned_ns)
-        reads += (called_ns, max(called_ns, sent_ns), returned_ns)
+        reads += (called_ns, max(called_ns, abs(stamp)), returned_ns)
     return [*bursts, now_ns()], reads
+
+
+def counters(task: int) -> list[int]:
+    """Of a thread of this process that is blocked: CPU, run-queue delay, and its context switches."""
+    try:
+        looked = Task(os.getpid(), task)
+    except (ProcessLookupError, FileNotFoundError):  # no /proc here; a new thread has used next to nothing
+        return [0, 0, 0, 0]
+    seen = [*looked.times()[:2], *looked.switches()]
+    looked.close()
+    return seen
 
 
 def context_switches() -> tuple[int, int]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
-from experiments.kit import Count, PerSecond, Seconds, tally, units
+from experiments.kit import Count, PerSecond, Seconds, tally, timeline, units
 from experiments.kit.clock import NS_PER_S
 from experiments.kit.stats import quantile
 from experiments.threads._parts import READER, Part, blocked_ns, shortened
-from experiments.threads._segment import Lane
+from experiments.threads._segment import Answer, Lane
 
 PROCESS = "process"
 MOST_SPANS = 4000  # drawn in a run, and
@@ -69,9 +69,10 @@ class Transition(NamedTuple):
     how: str
 
 
-def name_lanes(answers: Sequence[Sequence[object]], threads: int) -> dict[str, Lane]:
-    names = [f"thread {i + 1}" for i in range(threads)] + [READER]
-    return {name: Lane(*answer) for name, answer in zip(names, answers, strict=False)}  # type: ignore[arg-type]
+def read_part(answer: Answer, names: Sequence[str], turns: bool) -> Part:
+    begin_ns, until_ns, lanes = answer
+    named = {name: Lane(*noted) for name, noted in zip(names, lanes, strict=False)}  # type: ignore[arg-type]
+    return Part(named, begin_ns, until_ns, turns)
 
 
 class Story:
@@ -86,34 +87,40 @@ class Story:
         self.handovers: Counter[tuple[str, str]] = Counter()
         self.switches: Counter[str] = Counter()
 
-    def add(self, lanes: dict[str, Lane], beside: dict[str, Lane], until_ns: int) -> Iterator[Span | Hold]:
-        part = Part(lanes, until_ns, self.turns)
-        yield from self.spans(part, Part(beside, until_ns, False) if beside else None)
+    def add(self, threads: int, answer: Answer, beside: Answer | None) -> Iterator[Span | Hold]:
+        part = read_part(answer, [*(f"thread {i + 1}" for i in range(threads)), READER], self.turns)
+        alone = read_part(beside, [PROCESS], False) if beside else None
+        yield from self.spans(part, alone)
         yield from self.holds(part)
-        for name, lane in (lanes | beside).items():
-            self.add_lane(name, lane, part.begin_ns if name in lanes else lane.arrived_ns)
+        self.add_lanes(part)
+        if alone:
+            self.add_lanes(alone)
         self.overlap_ns += part.overlap_ns()
         self.handovers.update(part.handovers())
-        for lane in lanes.values():
+        for lane in part.lanes.values():
             self.switches.update(
                 voluntary=lane.voluntary, involuntary=lane.involuntary, reads=len(lane.reads) // 3
             )
-        self.recorded_ns += max(0, until_ns - part.begin_ns)
+        self.recorded_ns += part.until_ns - part.begin_ns
 
-    def add_lane(self, name: str, lane: Lane, begin_ns: int) -> None:
-        seen = lane.end_ns - begin_ns, lane.cpu_ns, lane.delay_ns, blocked_ns(lane)
-        self.sums[name] = [old + new for old, new in zip(self.sums.get(name, [0] * 4), seen, strict=True)]
-        if name != "process":  # a process is added up when it is reaped
-            tally.add(lane.cpu_ns, lane.delay_ns)
+    def add_lanes(self, part: Part) -> None:
+        for name, lane in part.lanes.items():
+            wall_ns, io_ns = lane.end_ns - part.begin_ns, blocked_ns(lane)
+            # A wait in the run queue that had begun before the start is counted whole when it ends.
+            ready_ns = min(lane.delay_ns, max(0, wall_ns - lane.cpu_ns - io_ns))
+            seen = wall_ns, lane.cpu_ns, ready_ns, io_ns
+            self.sums[name] = [old + new for old, new in zip(self.sums.get(name, [0] * 4), seen, strict=True)]
+            if name != PROCESS:  # which is added up when it is reaped
+                tally.add(0, lane.delay_ns)  # so is the time on a core of all threads
 
-    def spans(self, part: Part, beside: Part | None) -> Iterator[Span]:
+    def spans(self, part: Part, alone: Part | None) -> Iterator[Span]:
         begin_ns, most = part.begin_ns, MOST_SPANS // self.parts
         kept, drawn_until_ns = shortened(part.spans(), begin_ns, part.until_ns, most)
         self.drawn_ns += drawn_until_ns - begin_ns
-        groups: list[tuple[Beside, list[Any]]] = [("threads of one process", kept)]
-        if beside:
+        groups: list[tuple[Beside, list[timeline.Span]]] = [("threads of one process", kept)]
+        if alone:
             groups.append(
-                ("a process of its own", shortened(beside.spans(), begin_ns, drawn_until_ns, most)[0])
+                ("a process of its own", shortened(alone.spans(), begin_ns, drawn_until_ns, most)[0])
             )
         shift_ns = self.recorded_ns - begin_ns
         for group, spans in groups:
@@ -129,13 +136,13 @@ class Story:
 
     def end(self) -> Iterator[Share | Handover | Transition]:
         for name, (wall, running, ready, blocked) in self.sums.items():
-            gil_wait = max(0, wall - running - ready - blocked) if name != "process" else 0
+            gil_wait = max(0, wall - running - ready - blocked) if name != PROCESS else 0
             yield Share(name, *(ns / NS_PER_S for ns in (wall, running, gil_wait, ready, blocked)))
         yield self.handover()
         yield from self.transitions()
 
     def handover(self) -> Handover:
-        count, recorded_s = self.handovers.total(), max(1, self.recorded_ns) / NS_PER_S
+        count, recorded_s = self.handovers.total(), self.recorded_ns / NS_PER_S
         return Handover(
             count,
             count / recorded_s,
@@ -144,7 +151,7 @@ class Story:
             self.overlap_ns / NS_PER_S,
             self.switches["voluntary"],
             self.switches["reads"],
-            self.drawn_ns / max(1, self.recorded_ns),
+            self.drawn_ns / self.recorded_ns,
         )
 
     def transitions(self) -> Iterator[Transition]:

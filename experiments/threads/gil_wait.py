@@ -38,6 +38,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Annotated, Literal, NamedTuple
 
 from experiments.kit import (
@@ -58,12 +59,10 @@ from experiments.kit import (
     percent,
     say,
 )
-from experiments.kit.clock import now_ns
 from experiments.kit.machine import gil_enabled
-from experiments.kit.subjects import Group
+from experiments.kit.subjects import Gate, Group
 from experiments.threads import _segment
 from experiments.threads._parts import READER
-from experiments.threads._segment import Lane
 from experiments.threads._story import (
     MOST_HOLDS,
     PROCESS,
@@ -73,7 +72,6 @@ from experiments.threads._story import (
     Span,
     Story,
     Transition,
-    name_lanes,
 )
 
 PART_S = 0.45  # recorded at a stretch; between two of them the page may draw
@@ -142,27 +140,18 @@ def measure(
 ) -> Iterator[Span | Hold | Share | Handover | Transition | Progress]:
     pipe = os.pipe() if workload == "mixed" else None
     parts = _segment.lengths(seconds, PART_S)
+    gate = Gate(1 + process + (pipe is not None))
     story = Story(len(parts), turns=gil_enabled() and workload != "hash")
     try:
         with Group() as group:
-            subject = group.worker(_segment.threads_run, name="process with threads")
-            beside = group.worker(_segment.process_runs, name="process beside") if process else None
-            sender = group.worker(_segment.messages, name="sender") if pipe else None
-            subject.ask(workload, threads, interval / 1000, 0, -1)  # once, so that all is warm
-            subject.answer()
+            crew = Crew(group, gate, pipe, process)
+            crew.record(workload, threads, interval / 1000, 0)  # once, so that all is warm
             for number, length_ns in enumerate(parts):
                 yield Progress(number / len(parts), f"recording {number + 1} of {len(parts)}")
-                until_ns = now_ns() + length_ns
-                subject.ask(workload, threads, interval / 1000, until_ns, pipe[0] if pipe else -1)
-                if beside:
-                    beside.ask(until_ns)
-                if sender and pipe:
-                    sender.ask(pipe[1], until_ns)
-                    sender.answer()
-                lanes = name_lanes(subject.answer(), threads)
-                alone = {PROCESS: Lane(*beside.answer()[0])} if beside else {}
-                yield from story.add(lanes, alone, until_ns)
+                answers = crew.record(workload, threads, interval / 1000, length_ns)
+                yield from story.add(threads, *answers)
     finally:
+        gate.close()
         for end in pipe or ():
             os.close(end)
     yield from story.end()
@@ -170,6 +159,31 @@ def measure(
 
 def cost(workload: str, threads: int, seconds: float, interval: float, process: bool) -> float:
     return 0.2 + seconds + 0.2 * len(_segment.lengths(seconds, PART_S))
+
+
+class Crew:
+    """The processes of a run; a gate lets all of them start at the same moment."""
+
+    def __init__(self, group: Group, gate: Gate, pipe: tuple[int, int] | None, process: bool) -> None:
+        self.gate = gate
+        self.pipe = pipe
+        self.subject = group.worker(partial(_segment.threads_run, gate), name="process with threads")
+        self.beside = group.worker(partial(_segment.process_runs, gate)) if process else None
+        self.sender = group.worker(partial(_segment.messages, gate)) if pipe else None
+
+    def record(
+        self, workload: str, threads: int, interval_s: float, length_ns: int
+    ) -> tuple[_segment.Answer, _segment.Answer | None]:
+        reader, writer = self.pipe or (-1, -1)
+        self.subject.ask(workload, threads, interval_s, length_ns, reader)
+        if self.beside:
+            self.beside.ask(length_ns)
+        if self.sender:
+            self.sender.ask(writer, length_ns)
+        self.gate.open()
+        if self.sender:
+            self.sender.answer()
+        return self.subject.answer(), self.beside.answer() if self.beside else None
 
 
 # -- the verdict ------------------------------------------------------------------------------

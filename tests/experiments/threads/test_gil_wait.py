@@ -2,18 +2,21 @@ import ctypes
 import math
 import os
 import sys
+import threading
+import time
+from functools import partial
 from itertools import pairwise
 
 import pytest
 
 from experiments.kit import Machine, Progress, Record, timeline
 from experiments.kit.clock import now_ns
-from experiments.kit.subjects import Group
-from experiments.kit.work import burn_until
+from experiments.kit.subjects import Gate, Group
+from experiments.kit.work import burn_until, python_loop
 from experiments.threads import _segment, gil_wait
 from experiments.threads._parts import Part, blocked_ns, reader_spans, shortened
 from experiments.threads._segment import Lane, lengths, threads_run
-from experiments.threads._story import Handover, Hold, Share, Span, Story, Transition, name_lanes
+from experiments.threads._story import Handover, Hold, Share, Span, Story, Transition, read_part
 from experiments.threads.gil_wait import verdict
 
 MS = 1_000_000
@@ -21,30 +24,27 @@ MS = 1_000_000
 
 def lane(*bursts_ms: float, cpu_ms: float = 0, reads: tuple[int, ...] = ()) -> Lane:
     bursts = [int(ms * MS) for ms in bursts_ms]
-    return Lane(0, bursts[-1], bursts, list(reads), int(cpu_ms * MS), 0, 3, 2)
+    return Lane(bursts[-1], bursts, list(reads), int(cpu_ms * MS), 0, 3, 2)
 
 
 # -- from bursts to rows ----------------------------------------------------------------------
 
 
 def test_hand_overs_are_counted_from_who_ran():
-    part = Part({"thread 1": lane(0, 5, 10, 15), "thread 2": lane(5, 10, 15, 20)}, 20 * MS, True)
+    part = Part({"thread 1": lane(0, 5, 10, 15), "thread 2": lane(5, 10, 15, 20)}, 0, 20 * MS, True)
     assert part.handovers() == [("thread 1", "thread 2"), ("thread 2", "thread 1"), ("thread 1", "thread 2")]
     assert part.lengths_s() == [("thread 2", 0.005), ("thread 1", 0.005)]  # the first and the last were cut
     assert part.overlap_ns() == 0
 
 
 def test_who_only_takes_leave_after_the_end_holds_nothing():
-    part = Part(
-        {"thread 1": lane(0, 5), "thread 2": lane(5, 10.5, 10.6, 10.7), "thread 3": lane(10.55, 10.56)},
-        10 * MS,
-        True,
-    )
+    leaving = {"thread 1": lane(0, 5), "thread 2": lane(5, 10.5, 10.6, 10.7), "thread 3": lane(10.55, 10.56)}
+    part = Part(leaving, 0, 10 * MS, True)
     assert part.handovers() == [("thread 1", "thread 2")]
 
 
 def test_threads_that_do_not_take_turns_hand_nothing_over():
-    part = Part({"thread 1": lane(0, 10), "thread 2": lane(0, 10)}, 10 * MS, False)
+    part = Part({"thread 1": lane(0, 10), "thread 2": lane(0, 10)}, 0, 10 * MS, False)
     assert (part.handovers(), part.lengths_s(), part.overlap_ns()) == ([], [], 10 * MS)
     assert {span.state for span in part.spans()} == {"running"}
 
@@ -70,15 +70,11 @@ def test_too_many_spans_are_cut_to_their_beginning():
 
 def test_the_story_adds_up_over_its_parts():
     story = Story(2, turns=True)
-    for begin in (0, 1_000):
-        shift = begin * MS
-        lanes = {
-            "thread 1": Lane(shift, shift + 20 * MS, [shift, shift + 10 * MS], [], 10 * MS, 1 * MS, 4, 1),
-            "thread 2": Lane(
-                shift, shift + 20 * MS, [shift + 10 * MS, shift + 20 * MS], [], 10 * MS, 0, 4, 0
-            ),
-        }
-        rows = list(story.add(lanes, {}, shift + 20 * MS))
+    for shift in (0, 1_000 * MS):
+        begin, middle, end = (shift + ms * MS for ms in (0, 10, 20))
+        first = [end, [begin, middle], [], 10 * MS, 1 * MS, 4, 1]
+        second = [end, [middle, end], [], 10 * MS, 0, 4, 0]
+        rows = list(story.add(2, (begin, end, [first, second]), None))
     end = list(story.end())
     assert [row[2:] for row in rows if isinstance(row, Span)] == [  # the pause between the parts is cut out
         ("running", 0.02, 0.03),
@@ -103,14 +99,11 @@ def test_the_story_adds_up_over_its_parts():
 def test_hold_times_are_thinned_evenly_when_there_are_too_many(monkeypatch):
     monkeypatch.setattr("experiments.threads._story.MOST_HOLDS", 10)
     story = Story(1, turns=True)
-    ends = list(range(0, 400, 2))
-    lanes = {
-        "thread 1": lane(*(ms + d for ms in ends[::2] for d in (0, 2))),
-        "thread 2": lane(*(ms + d for ms in ends[1::2] for d in (0, 2))),
-    }
-    kept = [row for row in story.add(lanes, {}, 400 * MS) if isinstance(row, Hold)]
+    turns = [[ms * MS for ms in range(first, 400, 2) for ms in (ms, ms + 1)] for first in (0, 1)]
+    lanes = [[400 * MS, bursts, [], 200 * MS, 0, 0, 0] for bursts in turns]
+    kept = [row for row in story.add(2, (0, 400 * MS, lanes), None) if isinstance(row, Hold)]
     assert len(kept) == 10
-    assert len(story.holds_s) == 198
+    assert len(story.holds_s) == 398
 
 
 @pytest.mark.parametrize("seconds", [0.3, 1, 2, 10])
@@ -312,20 +305,20 @@ def mapped_after(base: int, most: int = 1 << 20) -> int:
     return min(most, end - base) // 8 * 8
 
 
-def hand_overs_of_both(threads: int, until_ns: int) -> list[float]:
+def hand_overs_of_both(gate: Gate, length_ns: int) -> list[float]:
     gil = find_gil()
     if gil is None:
         return [math.nan, 0.0]
     before = gil.switch_number
-    answers = threads_run("python", threads, 0.005, until_ns, -1)
+    answer = threads_run(gate, "python", 2, 0.005, length_ns, -1)
     switched = gil.switch_number - before
-    return [switched, len(Part(name_lanes(answers, threads), until_ns, True).handovers())]
+    return [switched, len(read_part(answer, ["thread 1", "thread 2"], True).handovers())]
 
 
 def test_hand_overs_are_those_that_the_interpreter_counts_itself():
     with Group() as group:
-        worker = group.worker(hand_overs_of_both)
-        worker.ask(2, now_ns() + 800 * MS)
+        worker = group.worker(partial(hand_overs_of_both, opened()))
+        worker.ask(800 * MS)
         theirs, ours = worker.answer()
     if math.isnan(theirs):
         pytest.skip("this interpreter keeps the lock's record elsewhere")
@@ -333,25 +326,51 @@ def test_hand_overs_are_those_that_the_interpreter_counts_itself():
     assert abs(theirs - ours) <= 15 + 0.1 * ours  # starting and joining threads switches, too
 
 
-def test_a_sender_stops_when_the_time_has_come():
-    """The last message is the one that was sent after the end, so that its reader stops too."""
+def opened() -> Gate:
+    """A gate for one subject, which need not wait."""
+    gate = Gate(1)
+    gate.wait = now_ns  # type: ignore[method-assign]
+    return gate
+
+
+def test_the_last_message_says_that_it_is_the_last():
     reader, writer = os.pipe()
-    until_ns = now_ns() + 50 * MS
-    _segment.messages(writer, until_ns)
-    stamps = [stamp for (stamp,) in _segment.STAMP.iter_unpack(os.read(reader, 1 << 16))]
+    begin_ns = now_ns()
+    _segment.messages(opened(), writer, 50 * MS)
+    *stamps, last = [stamp for (stamp,) in _segment.STAMP.iter_unpack(os.read(reader, 1 << 16))]
     assert stamps == sorted(stamps)
-    assert stamps[-1] >= until_ns > [0, *stamps][-2]
+    assert all(begin_ns < stamp < begin_ns + 60 * MS for stamp in stamps)
+    assert -last >= begin_ns + 50 * MS
     os.close(reader)
     os.close(writer)
 
 
-def test_a_thread_that_is_busy_elsewhere_is_no_gap_of_ours():
-    """A process of its own needs no lock: its bursts are its time on a core."""
+def test_a_process_of_its_own_needs_no_lock():
+    """Its bursts are its time on a core, and what is between them its time in the run queue."""
     with Group() as group:
-        beside = group.worker(_segment.process_runs)
-        until_ns = now_ns() + 200 * MS
-        beside.ask(until_ns)
-        burn_until(until_ns)
-        alone = Lane(*beside.answer()[0])
+        beside = group.worker(partial(_segment.process_runs, opened()))
+        beside.ask(200 * MS)
+        burn_until(now_ns() + 200 * MS)
+        _, _, (noted,) = beside.answer()
+    alone = Lane(*noted)
     ran_ns = sum(end - start for start, end in timeline.pairs(alone.bursts))
     assert ran_ns == pytest.approx(alone.cpu_ns, rel=0.15)
+
+
+def test_counters_of_a_blocked_thread_are_what_it_used():
+    waiting, done = threading.Event(), threading.Event()
+
+    def work() -> None:
+        python_loop(500_000)
+        used.append(time.thread_time_ns())
+        waiting.set()
+        done.wait()
+
+    used: list[int] = []
+    thread = threading.Thread(target=work)
+    thread.start()
+    waiting.wait()
+    cpu_ns, *_ = _segment.counters(thread.native_id)
+    done.set()
+    thread.join()
+    assert cpu_ns >= used[0] * 0.98
