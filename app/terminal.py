@@ -75,13 +75,16 @@ def show_outcome(experiment: Experiment, run: Run) -> None:
     """The question, what was measured on what, the verdict with its checks and doubts."""
     from rich.console import Console
     from rich.padding import Padding
+    from rich.table import Table
 
     console = Console(highlight=False)
+    checks = Table.grid(padding=(0, 1, 0, 0))
+    for mark, sentence in findings(run):
+        checks.add_row(mark, sentence)
     console.print(f"\n[bold]{experiment.question}[/]")
     console.print(f"[dim]{setting(experiment, run)}[/]\n")
     console.print(panel(run))
-    for line in findings(run):
-        console.print(Padding(line, (0, 2)))
+    console.print(Padding(checks, (0, 2)))
     console.print(f"\n[dim]{disturbances(run)}[/]" if run.conditions else "")
 
 
@@ -137,16 +140,14 @@ def spoken(sentence: Mapping[str, Any]) -> Any:
     return text
 
 
-def findings(run: Run) -> Iterator[Any]:
+def findings(run: Run) -> Iterator[tuple[str, Any]]:
     """The checks with ✓, ✗ or ?, then the doubts."""
-    from rich.text import Text
-
     verdict = run.verdict or {"said": {"checks": [], "doubts": []}, "checks": []}
     for check, said in zip(verdict["checks"], verdict["said"]["checks"], strict=True):
         mark, colour = MARKS[check["ok"]]
-        yield Text.assemble((f"{mark} ", colour), spoken(said))
+        yield f"[{colour}]{mark}[/]", spoken(said)
     for doubt in verdict["said"]["doubts"]:
-        yield Text.assemble(("! ", "yellow"), spoken(doubt))
+        yield "[yellow]![/]", spoken(doubt)
 
 
 def disturbances(run: Run) -> str:
