@@ -13,6 +13,7 @@ import hashlib
 import mimetypes
 import os
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import metadata
@@ -58,20 +59,24 @@ class Assets:
         self._files: dict[str, Asset] = {}
         self._version = ""
         self._compressing = threading.Lock()
-        self.refresh()
+        self._read()
 
     def url(self, path: str) -> str:
         return f"/static/{self._version}/{path}"
 
-    def refresh(self) -> str:
-        """The version now; reads the files again if one of them changed since the last time."""
+    def refresh(self) -> None:
+        """Notice edits. A file that vanishes meanwhile is an editor saving; the next page sees its edit."""
+        with suppress(OSError):
+            self._read()
+
+    def _read(self) -> None:
         seen = {path: stamp(path) for path in sorted(self.root.rglob("*")) if path.is_file()}
-        if seen != self._seen:
-            files = [(path.relative_to(self.root).as_posix(), path.read_bytes()) for path in seen]
-            self._files = {name: Asset(name, content) for name, content in files}
-            self._version = digest(files)
-            self._seen = seen
-        return self._version
+        if seen == self._seen:
+            return
+        files = [(path.relative_to(self.root).as_posix(), path.read_bytes()) for path in seen]
+        self._files = {name: Asset(name, content) for name, content in files}
+        self._version = digest(files)
+        self._seen = seen
 
     def routes(self) -> list[Route]:
         return [

@@ -54,6 +54,15 @@ async def test_an_edit_is_a_new_version_at_the_next_page(client, assets, root):
     assert (await client.get(assets.url("css/app.css"))).text == "body { color: red }"
 
 
+async def test_a_file_that_cannot_be_read_now_changes_nothing(client, assets, root, monkeypatch):
+    (root / "css" / "app.css").write_text("body { color: red }")
+    monkeypatch.setattr(Path, "read_bytes", lambda path: path.joinpath("gone").stat())
+    before = assets.url("css/app.css")
+    assets.refresh()
+    assert assets.url("css/app.css") == before
+    assert (await client.get(before)).text.startswith("body { color: black }")
+
+
 async def test_a_page_that_outlived_an_update_gets_what_there_is_but_may_not_keep_it(client):
     answer = await client.get("/static/0123456789ab/css/app.css")
     assert answer.status_code == 200
