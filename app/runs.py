@@ -307,7 +307,9 @@ class Disk:
         self._connection.execute("insert or replace into facts values(?, ?)", (name, value))
 
     def _shrink(self) -> None:
-        self._connection.execute("pragma incremental_vacuum").fetchall()
+        """Give free pages back to the disk; it may be full, and that is why somebody deletes."""
+        self._connection.executescript("pragma incremental_vacuum")  # `execute` would free one page only
+        self._connection.execute("pragma wal_checkpoint(truncate)").fetchall()
 
     def close(self) -> None:
         self._connection.close()
@@ -576,18 +578,16 @@ class Store:
             self._changed.notify_all()
         self._writer.join()
         self._readers.close()
+        self._disk.close()  # last, because the last to close brings the log into the file and must be able to
         self._hold.close()
 
     # The writer thread
 
     def _write_on(self) -> None:
-        try:
-            while (batch := self._next()) is not None:
-                self._write(*batch)
-                if self._closing and self._failure:
-                    break
-        finally:
-            self._disk.close()
+        while (batch := self._next()) is not None:
+            self._write(*batch)
+            if self._closing and self._failure:
+                break
 
     def _next(self) -> tuple[Notes, int] | None:
         """The notes of the next stretch of time and their count, or None at the end."""

@@ -144,6 +144,12 @@ async def test_the_address_that_was_connected_to_is_let_in():
     assert (right["status"], wrong["status"]) == (401, 421)  # the first one only lacks the token
 
 
+@pytest.mark.parametrize("hosts", [[], [b"127.0.0.1:8000", b"evil.example"], [b"localhost", b"localhost"]])
+async def test_the_host_is_named_exactly_once(hosts):
+    answer = await knock(Guard(APP), headers=[(b"host", host) for host in hosts])
+    assert answer["status"] == 421
+
+
 @pytest.mark.parametrize("origin", FOREIGN_PAGES)
 async def test_a_foreign_page_changes_nothing_and_opens_no_socket(origin):
     browser = Visitor()

@@ -203,6 +203,28 @@ def test_a_run_that_is_deleted_before_it_is_written_never_appears(store):
     assert store.list() == ([], None)
 
 
+def test_deleting_gives_the_disk_its_space_back(store, path):
+    run = kept(store)
+    store.append(run.id, "step", ["text"], noise(2000))
+    store.flush()
+    assert len(store.rows(run.id, "step")) == 2000
+    store.delete(run.id)
+    store.flush()
+    assert path.stat().st_size < 200_000
+    store.close()
+    assert {file.name for file in path.parent.iterdir()} == {"oscope.db", "oscope.db.lock"}
+
+
+def test_a_run_that_is_told_twice_stays_as_it_was(path):
+    run = a_run()
+    for why in ("first", "second"):
+        with closing(Store(path)) as store:
+            store.create(replace(run, why=why))
+            store.flush()
+    with closing(Store(path)) as store:
+        assert store.get(run.id).why == "first"
+
+
 # Pages of the history
 
 
@@ -458,11 +480,14 @@ def test_while_nothing_can_be_written_the_memory_knows_what_became_of_the_runs(p
         assert [r.id for r in store.list(before=run.id)[0]] == [done.id]
         assert store.get(run.id).rows == {"round": 0}
         assert store.notices() == [f"Storing does not work now: {store.failure}."]
+        store.delete(done.id)
+        with pytest.raises(StorageFailed):
+            store.flush()
         other.execute("rollback")
         store.flush()
         assert [r.id for r in store.list(state=State.FAILED)[0]] == [run.id]
     with closing(Store(path)) as store:
-        assert [r.state for r in store.list()[0]] == ["queued", "failed", "done"]
+        assert [r.state for r in store.list()[0]] == ["queued", "failed"]
 
 
 def test_a_failed_writer_tries_again_by_itself(store):

@@ -244,6 +244,8 @@ async def test_a_page_follows_a_bounded_number_of_topics():
             await say(page, op="sub", topic=topic.name)
         answers = [await hear(page) for _ in topics]
         refused = [answer for answer in answers if answer["t"] == "err"]
+        await say(page, op="sub", topic="t0")
+        assert (await hear(page))["t"] == "snap"
         assert refused == [{"t": "err", "code": "too-many-topics", "topic": f"t{SUBSCRIPTIONS}"}]
 
 
@@ -283,11 +285,23 @@ async def asleep(port: int) -> socket.socket:
 
 
 async def test_a_page_that_does_not_keep_up_is_told_so():
-    hub, sent = Hub(), []
+    hub = Hub()
     counting(hub)
+    last = await last_word_to(app_of(hub.find, patience_s=0.05), '{"op":"sub","topic":"numbers"}')
+    assert last == {"type": "websocket.close", "code": 1013, "reason": "took nothing for 0.05 s"}
+
+
+async def test_a_server_that_lets_long_messages_through_changes_nothing():
+    last = await last_word_to(app_of(Hub().find), "x" * (MESSAGE_B + 1))
+    assert last == {"type": "websocket.close", "code": 1009, "reason": "a message may have 64 kB"}
+
+
+async def last_word_to(app: Starlette, text: str) -> dict[str, Any]:
+    """What the app says last to a page that says one thing and takes nothing, below any server."""
+    sent: list[dict[str, Any]] = []
     messages: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
     messages.put_nowait({"type": "websocket.connect"})
-    messages.put_nowait({"type": "websocket.receive", "text": '{"op":"sub","topic":"numbers"}'})
+    messages.put_nowait({"type": "websocket.receive", "text": text})
 
     async def send(message: dict[str, Any]) -> None:
         sent.append(message)
@@ -295,8 +309,8 @@ async def test_a_page_that_does_not_keep_up_is_told_so():
             await asyncio.Event().wait()
 
     scope = {"type": "websocket", "path": "/ws", "headers": [], "query_string": b""}
-    await app_of(hub.find, patience_s=0.05)(scope, messages.get, send)
-    assert sent[-1] == {"type": "websocket.close", "code": 1013, "reason": "took nothing for 0.05 s"}
+    await app(scope, messages.get, send)
+    return sent[-1]
 
 
 ODD = [None, True, -1, 2**70, 1e308, "", "x" * 1000, [], {}, [[]] * 3, "numbers", "run:0", "\0"]
