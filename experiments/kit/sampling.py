@@ -73,7 +73,8 @@ def look_at(task: Task, before: Look | None = None) -> Look:
     if before and before.letter == letter and before.times.slices == times.slices:
         return Look(at_ns, letter, times, before.reason)
     reason = str(task.blocked_on())
-    return Look(at_ns, letter, times, reason if task.state() == letter else "")
+    still = task.times().slices == times.slices  # else it is the reason of another wait
+    return Look(at_ns, letter, times, reason if still else "")
 
 
 class Painter:
