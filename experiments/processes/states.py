@@ -247,12 +247,16 @@ class Watch:
             if step_s in reports:
                 self.sampler.look()
                 yield from self.report()
-                yield Progress(step_s / seconds, f"{self.sampler.looks} looks at each process")
+                yield Progress(step_s / seconds, self.cost_so_far())
         cast.freeze()
         self.sampler.settle(now_ns() + SETTLE_NS)
         yield from self.lanes(last=True)
         for name in self.tasks:
             yield self.share(name)
+
+    def cost_so_far(self) -> str:
+        share = self.sampler.looking_ns / (now_ns() - self.begin_ns)
+        return f"{self.sampler.looks} looks at each process; looking takes {share:.0%} of a core"
 
     def report(self) -> Iterator[Span | Transition | Switch]:
         yield from self.lanes()
