@@ -72,6 +72,13 @@ def test_without_a_core_to_spare_it_is_unclear():
     assert str(said.headline).endswith("spin got 1.10×, so there was no core to spare.")
 
 
+def test_a_crowded_machine_is_told_apart_from_a_riddle():
+    crowded = [rounds(kind, [1.0, 1.1, 1.05], 0.4, delay_s=0.2) for kind in ("threads", "processes")]
+    said = judged(*crowded, gil=False)
+    assert said.answer == "unclear"
+    assert "for 50\u00a0% of the time they stood in the run queue" in str(said.headline)
+
+
 def test_rounds_that_spread_too_far_are_unclear():
     said = judged(FLAT, rounds("processes", [1.0, 1.9, 1.1, 1.7, 1.05], 1.6))
     assert said.answer == "unclear"
