@@ -26,7 +26,9 @@ KEEP_B = 2 * 1024 * 1024  # of a log; a viewer further behind is served better b
 FRAME_B = 256 * 1024  # a viewer that catches up gets frames of about this size
 SHARED = 16  # frames kept for viewers at the same cursor; there are seldom more cursors than that
 REPLIES = 256  # answers that wait for one viewer; it may ask 200 times in 10 s
-TICK_S = 0.05  # at most 20 frames a second to a viewer: smooth for an eye, cheap for a browser
+# Between two frames to a viewer. A little less than the 50 ms between the fastest updates, so that viewers
+# wait for an update, and all at the same place, rather than an update for each viewer.
+TICK_S = 0.045
 PATIENCE_S = 10.0
 
 

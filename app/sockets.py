@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import socket
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
@@ -36,6 +37,16 @@ UVICORN: dict[str, Any] = {
 }
 
 
+def forget_the_stalled(listener: socket.socket) -> None:
+    """Have the kernel end connections whose other end takes nothing, with what waits to be sent to them.
+
+    The app can close a stalled websocket, but uvicorn then waits for its last bytes to leave, which they
+    never do. Connections take the option over from the listener (tcp(7), TCP_USER_TIMEOUT; Linux only).
+    """
+    if option := getattr(socket, "TCP_USER_TIMEOUT", None):
+        listener.setsockopt(socket.IPPROTO_TCP, option, int(2 * PATIENCE_S * 1000))
+
+
 class Refused(Exception):
     """The page broke a rule: the closing code and the reason."""
 
@@ -47,26 +58,26 @@ class Refused(Exception):
 def routes(topics: Topics, *, server: str, patience_s: float = PATIENCE_S) -> list[BaseRoute]:
     """The endpoint `/ws`. `topics` finds a topic by its name; `server` tells pages whom they talk to."""
 
-    async def follow(socket: WebSocket) -> None:
-        await socket.accept()
-        role = socket.scope.get("state", {}).get("role", "presenter")
-        viewer = Viewer(socket.send_text, patience_s=patience_s)
+    async def follow(page: WebSocket) -> None:
+        await page.accept()
+        role = page.scope.get("state", {}).get("role", "presenter")
+        viewer = Viewer(page.send_text, patience_s=patience_s)
         viewer.reply({"t": "hello", "role": role, "server": server})
-        await converse(socket, viewer, topics)
+        await converse(page, viewer, topics)
 
     return [WebSocketRoute("/ws", follow, name="ws")]
 
 
-async def converse(socket: WebSocket, viewer: Viewer, topics: Topics) -> None:
+async def converse(page: WebSocket, viewer: Viewer, topics: Topics) -> None:
     """Listen and write at the same time, until either ends."""
     try:
-        await first_of(listen(socket, viewer, topics), viewer.run())
+        await first_of(listen(page, viewer, topics), viewer.run())
     except WebSocketDisconnect:
         pass
     except Refused as refused:
-        await say_goodbye(socket, refused.code, str(refused))
+        await say_goodbye(page, refused.code, str(refused))
     except Stalled as stalled:
-        await say_goodbye(socket, 1013, str(stalled))
+        await say_goodbye(page, 1013, str(stalled))
     finally:
         viewer.close()
 
@@ -84,16 +95,16 @@ async def first_of(*coroutines: Coroutine[Any, Any, None]) -> None:
         task.result()
 
 
-async def say_goodbye(socket: WebSocket, code: int, reason: str) -> None:
+async def say_goodbye(page: WebSocket, code: int, reason: str) -> None:
     with suppress(TimeoutError, WebSocketDisconnect):
         async with asyncio.timeout(GOODBYE_S):
-            await socket.close(code, reason)
+            await page.close(code, reason)
 
 
-async def listen(socket: WebSocket, viewer: Viewer, topics: Topics) -> None:
+async def listen(page: WebSocket, viewer: Viewer, topics: Topics) -> None:
     """Answer the page until it goes; Refused where it breaks a rule."""
     pace = Pace()
-    while (message := await socket.receive())["type"] == "websocket.receive":
+    while (message := await page.receive())["type"] == "websocket.receive":
         text = message.get("text")
         if text is None:
             raise Refused(1003, "send text")

@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 from websockets.asyncio.client import ClientConnection, connect
 
 from app.hub import Hub, Topic
-from app.sockets import MESSAGE_B, MESSAGES, SUBSCRIPTIONS, Topics, routes
+from app.sockets import MESSAGE_B, MESSAGES, SUBSCRIPTIONS, Topics, forget_the_stalled, routes
 from tests.app.serving import serving
 
 WAIT_S = 10
@@ -282,6 +282,14 @@ async def asleep(port: int) -> socket.socket:
     text = json.dumps({"op": "sub", "topic": "numbers"}).encode()
     await loop.sock_sendall(sleeper, bytes([0x81, 0x80 | len(text), 0, 0, 0, 0]) + text)
     return sleeper
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="an option of Linux")
+def test_the_kernel_ends_connections_that_take_nothing():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        forget_the_stalled(listener)
+        with socket.create_connection(listener.getsockname()), listener.accept()[0] as accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 20_000
 
 
 async def test_a_page_that_does_not_keep_up_is_told_so():
