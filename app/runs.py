@@ -211,7 +211,7 @@ class Notes:
 
 
 class Disk:
-    """The file and its one writing connection; only the store's writer thread uses it."""
+    """The file and one connection that writes to it, a batch of notes at a time."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -250,8 +250,6 @@ class Disk:
             self._write_runs(notes)
             for (run_id, table), packed in chunks.items():
                 self._write_rows(run_id, table, notes.columns[run_id, table], packed)
-        if notes.deleted:
-            self._shrink()
 
     def _write_runs(self, notes: Notes) -> None:
         for run_id, run in notes.runs.items():
@@ -296,7 +294,7 @@ class Disk:
             evicted = int(self.fact("evicted") or 0) + 1
             self._set_fact("evicted", str(evicted))
             self._set_fact("evicted_on", date.today().isoformat())
-        self._shrink()
+        self.shrink()
         return str(row[0])
 
     def fact(self, name: str) -> str | None:
@@ -306,7 +304,7 @@ class Disk:
     def _set_fact(self, name: str, value: str) -> None:
         self._connection.execute("insert or replace into facts values(?, ?)", (name, value))
 
-    def _shrink(self) -> None:
+    def shrink(self) -> None:
         """Give free pages back to the disk; it may be full, and that is why somebody deletes."""
         self._connection.executescript("pragma incremental_vacuum")  # `execute` would free one page only
         self._connection.execute("pragma wal_checkpoint(truncate)").fetchall()
@@ -626,6 +624,8 @@ class Store:
     def _make_room(self, notes: Notes) -> StorageFailed | None:
         """Keep the history under its cap; the reason where that is impossible."""
         try:
+            if notes.deleted:
+                self._disk.shrink()
             while self._disk.size_b() > self.cap_b:
                 if self._disk.evict() is None:
                     full = StorageFull(CAPPED.format(cap=megabytes(self.cap_b)))
