@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,7 @@ def sources(experiment: Experiment) -> Iterator[tuple[str, str]]:
         seen.update(new)
 
 
+@lru_cache(maxsize=64)  # a page asks every time, and reading a module takes 5 ms
 def private_imports(source: str, chapter: str) -> list[str]:
     """The chapter's private modules that a module imports, as in ["_crews"]."""
     found = []

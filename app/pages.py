@@ -305,6 +305,7 @@ async def bench_page(
         command=command_of(bench, experiment, form),
         figures=figures,
         table_rows=TABLE_ROWS,
+        sources=list(catalogue.sources(experiment)),
         state=page_state(experiment, view, figures),
         **facts_of(experiment),
         **(facts_of_run(bench, view) if view else {"run": None}),
@@ -313,7 +314,7 @@ async def bench_page(
 
 def facts_of(experiment: Experiment) -> dict[str, Any]:
     chapter = next(c for c in chapters() if c.name == experiment.chapter)
-    return {"experiment": experiment, "chapter": chapter, "sources": list(catalogue.sources(experiment))}
+    return {"experiment": experiment, "chapter": chapter}
 
 
 def facts_of_run(bench: Bench, view: Live) -> dict[str, Any]:
