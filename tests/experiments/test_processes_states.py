@@ -32,6 +32,7 @@ from experiments.processes.states import (
 
 pytestmark = pytest.mark.skipif(bool(proc.missing()), reason=proc.missing() or "-")
 
+CORES = os.sched_getaffinity(0)  # before any run
 EIGHT = {"spinner 1", "spinner 2", "sleeper", "talker 1", "talker 2", "syncer", "stopped", "zombie"}
 
 
@@ -266,7 +267,7 @@ def test_a_run_that_is_broken_off_leaves_nothing(tmp_path, monkeypatch, rows, wi
     monkeypatch.chdir(tmp_path)
     if without_disk:
         monkeypatch.setattr(_cast, "fsync_blocks", lambda _: False)
-    cores, descriptors = os.sched_getaffinity(0), os.listdir("/proc/self/fd")
+    descriptors = os.listdir("/proc/self/fd")
     measuring = measure(seconds=5)
     for _ in range(rows):
         next(measuring)
@@ -274,19 +275,19 @@ def test_a_run_that_is_broken_off_leaves_nothing(tmp_path, monkeypatch, rows, wi
     measuring.close()
     assert now_ns() - begin_ns < 1_500_000_000
     assert no_children()
-    assert os.sched_getaffinity(0) == cores
+    assert os.sched_getaffinity(0) == CORES
     assert os.listdir("/proc/self/fd") == descriptors
     assert list(tmp_path.iterdir()) == []
 
 
-def processes_of(session: int) -> list[str]:
-    """The state letters of all that live in a session."""
-    letters = []
+def alive(session: int) -> list[int]:
+    """All that still live in a session; a zombie is dead, and for init to read."""
+    pids = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
             state, _, _, leader, *_ = stat.read_text().rpartition(")")[2].split()
-            letters += [state] if int(leader) == session else []
-    return letters
+            pids += [int(stat.parent.name)] if int(leader) == session and state != "Z" else []
+    return pids
 
 
 @pytest.mark.parametrize("without_disk", [False, True])
@@ -303,13 +304,17 @@ def test_an_observer_that_is_killed_takes_everybody_along(tmp_path, monkeypatch,
                 os.write(writer, b"!")
         os._exit(0)
     os.read(reader, 1)
-    assert len(processes_of(observer)) > 8
+    assert len(alive(observer)) > 8
     os.kill(observer, signal.SIGKILL)
     os.waitpid(observer, 0)
-    while set(processes_of(observer)) - {"Z"}:  # a zombie is for init to read
+    deadline = time.monotonic() + 10
+    while (left := alive(observer)) and time.monotonic() < deadline:
         time.sleep(0.01)
+    for pid in left:
+        os.kill(pid, signal.SIGKILL)
     os.close(reader)
     os.close(writer)
+    assert left == []
 
 
 def test_a_child_that_was_killed_does_not_break_the_run(tmp_path, monkeypatch):
