@@ -472,7 +472,7 @@ class Reader:
             return outcome | {"progress": 1.0}
         if self.live.stopped:
             return outcome | {"state": State.STOPPED, "why": self.live.stopped}
-        why = str(self.failed.get("why") or self.end.get("sentence") or "the run ended without a word")
+        why = str(self.end.get("sentence") or self.failed.get("why") or "the run ended without a word")
         return outcome | {"state": State.FAILED, "why": why, "last_words": self.end.get("last_words", "")}
 
 

@@ -27,7 +27,7 @@ from app.bench import Bench, Live, QueueFull
 from app.figures import Board
 from app.interpreters import Interpreter
 from app.machine import facts
-from app.runs import Run, State, StorageFull
+from app.runs import Run, State, StorageFailed
 from experiments.kit.machine import Machine
 from experiments.kit.sentences import duration, percent
 from experiments.kit.spec import Chapter, Experiment, ParameterError, chapters
@@ -218,7 +218,7 @@ async def start_run(request: Request, name: str) -> Response:
     try:
         preset = preset if preset and given_as_preset(experiment, given, preset) else None
         run = await bench.submit(name, given, preset, python)
-    except (ParameterError, QueueFull, StorageFull) as error:
+    except (ParameterError, QueueFull, StorageFailed) as error:
         status = {ParameterError: 422, QueueFull: 429}.get(type(error), 507)
         form = Form(given, preset, python, str(error), custom=True)
         return await bench_page(request, experiment, form, status=status)

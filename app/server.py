@@ -91,6 +91,7 @@ def listen(host: str, port: int) -> socket.socket:
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(place)
+            sockets.forget_the_stalled(listener)
         except OSError:
             listener.close()
             raise

@@ -66,9 +66,9 @@ class Cast:
                 self._group.fork(usher, observer, self._fifo)
             for name, job in self._jobs.items():
                 spinner = name.startswith("spinner")
-                cores, nice = shared if spinner else others, self._nice.get(name, 0)
+                place, nice = shared if spinner else others, self._nice.get(name, 0)
                 self.subjects[name] = self._group.fork(
-                    begin, observer, self._gate, cores, nice, job, name=name
+                    begin, observer, self._gate, place, nice, job, name=name
                 )
             os.sched_setaffinity(0, others)
         except BaseException:
