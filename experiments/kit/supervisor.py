@@ -207,7 +207,7 @@ class Tree:
 
     def living(self) -> list[int]:
         self.reap()
-        return descendants(os.getpid())
+        return members(os.getpid(), self.leader)
 
 
 Living = Callable[[], list[int]]
@@ -224,13 +224,45 @@ def end_all(living: Living, grace_s: float = GRACE_S) -> int:
         wait_for_nobody(workers, grace_s)
     killed: set[int] = set()
     deadline = time.monotonic() + ENDING_S
-    while (hit := send(signal.SIGKILL, workers)) and time.monotonic() < deadline:
-        killed |= hit  # a pass may miss who is being forked meanwhile; the next one does not
+    empty = 0
+    while empty < 2 and time.monotonic() < deadline:  # one pass may miss who is just being born
+        hit = kill(workers)
+        killed |= hit
+        empty = 0 if hit else empty + 1
         wait_for_nobody(workers, 0.005)
     wait_for_nobody(living, TRACKERS_S)
     if send(signal.SIGKILL, living):
         wait_for_nobody(living, TRACKERS_S)
     return len(killed)
+
+
+def kill(living: Living) -> set[int]:
+    """Kill everybody who is found; who that was, even those who left before they were hit.
+
+    Their process groups are halted first, each in one step of the kernel. Otherwise a process that
+    forks and leaves all the time would be somewhere else whenever its number comes up.
+    """
+    groups = groups_of(living())
+    send_groups(signal.SIGSTOP, groups)
+    found = set(living())
+    send(signal.SIGKILL, lambda: list(found))
+    send_groups(signal.SIGCONT, groups)  # for the trackers among them
+    return found
+
+
+def groups_of(pids: list[int]) -> set[int]:
+    """Their process groups, without our own."""
+    groups = set()
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            groups.add(os.getpgid(pid))
+    return groups - {os.getpgrp()}
+
+
+def send_groups(number: int, groups: set[int]) -> None:
+    for group in groups:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(group, number)
 
 
 def send(number: int, living: Living) -> set[int]:
@@ -248,20 +280,28 @@ def wait_for_nobody(living: Living, seconds: float) -> None:
         time.sleep(0.005)
 
 
-def descendants(root: int) -> list[int]:
-    """Everybody below `root` who still lives (not zombies), by one pass over /proc."""
-    children: dict[int, list[tuple[int, bytes]]] = {}
+def members(root: int, session: int) -> list[int]:
+    """Everybody who lives (not zombies) below `root` or in the session, by one pass over /proc.
+
+    The session holds those whose parent left during the pass; parentage those who left the session.
+    """
+    children: dict[int, list[int]] = {}
+    living, found = set(), set()
     for name in os.listdir("/proc"):
         if name.isdigit() and (stat := read(f"/proc/{name}/stat")):
-            state, parent = stat[stat.rindex(b")") + 2 :].split(None, 2)[:2]
-            children.setdefault(int(parent), []).append((int(name), state))
-    found, waiting = [], [root]
-    while waiting:
-        for pid, state in children.get(waiting.pop(), ()):
-            waiting.append(pid)
+            pid = int(name)
+            state, parent, _, its_session = stat[stat.rindex(b")") + 2 :].split(None, 4)[:4]
+            children.setdefault(int(parent), []).append(pid)
             if state not in b"ZX":
-                found.append(pid)
-    return found
+                living.add(pid)
+            if int(its_session) == session:
+                found.add(pid)
+    waiting = [root]
+    while waiting:
+        below = children.get(waiting.pop(), [])
+        waiting += below
+        found.update(below)
+    return sorted(found & living)
 
 
 def is_tracker(pid: int) -> bool:

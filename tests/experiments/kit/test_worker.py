@@ -277,13 +277,15 @@ def test_output_that_runs_wild_is_cut(monkeypatch, tmp_path):
 
 
 def test_memory_is_read_of_the_whole_family():
-    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    command = [sys.executable, "-c", "print('here', flush=True); input()"]
+    child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     with child:
+        assert child.stdout.readline() == b"here\n"
         assert child.pid in list(supervisor.family(os.getpid()))
-        assert child.pid in supervisor.descendants(os.getpid())
+        assert child.pid in supervisor.members(os.getpid(), session=-1)
         assert 1 << 20 < supervisor.proportional_b(child.pid) <= supervisor.resident_b(child.pid)
     assert supervisor.resident_b(child.pid) == 0
-    assert child.pid not in supervisor.descendants(os.getpid())
+    assert child.pid not in supervisor.members(os.getpid(), session=-1)
 
 
 def test_a_look_at_a_vanished_process_finds_nothing():
