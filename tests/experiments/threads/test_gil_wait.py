@@ -141,6 +141,13 @@ def test_four_busy_threads_wait_three_quarters_of_their_time():
     assert [check.ok for check in said.checks] == [True] * 5
 
 
+def test_waiters_that_wake_to_ask_and_find_no_core_take_no_turn_from_anybody():
+    said = judged(shares(4, 0.24, 0.63, 0.13))
+    assert said.answer == "waits for the GIL"
+    assert "For another 13\u00a0% it was awake only to ask for it" in str(said.headline)
+    assert [check.ok for check in said.checks] == [True] * 4
+
+
 def test_a_single_thread_has_nothing_to_wait_for():
     assert judged(shares(1, 0.99, 0.005)).answer == "nothing to wait for"
     assert judged(shares(1, 0.5, 0.005, 0.49)).answer == "for a core"
