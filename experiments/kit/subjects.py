@@ -27,6 +27,7 @@ from typing import IO, Any, NamedTuple, NoReturn, TypeVar
 
 from experiments.kit import tally
 from experiments.kit.clock import NS_PER_S, now_ns, run_delay_ns, seconds
+from experiments.kit.supervisor import PR_SET_PDEATHSIG, prctl
 
 T = TypeVar("T")
 READY_S = 10.0  # in which a forked subject is at its gate; a busy machine needs a tenth of a second
@@ -137,9 +138,10 @@ class Group:
         self, function: Callable[..., object], *arguments: object, core: int | None = None, name: str = ""
     ) -> Subject:
         """Call `function(*arguments)` in a child of its own, on one core if told."""
+        parent = os.getpid()
         pid = os.fork()
         if pid == 0:
-            end_after(self._in_child, core, function, *arguments)
+            end_after(self._in_child, parent, core, function, *arguments)
         subject = Subject(pid, name or f"subject {pid}")
         self.subjects.append(subject)
         return subject
@@ -148,11 +150,12 @@ class Group:
         """A child that waits to be asked; its answers come back over a pipe."""
         request_r, request_w = os.pipe()
         answer_r, answer_w = os.pipe()
+        parent = os.getpid()
         pid = os.fork()
         if pid == 0:
             os.close(request_w)
             os.close(answer_r)
-            end_after(self._in_child, core, serve, function, request_r, answer_w)
+            end_after(self._in_child, parent, core, serve, function, request_r, answer_w)
         os.close(request_r)
         os.close(answer_w)
         ends = os.fdopen(request_w, "wb"), os.fdopen(answer_r, "rb")
@@ -161,7 +164,10 @@ class Group:
         self.subjects.append(worker)
         return worker
 
-    def _in_child(self, core: int | None, function: Callable[..., object], *arguments: object) -> None:
+    def _in_child(
+        self, parent: int, core: int | None, function: Callable[..., object], *arguments: object
+    ) -> None:
+        end_with(parent, signal.SIGKILL)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_DFL)
         for end in self._ends:
@@ -212,6 +218,13 @@ class Gate:
     def _next(self) -> tuple[int, int]:
         self._round += 1
         return self._go[self._round % 2]
+
+
+def end_with(parent: int, number: signal.Signals) -> None:
+    """Be sent this signal when the process that forked us dies, however that happens (prctl(2))."""
+    prctl(PR_SET_PDEATHSIG, number)
+    if os.getppid() != parent:
+        os.kill(os.getpid(), number)  # it died before we asked
 
 
 def serve(function: Callable[..., Any], request_fd: int, answer_fd: int) -> None:

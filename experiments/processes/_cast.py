@@ -16,8 +16,7 @@ from functools import partial
 from pathlib import Path
 
 from experiments.kit.clock import NS_PER_S, now_ns, sleep_until
-from experiments.kit.subjects import Gate, Group, Subject
-from experiments.kit.supervisor import PR_SET_PDEATHSIG, prctl
+from experiments.kit.subjects import Gate, Group, Subject, end_with
 from experiments.kit.work import burn_until
 
 THINK_NS = 2_000_000
@@ -67,9 +66,7 @@ class Cast:
             for name, job in self._jobs.items():
                 spinner = name.startswith("spinner")
                 place, nice = shared if spinner else others, self._nice.get(name, 0)
-                self.subjects[name] = self._group.fork(
-                    begin, observer, self._gate, place, nice, job, name=name
-                )
+                self.subjects[name] = self._group.fork(begin, self._gate, place, nice, job, name=name)
             os.sched_setaffinity(0, others)
         except BaseException:
             self.__exit__()
@@ -108,19 +105,11 @@ class Cast:
         open_both_ends(self._fifo)
 
 
-def begin(observer: int, gate: Gate, cores: set[int], nice: int, job: Job) -> None:
-    end_with(observer, signal.SIGKILL)
+def begin(gate: Gate, cores: set[int], nice: int, job: Job) -> None:
     os.sched_setaffinity(0, cores)
     os.nice(nice)
     gate.wait()
     job()
-
-
-def end_with(observer: int, number: signal.Signals) -> None:
-    """Be sent this signal when the observer dies, however that happens."""
-    prctl(PR_SET_PDEATHSIG, number)
-    if os.getppid() != observer:
-        os.kill(os.getpid(), number)
 
 
 def spin() -> None:

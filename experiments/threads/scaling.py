@@ -310,7 +310,7 @@ def verdict(record: Record) -> Verdict:
         known=known,
     )
     answer = "unclear" if doubt else "only with processes" if turns else "yes"
-    checks = [*(turn_checks(rounds) if turns else ()), *speed_checks(seen, turns, limit)]
+    checks = [*(turn_checks(rounds) if turns else ()), *speed_checks(seen, turns, limit, record.machine.gil)]
     return Verdict(answer, headline, tuple(checks))
 
 
@@ -350,7 +350,7 @@ def turn_checks(rounds: Sequence[Round]) -> Iterator[Check]:
     yield Check(claim, True if waited < CROWDED else None)
 
 
-def speed_checks(seen: Mapping[str, Estimate], turns: bool, limit: float) -> Iterator[Check]:
+def speed_checks(seen: Mapping[str, Estimate], turns: bool, limit: float, gil: bool) -> Iterator[Check]:
     threads, processes, inside = (seen.get(kind) for kind in get_args(Kind))
     if threads and turns:
         above = threads.beyond(FASTER)
@@ -365,7 +365,8 @@ def speed_checks(seen: Mapping[str, Estimate], turns: bool, limit: float) -> Ite
         claim = "Processes come near the {limit} that this machine can give: {low} to {high}."
         yield Check(told(claim, processes, limit, "processes"), processes.high >= NEAR * limit or None)
     if inside:
-        claim = "Interpreters in one process, with a GIL each, rise above {limit}: {low} to {high}."
+        own = ", with a GIL each," if gil else ""
+        claim = f"Interpreters in one process{own} rise above {{limit}}: {{low}} to {{high}}."
         yield Check(told(claim, inside, FASTER, "interpreters"), inside.beyond(FASTER))
 
 

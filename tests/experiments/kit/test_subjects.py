@@ -1,8 +1,11 @@
 import os
 import select
 import signal
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -179,3 +182,33 @@ def test_threads_start_together_and_answer_in_order():
 def test_the_error_of_a_thread_reaches_the_caller():
     with pytest.raises(ZeroDivisionError):
         in_threads(lambda n: 1 // n, [(1,), (0,)])
+
+
+def test_a_subject_does_not_outlive_a_parent_that_is_killed():
+    script = (
+        "import os, signal, sys, time\n"
+        "from experiments.kit.subjects import Gate, Group\n"
+        "gate = Gate(1)\n"
+        "def stay():\n"
+        "    gate.wait()\n"
+        "    time.sleep(60)\n"
+        "with Group() as group:\n"
+        "    pid = group.fork(stay).pid\n"
+        "    gate.open()\n"
+        "    print(pid, flush=True)\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == -signal.SIGKILL
+    subject = int(done.stdout)
+    give_up = time.monotonic() + 10
+    while is_alive(subject):
+        assert time.monotonic() < give_up
+        time.sleep(0.01)
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
