@@ -22,8 +22,9 @@ def run_button(page: Page) -> Locator:
 
 def press_run(page: Page) -> str:
     """Press Run and give the id of the run that it started."""
+    before = page.url
     run_button(page).click()
-    page.wait_for_url(RUN_URL)
+    page.wait_for_url(lambda url: url != before and RUN_URL.search(url) is not None)
     found = RUN_URL.search(page.url)
     assert found
     return found[1]

@@ -1,0 +1,66 @@
+"""From the click on Run to the first drawn point, in the page, on a quiet bench.
+
+python tests/benchmarks/first_point.py [clicks]
+"""
+
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from tests.browser.conftest import CHROMIUM, FLAGS
+from tests.browser.pages import RUN_URL, open_experiment
+from tests.served import Served, serve
+
+# Presses Run and looks at every frame: milliseconds until the bench answered, and until ink of this
+# run is on the page. The figures of the run before are emptied as soon as the new run is known.
+CLICK = """() => new Promise((tell) => {
+  const start = performance.now();
+  const before = location.pathname;
+  let answered = null;
+  const look = () => {
+    const now = performance.now() - start;
+    if (answered === null && location.pathname !== before) answered = now;
+    const ink = document.querySelectorAll(".host .trace path, .host .cells td").length > 0;
+    if ((answered !== null && ink) || now > 5000) tell([answered, now]);
+    else requestAnimationFrame(look);
+  };
+  document.querySelector("#run").click();
+  requestAnimationFrame(look);
+})"""
+
+
+def main(clicks: int = 9) -> None:
+    with (
+        tempfile.TemporaryDirectory(prefix="oscope-first-") as folder,
+        serve(Path(folder) / "data") as served,
+        sync_playwright() as playwright,
+    ):
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page = chromium.new_page(base_url=served.url, viewport={"width": 1440, "height": 900})
+        found = [click(page, served) for _ in range(clicks)]
+        chromium.close()
+    for what, values in zip(
+        ("the bench answered", "first drawn point"), zip(*found, strict=True), strict=True
+    ):
+        best, worst = min(values), max(values)
+        print(f"{what:20} median {statistics.median(values):.0f} ms ({best:.0f} to {worst:.0f})")
+
+
+def click(page: Page, served: Served) -> tuple[float, float]:
+    open_experiment(page, "threads.scaling")
+    page.wait_for_timeout(1500)  # Plotly is there, and nothing is drawn any more
+    answered, drawn = page.evaluate(CLICK)
+    found = RUN_URL.search(page.url)
+    assert found
+    served.ended(found[1])
+    page.wait_for_timeout(500)
+    return answered, drawn
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))
