@@ -93,6 +93,12 @@ test("dense spans become shares whose sum is the time that was spent", () => {
   assert.ok(Math.abs(height(1) / 50 - 0.25) < 0.01);
 });
 
+test("slices nearly as long as a pixel draw no pattern of their own", () => {
+  const { rectangles } = drawn(alternating(1050), 1000, { from: 0, to: 1 });
+  const running = rectangles.filter((r) => r[2] === 0).map((r) => r[4] - r[3]);
+  assert.ok(Math.max(...running) - Math.min(...running) < 0.3);
+});
+
 test("dense neighbours of one state join into one rectangle", () => {
   const spans = Array.from({ length: 1000 }, (_, n) => [n / 1000, (n + 1) / 1000, "running"]);
   assert.deepEqual(drawn(spans, 50, { from: 0, to: 1 }).rectangles, [[0, 50, 0, 0, 1]]);

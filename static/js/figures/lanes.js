@@ -1,6 +1,7 @@
 // Where the spans of a timeline go. Pure: numbers in, rectangles out.
 
 const DENSE = 0.6; // spans for each pixel column; above it a lane shows shares instead of spans
+const AVERAGED = 4; // spans for each column of shares; with fewer, slices beat with pixels and draw a pattern
 const PURE = 0.98; // of a column in one state: neighbours of the same state join
 const SEEN = 0.004; // of a column; less is not drawn
 const LEAST = 0.03; // height of a part that is drawn at all
@@ -70,9 +71,20 @@ export function layoutLane(lane, states, view, width, emit) {
     layoutSpans(lane, first, last, states, view, width, emit);
     return "spans";
   }
-  const sums = sumColumns(lane, first, last, states.length, view, width);
-  layoutColumns(sums, states, width, emit);
+  layoutShares(lane, first, last, states, view, width, emit);
   return "shares";
+}
+
+// Columns of a few pixels, so wide that each averages over several spans.
+function layoutShares(lane, first, last, states, view, width, emit) {
+  const step = Math.ceil((AVERAGED * width) / (last - first));
+  const columns = Math.ceil(width / step);
+  const wide = { from: view.from, to: view.from + ((view.to - view.from) * columns * step) / width };
+  const sums = sumColumns(lane, first, last, states.length, wide, columns);
+  layoutColumns(sums, states, columns, (column, count, ...rest) => {
+    const left = column * step;
+    emit(left, Math.min(count * step, width - left), ...rest);
+  });
 }
 
 function layoutSpans(lane, first, last, states, view, width, emit) {
