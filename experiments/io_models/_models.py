@@ -11,6 +11,8 @@ import os
 import select
 import signal
 import socket
+import struct
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Literal, NamedTuple, NoReturn
@@ -22,7 +24,7 @@ from experiments.kit.clock import now_ns
 Model = Literal["blocking", "non-blocking", "multiplexed", "signal-driven", "asynchronous"]
 
 WHOLE = socket.MSG_WAITALL  # on a stream: come back with the whole message, not with its first part
-F_SETSIG = 10  # <linux/fcntl.h>; Python has no name for it
+F_SETSIG, F_SETOWN_EX, F_OWNER_TID = 10, 15, 0  # <linux/fcntl.h>; Python has no names for them
 MARK_EVERY_NS = 50_000  # of a reader that asks and asks, one call in this time is kept for the picture
 
 
@@ -179,7 +181,8 @@ def signals_from(sock: socket.socket, number: int) -> Iterator[None]:
     """Let the kernel send a real-time signal for every datagram; those are queued, plain SIGIO is not."""
     flags = fcntl.fcntl(sock, fcntl.F_GETFL)
     try:
-        fcntl.fcntl(sock, fcntl.F_SETOWN, os.getpid())
+        # To this thread: sent to the process, it would end it through any thread that lets it in.
+        fcntl.fcntl(sock, F_SETOWN_EX, struct.pack("ii", F_OWNER_TID, threading.get_native_id()))
         fcntl.fcntl(sock, F_SETSIG, number)
         fcntl.fcntl(sock, fcntl.F_SETFL, flags | os.O_ASYNC)
     except OSError as error:

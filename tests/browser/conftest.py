@@ -29,7 +29,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # while Playwright is there its event loop runs: no other could
 def chromium() -> Iterator[Browser]:
     if CHROMIUM is None:
         message = "there is no Chromium on this machine; install the package `chromium`"
@@ -42,7 +42,7 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     with serve(tmp_path_factory.mktemp("browser") / "data") as served:
         yield served

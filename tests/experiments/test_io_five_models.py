@@ -106,10 +106,10 @@ def test_on_a_crowded_core_a_spinner_is_running_or_ready_and_nothing_else():
     """The identity that the CPU shares of a verdict rest on: elapsed = on a core + in the run queue."""
     with receiver("unix", ARMS, 1) as bench, Group() as group:
         group.fork(burn_until, now_ns() + 10 * NS_PER_S, core=bench.cores[0], name="another program")
-        samples = [bench.read("spin", 1, 3_000_000) for _ in range(15)]
+        samples = [bench.read("spin", 1, 3_000_000) for _ in range(40)]
     assert sum(sample.delay_ns for sample in samples) > 5_000_000, "nobody was in the way"
     off = [abs(s.cpu_ns + s.delay_ns - (s.reading.done_ns - s.reading.called_ns)) for s in samples]
-    assert sorted(off)[11] < 300_000, "in more than a few reads the turn was lost between two accounts"
+    assert sorted(off)[31] < 300_000, "in more than a few reads the turn was lost between two accounts"
 
 
 @pytest.mark.parametrize("channel", ["unix", "udp", "tcp"])
@@ -303,6 +303,24 @@ with receiver("unix", ARMS, 1 << 20) as bench:
 
     assert select([end], [], [], 10)[0], "the sender outlived its reader"
     os.close(end)
+
+
+def test_a_thread_that_lets_signals_in_is_not_hit_by_ours():
+    script = """
+import signal, socket, threading
+from experiments.io_models._models import held_back, signals_from
+end = threading.Event()
+threading.Thread(target=end.wait).start()
+number = signal.SIGRTMIN + 3
+receiver, sender = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+with held_back({number}), signals_from(receiver, number):
+    sender.send(b"x")  # we are busy and hold it back; the other thread would take it, and die of it
+    print(signal.sigtimedwait({number}, 10) is not None)
+end.set()
+"""
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr
 
 
 def test_a_signal_that_nobody_waited_for_harms_nobody():
