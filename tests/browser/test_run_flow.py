@@ -23,7 +23,8 @@ QUICK = "processes.states"
 
 
 @pytest.mark.parametrize("name", names())
-def test_a_click_becomes_a_picture_and_a_verdict(page: Page, server: Served, name: str):
+def test_a_click_becomes_a_picture_and_a_verdict(page: Page, server: Served, complaints, name: str):
+    complaints.expect("willReadFrequently")  # looking for ink on a canvas is the test's doing
     open_experiment(page, name, preset=None)
     run = press_run(page)
     page.wait_for_function(DRAWN_WHILE_RUNNING, polling=100)
