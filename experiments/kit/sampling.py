@@ -6,7 +6,7 @@ two looks that find a task on the run queue the next Δrun + Δdelay of its lane
 microsecond; only their order has to be found (a wait ends in running, a run in a wait). What is
 not in the books yet stays open until it is. Off the run queue, letter and system call say it all.
 
-Held against the scheduler's own trace, this agrees for 93 to 99 % of the time for two to four
+Held against the scheduler's own trace, this agrees for 81 to 99 % of the time for two to four
 processes on one core, from 100 Hz on (tests/check_states_against_sched_trace.py). To repaint
 [t - wait, t] whenever a wait appears at look t agrees for 46 % at 200 Hz, where looks are as far
 apart as turns are long.
