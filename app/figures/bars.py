@@ -7,7 +7,7 @@ from typing import Any
 
 from app.figures import axes
 from app.figures.axes import Group, Spread
-from app.figures.figure import Figure, Row, heading, picker, plain_heading
+from app.figures.figure import Figure, Row, picker, spread_headings
 from app.figures.patch import Patch
 from app.figures.words import escape, in_order, is_number, name_of, number, role, tick, words
 from experiments.kit.charts import Bars
@@ -85,14 +85,7 @@ class BarsFigure(Figure):
         return f"{number(point.median, self.y_field.unit)} at {self.place(x)}"
 
     def table(self) -> dict[str, Any]:
-        columns = [
-            plain_heading(self.chart.by or "series"),
-            heading(self.x_field),
-            heading(self.y_field),
-            heading(self.y_field, "low", "a quarter of the rows is below"),
-            heading(self.y_field, "high", "a quarter of the rows is above"),
-            plain_heading("rows"),
-        ]
+        columns = spread_headings(self.chart.by, self.x_field, self.y_field)
         rows = [
             [name, x, *point, len(self.series[name][x].values)]
             for name in self.series

@@ -119,6 +119,18 @@ def plain_heading(name: str, unit: str = "", help: str = "") -> dict[str, str]:
     return {"name": name, "unit": unit, "help": help}
 
 
+def spread_headings(by: str | None, x: Field, y: Field) -> list[dict[str, str]]:
+    """Of a table with the median of `y`, its quartiles and the number of rows at every `x`."""
+    return [
+        plain_heading(by or "series"),
+        heading(x),
+        heading(y),
+        heading(y, "low", "a quarter of the rows is below"),
+        heading(y, "high", "a quarter of the rows is above"),
+        plain_heading("rows"),
+    ]
+
+
 def all_states() -> list[dict[str, Any]]:
     return [
         {"id": state.id, "label": state.label, "height": state.height, "hatch": state.hatch}

@@ -7,7 +7,7 @@ from typing import Any
 
 from app.figures import axes
 from app.figures.axes import Group, Spread
-from app.figures.figure import Figure, Row, heading, picker, plain_heading
+from app.figures.figure import Figure, Row, picker, spread_headings
 from app.figures.patch import Patch
 from app.figures.words import escape, is_number, name_of, number, role, words
 from experiments.kit.charts import Line, Reference
@@ -187,14 +187,7 @@ class LineFigure(Figure):
         return f"{number(point.median, self.y_field.unit)} at {at}"
 
     def table(self) -> dict[str, Any]:
-        columns = [
-            plain_heading(self.chart.by or "series"),
-            heading(self.x_field),
-            heading(self.y_field),
-            heading(self.y_field, "low", "a quarter of the rows is below"),
-            heading(self.y_field, "high", "a quarter of the rows is above"),
-            plain_heading("rows"),
-        ]
+        columns = spread_headings(self.chart.by, self.x_field, self.y_field)
         rows = [
             [name, x, *points[x], len(self.series[name][x].values)]
             for name, points in self.spreads.items()
