@@ -119,8 +119,11 @@ def test_back_shows_the_experiment_again_and_forward_the_run(page: Page, server:
     open_experiment(page, QUICK)
     run = press_run(page)
     said = wait_for_verdict(page)
+    page.evaluate("window.before = true")
     page.go_back()
     page.wait_for_url(re.compile(f"/experiments/{QUICK}"))
+    page.wait_for_function("window.before === undefined")  # it is the experiment's own page again
+    page.wait_for_load_state("load")
     expect(page.locator("[data-part=verdict].pending")).to_be_visible()
     page.go_forward()
     page.wait_for_url(re.compile(f"/runs/{run}"))
