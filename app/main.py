@@ -11,11 +11,12 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from app import __version__, api, interpreters, pages, paths, sockets
+from app import __version__, api, interpreters, languages, pages, paths, sockets
 from app.assets import Assets
 from app.bench import Bench
 from app.guard import Guard
 from app.hub import Hub
+from app.readers import Readers
 from app.rooms import sweep_rooms
 from app.runner import Spare
 from app.runs import Store
@@ -26,8 +27,12 @@ from experiments.kit.spec import load_all
 
 def create_app(settings: Settings) -> Guard:
     """The whole app behind its guard. StorageFailed and SpecError say why it cannot be."""
+    app = build(settings)
     return Guard(
-        build(settings), allowed_hosts=settings.allowed_hosts, token=settings.token, proxy=settings.proxy
+        Readers(app, app.state.words),
+        allowed_hosts=settings.allowed_hosts,
+        token=settings.token,
+        proxy=settings.proxy,
     )
 
 
@@ -41,6 +46,7 @@ def build(settings: Settings) -> FastAPI:
     app.state.started_at = time.time()
     app.state.assets = Assets(cache=settings.cache)
     app.state.store = store
+    app.state.words = {name: languages.load(name, experiments) for name in languages.LANGUAGES}
     app.state.scope = Scope(hub)
     app.state.bench = Bench(experiments, store, hub, interpreters.find(), slots=settings.slots, spare=Spare())
     connect(app)
@@ -76,9 +82,10 @@ async def live(app: FastAPI) -> AsyncIterator[None]:
 async def explain(request: Request, error: Exception) -> Response:
     """What went wrong, in a sentence: JSON for programs, a page for people."""
     known = api.as_http(error, request.url.path)
+    known.detail = languages.t(str(known.detail))
     if request.url.path.startswith("/api/"):
         return api.answer(known)
-    page = pages.error_page(request, known.status_code, str(known.detail))
+    page = pages.error_page(request, known.status_code, known.detail)
     page.headers.update(known.headers or {})
     return page
 

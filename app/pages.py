@@ -21,7 +21,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from pydantic_core import to_json
 
-from app import __version__, catalogue, paths, prose
+from app import __version__, catalogue, languages, paths, prose
 from app.assets import Assets, accepts_gzip
 from app.bench import Bench, Live, QueueFull
 from app.figures import Board
@@ -86,15 +86,29 @@ def environment() -> Environment:
         "percent": lambda share: percent(share).text,
         "noisy": noisy,
         "embed": embed,
+        "t": languages.t,
+        "count": languages.count,
+        "languages": languages,
+        "html": html,
     }
     return made
+
+
+def html(english: str, **values: Any) -> Markup:
+    """A text in the reader's language with HTML in its places; what is not Markup is escaped."""
+    return Markup("{}").format(languages.t(english)).format(**values)
 
 
 def render(request: Request, template: str, status: int = 200, **facts: Any) -> HTMLResponse:
     assets: Assets = request.app.state.assets
     assets.refresh()
-    text = environment().get_template(template).render(assets=assets, **facts)
-    headers = {"Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
+
+    def stay(**changed: str) -> str:
+        """The query of this page with something changed in it."""
+        return urlencode({**request.query_params, **changed})
+
+    text = environment().get_template(template).render(assets=assets, stay=stay, **facts)
+    headers = {"Cache-Control": "no-cache", "Vary": "Accept-Encoding, Accept-Language, Cookie"}
     if len(text) < PACKED_FROM or not accepts_gzip(request):
         return HTMLResponse(text, status, headers)
     packed = gzip.compress(text.encode(), PACKED_LEVEL, mtime=0)

@@ -97,9 +97,16 @@ class Run:
     host: str = ""
     pinned: bool = False
     rows: dict[str, int] = field(default_factory=dict)
+    guess: dict[str, Any] | None = None  # {"points", "given_at", "rows"?}: see kit.guess
+    name: str = ""  # given by people, as is the note
+    note: str = ""
+    origin: dict[str, Any] | None = None  # of an imported run: {"id", "host", "oscope", "file"?}
+    search: str = ""  # what the history looks through, beside name and note, in every language
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+        told = asdict(self)
+        del told["search"]
+        return told
 
 
 def new_id() -> str:
@@ -108,7 +115,7 @@ def new_id() -> str:
 
 
 FIELDS = tuple(f.name for f in fields(Run))
-AS_JSON = frozenset({"params", "machine", "conditions", "verdict", "rows"})
+AS_JSON = frozenset({"params", "machine", "conditions", "verdict", "rows", "guess", "origin"})
 
 
 def encode(run: Run) -> tuple[Any, ...]:
@@ -160,6 +167,13 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             name text not null, count integer not null, data blob not null)""",
         "create index chunks_by_run on chunks(run, name, id)",
         "create table facts(name text primary key, value text not null) without rowid",
+    ),
+    (
+        "alter table runs add column guess text not null default 'null'",
+        "alter table runs add column name text not null default ''",
+        "alter table runs add column note text not null default ''",
+        "alter table runs add column origin text not null default 'null'",
+        "alter table runs add column search text not null default ''",
     ),
 )
 

@@ -32,6 +32,7 @@ MAY_USE = {  # DESIGN, "The house": the libraries beside the standard one that a
     "runs": {"pydantic_core"},
     "hub": {"pydantic_core"},
     "interpreters": set(),
+    "languages": set(),
     "figures": {"plotly"},
     "exports": {"pydantic_core"},
     "runner": {"psutil", "pydantic_core"},
@@ -42,8 +43,9 @@ MAY_USE_APP = {  # the parts of the app that a lower part may import
     "runs": set(),
     "hub": set(),
     "interpreters": set(),
-    "figures": {"runs"},
-    "exports": {"runs"},
+    "figures": {"runs", "languages"},
+    "exports": {"runs", "languages"},
+    "languages": set(),
 }
 
 

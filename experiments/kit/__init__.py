@@ -14,6 +14,7 @@ from experiments.kit.charts import (
     StateDiagram,
     Timeline,
 )
+from experiments.kit.guess import BarsGuess, ChoiceGuess, LineGuess, NumberGuess
 from experiments.kit.machine import Machine
 from experiments.kit.sentences import Sentence, Value, duration, percent, say, times
 from experiments.kit.spec import Between, Need, Progress, Record
@@ -35,20 +36,24 @@ from experiments.kit.verdict import Check, Verdict
 
 __all__ = [
     "Bars",
+    "BarsGuess",
     "Between",
     "Bytes",
     "Cells",
     "Check",
+    "ChoiceGuess",
     "Count",
     "Ecdf",
     "Flow",
     "Hertz",
     "Line",
+    "LineGuess",
     "Machine",
     "Microseconds",
     "Milliseconds",
     "Nanoseconds",
     "Need",
+    "NumberGuess",
     "PerSecond",
     "Pid",
     "Progress",

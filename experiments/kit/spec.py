@@ -20,6 +20,7 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 import experiments
 from experiments.kit.charts import Chart
+from experiments.kit.guess import Guess, GuessError
 from experiments.kit.machine import Machine
 from experiments.kit.units import Unit
 from experiments.kit.verdict import Verdict
@@ -173,6 +174,7 @@ class Experiment:
     needs: tuple[Need, ...] = ()
     estimate: Callable[..., float] | None = None
     continuous: bool = False
+    guess: Guess | None = None
     file: str = ""
 
     @property
@@ -197,6 +199,15 @@ class Experiment:
         params = {name: param.parse(values[name]) for name, param in known.items()}
         self.check_cost(params)
         return params
+
+    def parse_guess(self, given: object, params: Mapping[str, Any]) -> dict[str, float | str]:
+        """The checked guess for a run with these parameters; ParameterError says what is wrong."""
+        if self.guess is None:
+            raise ParameterError(f"guess: {self.name} has nothing to guess")
+        try:
+            return self.guess.parse(given, params)
+        except GuessError as error:
+            raise ParameterError(str(error)) from None
 
     def cost(self, params: Mapping[str, Any]) -> float | None:
         """About how many seconds a run with these parameters takes; None where nobody knows."""
@@ -284,6 +295,7 @@ def read(name: str, module: ModuleType) -> Experiment:
         needs=tuple(getattr(module, "needs", ())),
         estimate=getattr(module, "cost", None),
         continuous=getattr(module, "continuous", False),
+        guess=getattr(module, "guess", None),
         file=module.__file__ or "",
     )
     check(experiment)
@@ -383,6 +395,8 @@ def check(experiment: Experiment) -> None:
                 raise SpecError(
                     f"{kind}: {chart.row.__name__} has no column {name!r}; it has {', '.join(fields_)}"
                 )
+    if experiment.guess and experiment.guess.figure not in {"", *(c.id for c in experiment.charts)}:
+        raise SpecError(f"guess: there is no chart {experiment.guess.figure!r}")
     for param in experiment.params:
         if param.type in (int, float) and param.low is None:
             raise SpecError(f"measure: {param.name} has no Between(low, high)")

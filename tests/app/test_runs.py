@@ -596,7 +596,7 @@ def test_the_history_of_a_newer_oscope_is_left_alone(path):
     with pytest.raises(StorageTooNew, match=r"written by a newer oscope \(its version is 99.*update oscope"):
         Store(path)
     with closing(sqlite3.connect(path)) as connection:
-        connection.execute("pragma user_version = 1")
+        connection.execute(f"pragma user_version = {len(MIGRATIONS)}")
     Store(path).close()
 
 

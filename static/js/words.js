@@ -1,0 +1,15 @@
+// What the scripts say, in the language of the page. English stands in the code; the page brings the rest.
+
+const place = globalThis.document?.getElementById("words");
+const texts = place ? JSON.parse(place.textContent) : {};
+
+export const language = globalThis.document?.documentElement.lang || "en";
+
+// t("{n} runs before it", { n: 3 }); a text without a translation stays English.
+export function t(english, values = {}) {
+  const said = texts[english] ?? english;
+  return said.replace(/\{(\w+)\}/g, (hole, name) => values[name] ?? hole);
+}
+
+// count(3, "{n} run", "{n} runs")
+export const count = (n, one, more, values = {}) => t(n === 1 ? one : more, { n, ...values });
