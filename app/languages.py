@@ -121,7 +121,8 @@ def load(language: str, experiments: Mapping[str, Experiment]) -> Words:
 
 def sections(language: str) -> dict[str, dict[str, str]]:
     """The app's texts by section; [script] is what the pages' scripts say."""
-    found: dict[str, dict[str, str]] = tomllib.loads((LOCALE / f"{language}.toml").read_text(encoding="utf-8"))
+    text = (LOCALE / f"{language}.toml").read_text(encoding="utf-8")
+    found: dict[str, dict[str, str]] = tomllib.loads(text)
     return found
 
 
@@ -137,9 +138,10 @@ def texts_of(experiment: Experiment, language: str) -> dict[str, str]:
     path = Path(experiment.file).with_suffix(f".{language}.toml")
     if not experiment.file or not path.exists():
         return {}
-    told = tomllib.loads(path.read_text(encoding="utf-8"))
+    told: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+    texts: dict[str, str] = told.get("texts", {})
     own = {getattr(experiment, part): told[part].strip() for part in HELPS if part in told}
-    return own | told.get("texts", {})
+    return own | texts
 
 
 # -- who reads --------------------------------------------------------------------------------

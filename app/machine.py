@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 import psutil
 
 from experiments.kit.machine import Machine
+from experiments.kit.rest import TICK_S, Busy
 
 PROC_STAT = Path("/proc/stat")
-TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 
 
 @functools.cache
@@ -43,34 +43,26 @@ class Reading(NamedTuple):
     @classmethod
     def now(cls) -> Reading:
         own = os.times()
-        return cls(time.monotonic(), *busy_and_steal_s(), own.user + own.system)
-
-
-def busy_and_steal_s() -> tuple[float, float]:
-    """The first line of /proc/stat (proc(5)): ticks as user, nice, system, idle, iowait, irq, softirq,
-    steal; guests are in user already. Zeros where the system does not say."""
-    try:
-        with PROC_STAT.open() as stat:
-            ticks = [int(word) for word in stat.readline().split()[1:9]]
-    except OSError:
-        return 0.0, 0.0
-    user, nice, system, _idle, _iowait, irq, softirq, steal = ticks
-    return (user + nice + system + irq + softirq) * TICK_S, steal * TICK_S
+        return cls(time.monotonic(), *Busy.now(), own.user + own.system)
 
 
 def conditions(before: Reading, after: Reading, end: dict[str, Any], cores: int) -> dict[str, float]:
     """What disturbed the run, as shares of the whole machine; `end` is the run's closing line.
 
     `run_delay` is a share of the time in which the subjects wanted to run, 0 where nobody knows.
+    The pauses in which the page drew (`kit.rest`) are left out of foreign CPU and steal: nothing was
+    timed in them. What we used, `own_cpu`, counts the whole run.
     """
-    available_s = max(after.wall_s - before.wall_s, TICK_S) * cores
-    foreign_s = after.busy_s - before.busy_s - (end.get("cpu_s") or 0.0)
+    whole_s = max(after.wall_s - before.wall_s, TICK_S) * cores
+    available_s = max(whole_s - (end.get("rested_s") or 0.0) * cores, TICK_S)
+    foreign_s = after.busy_s - before.busy_s - (end.get("cpu_s") or 0.0) - (end.get("rested_busy_s") or 0.0)
+    steal_s = after.steal_s - before.steal_s - (end.get("rested_steal_s") or 0.0)
     run_s, delay_s = end.get("run_s") or 0.0, end.get("delay_s") or 0.0
     return {
         "foreign_cpu": share(foreign_s, available_s),
         "run_delay": share(delay_s, run_s + delay_s),
-        "steal": share(after.steal_s - before.steal_s, available_s),
-        "own_cpu": share(after.own_s - before.own_s, available_s),
+        "steal": share(steal_s, available_s),
+        "own_cpu": share(after.own_s - before.own_s, whole_s),
     }
 
 

@@ -20,6 +20,8 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any, NoReturn
 
+from experiments.kit.rest import Rests
+
 GRACE_S = 1.0  # for `finally` blocks, between TERM and KILL
 TRACKERS_S = 0.3  # a tracker ends by itself once nobody holds its pipe; it takes milliseconds
 ENDING_S = 5.0  # then even a task that the kernel does not let go is given up
@@ -314,7 +316,7 @@ def is_tracker(pid: int) -> bool:
 def closing_line(why: str, status: int | None, killed: int, told: Note) -> dict[str, Any]:
     code = None if status is None else os.waitstatus_to_exitcode(status)
     ended_by = signal.Signals(-code).name if code is not None and code < 0 else None
-    nothing_told = {"machine": None, "run_s": 0.0, "delay_s": 0.0}
+    nothing_told = {"machine": None, "run_s": 0.0, "delay_s": 0.0, **Rests().as_json()}
     return {
         "t": "end",
         "why": why,

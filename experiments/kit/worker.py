@@ -23,6 +23,7 @@ from types import FrameType, ModuleType
 from typing import Any
 
 from experiments.kit.machine import Machine
+from experiments.kit.rest import Rests
 from experiments.kit.spec import Progress
 from experiments.kit.supervisor import Note, supervise
 
@@ -72,19 +73,19 @@ def run(spec: Message, channel: Channel) -> Note:
         os.chdir(room)
     channel.end_on_term()
     channel.send({"t": "hello", "pid": os.getpid(), "machine": Machine.here().as_json()})
-    done = False
+    done, rests = False, Rests()
     try:
         module = importlib.import_module(f"experiments.{spec['experiment']}")
-        measure(module, spec["params"], channel)
+        measure(module, spec["params"], channel, rests)
         done = True
     except Ending:
         pass
     except BaseException as error:
         channel.send(failure(error))
-    return {"done": done, "machine": Machine.here().as_json(), **tallied()}
+    return {"done": done, "machine": Machine.here().as_json(), **tallied(), **rests.as_json()}
 
 
-def measure(module: ModuleType, params: Message, channel: Channel) -> None:
+def measure(module: ModuleType, params: Message, channel: Channel, rests: Rests) -> None:
     continuous = getattr(module, "continuous", False)
     every_s, rest_s = (WRITE_CONTINUOUS_EVERY_S, 0.0) if continuous else (WRITE_EVERY_S, REST_S)
     batch = Batch(channel, every_s)
@@ -94,7 +95,7 @@ def measure(module: ModuleType, params: Message, channel: Channel) -> None:
             batch.add(item)
             if batch.is_due():
                 batch.write()
-                time.sleep(rest_s)
+                rests.rest(rest_s)
     finally:
         with suppress(AttributeError):
             items.close()  # type: ignore[attr-defined]  # its `finally` runs before we leave

@@ -39,22 +39,21 @@ def test_a_run_whose_end_nobody_knows_has_conditions_all_the_same():
     }
 
 
-def test_ticks_are_read_as_the_manual_page_orders_them(tmp_path, monkeypatch):
-    stat = tmp_path / "stat"
-    stat.write_text("cpu  100 20 300 4000 50 6 7 80 9 1\ncpu0 1 2 3 4\nprocs_running 3\n")
-    monkeypatch.setattr(machine, "PROC_STAT", stat)
+def test_what_ran_while_the_experiment_rested_disturbed_nothing():
+    after = Reading(wall_s=20.0, busy_s=113.0, steal_s=6.0, own_s=1.2)
+    end = {"cpu_s": 9.0, "rested_s": 2.0, "rested_busy_s": 3.2, "rested_steal_s": 0.2}
 
-    busy, steal = machine.busy_and_steal_s()
-
-    assert busy / machine.TICK_S == pytest.approx(100 + 20 + 300 + 6 + 7)
-    assert steal / machine.TICK_S == pytest.approx(80)
-    assert machine.runnable() == 3
+    assert conditions(BEFORE, after, end, cores=2) == {
+        "foreign_cpu": 0.05,  # 13 s were busy, 9 s of them ours, 3.2 s while we rested, of 16 s
+        "run_delay": 0,
+        "steal": 0.05,
+        "own_cpu": 0.01,  # of all 20 s
+    }
 
 
 def test_a_system_without_proc_has_zeros(tmp_path, monkeypatch):
     monkeypatch.setattr(machine, "PROC_STAT", tmp_path / "missing")
 
-    assert machine.busy_and_steal_s() == (0.0, 0.0)
     assert machine.runnable() == 0
 
 
