@@ -192,7 +192,10 @@ def test_a_worker_that_is_told_nothing_leaves_quietly(begin):
     assert process.wait() == 0
 
 
-END = {"t", "why", "rc", "signal", "cpu_s", "killed", "machine", "run_s", "delay_s"}
+END = {
+    *("t", "why", "rc", "signal", "cpu_s", "killed", "machine", "run_s", "delay_s"),
+    *("rested_s", "rested_busy_s", "rested_steal_s"),
+}
 
 
 def test_the_closing_line_comes_last_and_says_what_the_run_used(begin):
