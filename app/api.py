@@ -16,17 +16,27 @@ from fastapi.responses import JSONResponse
 from pydantic_core import from_json, to_json
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from app import __version__, exports
-from app.bench import Bench, NotRunning, QueueFull, StillRunning, UnknownExperiment, UnknownRun
+from app import __version__, downloads, drawing, exports, labels, languages, pads, uploads
+from app.bench import (
+    Bench,
+    GuessedAlready,
+    NotRunning,
+    QueueFull,
+    StillRunning,
+    UnknownExperiment,
+    UnknownRun,
+)
 from app.catalogue import describe
+from app.refusals import ImportRefused
 from app.runs import Run, State, StorageFailed
+from app.trace import NoLanes
 from experiments.kit.machine import Machine
 from experiments.kit.spec import Experiment, Field, ParameterError, Table
 
 router = APIRouter(prefix="/api")
 
 RUN_ID = re.compile(r"[0-9a-f]{10}")
-MEMBERS = ("experiment", "params", "preset", "python")  # of the body that starts a run
+MEMBERS = ("experiment", "params", "preset", "python", "guess")  # of the body that starts a run
 LONGEST_DETAIL = 400  # characters; a sentence repeats the value, and a value may be a whole body
 
 
@@ -51,6 +61,8 @@ async def run_of(id: str, bench: Annotated[Bench, Depends(bench_of)]) -> Run:
 
 TheBench = Annotated[Bench, Depends(bench_of)]
 TheRun = Annotated[Run, Depends(run_of)]
+FormName = Literal["html", "interactive", "json", "csv", "md", "trace", "svg"]
+ThemeName = Literal["auto", "light", "dark"]
 
 
 # -- experiments and machine ------------------------------------------------------------------
@@ -66,6 +78,15 @@ def list_experiments(bench: TheBench) -> Response:
 def show_experiment(name: str, bench: TheBench) -> Response:
     """One experiment."""
     return Answer(describe(bench.experiment(name)))
+
+
+@router.get("/experiments/{name}/guess")
+async def show_guess(request: Request, name: str, bench: TheBench) -> Response:
+    """What there is to guess of a run with these parameters, read as a form's; null where nothing is."""
+    experiment = bench.experiment(name)
+    sent = {k: v for k, v in request.query_params.items() if k != "python" and not k.startswith(pads.PREFIX)}
+    preset = sent.pop("preset", "") or None
+    return Answer(pads.pad(experiment, experiment.parse(sent, preset)))
 
 
 @router.get("/interpreters")
@@ -115,6 +136,14 @@ async def start_run(request: Request, bench: TheBench) -> Response:
     return Answer(placed, 201, headers={"Location": f"/api{url}"})
 
 
+@router.post("/runs/import", status_code=201)
+async def import_run(request: Request, bench: TheBench) -> Response:
+    """Make a run of a JSON file that an oscope exported; it is kept whole or not at all."""
+    run = await uploads.take(request, bench)
+    url = f"/runs/{run.id}"
+    return Answer({"id": run.id, "url": url}, 201, headers={"Location": f"/api{url}"})
+
+
 @router.get("/runs")
 def list_runs(
     bench: TheBench,
@@ -122,12 +151,14 @@ def list_runs(
     state: State | None = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     before: str | None = None,
+    q: str = "",
+    pinned: bool | None = None,
 ) -> Response:
-    """The runs, newest first; `next` is the `before` of the next page."""
+    """The runs, newest first; `next` is the `before` of the next page. All words of `q` have to occur."""
     if before is not None and not RUN_ID.fullmatch(before):
         raise HTTPException(422, f"before: {before[:40]!r} is not the id of a run")
     try:
-        runs, following = bench.store.list(experiment, state, limit, before)
+        runs, following = bench.store.list(experiment, state, limit, before, q, pinned)
     except KeyError:
         raise HTTPException(404, f"before: there is no run {before!r}") from None
     alive = ((bench.live(run.id), run) for run in runs)
@@ -138,6 +169,28 @@ def list_runs(
 async def show_run(run: TheRun, bench: TheBench) -> Response:
     """One run as it is now."""
     return Answer(run.as_json() | {"position": bench.position(run.id)})
+
+
+@router.patch("/runs/{id}")
+async def annotate_run(request: Request, run: TheRun, bench: TheBench) -> Response:
+    """Name a run, write a note on it, or pin it, so that it is kept: `{"name"?, "note"?, "pinned"?}`."""
+    try:
+        changes = labels.read(from_json(await request.body()))
+    except labels.LabelError:
+        raise
+    except ValueError:
+        raise HTTPException(400, "the body is not JSON") from None
+    return Answer((await bench.annotate(run.id, changes)).as_json())
+
+
+@router.put("/runs/{id}/guess")
+async def guess_run(request: Request, run: TheRun, bench: TheBench) -> Response:
+    """Say what is expected of a run, as in `{"threads@4": 2.6}`; the first guess counts."""
+    try:
+        given = from_json(await request.body())
+    except ValueError:
+        raise HTTPException(400, "the body is not JSON") from None
+    return Answer((await bench.guess(run.id, given)).as_json())
 
 
 @router.post("/runs/{id}/stop", status_code=202)
@@ -156,9 +209,12 @@ async def delete_run(run: TheRun, bench: TheBench) -> Response:
 
 @router.get("/runs/{id}/figures")
 async def show_figures(run: TheRun, bench: TheBench) -> Response:
-    """The figures as they are now, and where on the run's topic that is."""
+    """The figures as they are now, in the reader's language, and where on which topic of the run that is."""
     view = await bench.view(run.id)
-    return Answer({"epoch": view.topic.epoch, "seq": view.topic.seq, "figures": view.board.figures()})
+    edition = await bench.told(view, languages.words().language)
+    topic = edition.topic
+    place = {"topic": topic.name, "epoch": topic.epoch, "seq": topic.seq}
+    return Answer(place | {"figures": edition.board.figures()})
 
 
 @router.get("/runs/{id}/rows/{table}")
@@ -172,21 +228,28 @@ def show_rows(run: TheRun, bench: TheBench, table: str, format: Literal["json", 
 
 
 @router.get("/runs/{id}/export/{format}")
-def export_run(run: TheRun, bench: TheBench, format: Literal["json", "csv"]) -> Response:
-    """A download: the whole record as one JSON object, or an archive with a CSV for each table."""
+def export_run(run: TheRun, bench: TheBench, format: FormName, theme: ThemeName = "auto") -> Response:
+    """A download of the run, in one of the forms of `downloads.FORMS`."""
     experiment = bench.experiment(run.experiment)
     tables = bench.tables(run)
-    if format == "json":
-        return download(to_json(exports.as_json(experiment, run, tables)), run, "json", "application/json")
-    packed = exports.as_zip(exports.csv_files(experiment, tables))
-    return download(packed, run, "zip", "application/zip")
+    whole = downloads.whole(format, experiment, run, tables, languages.words(), theme)
+    file = downloads.make(format, whole)
+    named = f'attachment; filename="{file.name}"'
+    return Response(file.content, media_type=file.kind, headers={"Content-Disposition": named})
 
 
-def download(content: bytes, run: Run, ending: str, kind: str) -> Response:
-    name = exports.file_name(run, ending)
-    return Response(
-        content, media_type=kind, headers={"Content-Disposition": f'attachment; filename="{name}"'}
-    )
+@router.get("/runs/{id}/figures/{figure}.svg")
+def draw_figure(run: TheRun, bench: TheBench, figure: str, theme: ThemeName = "auto") -> Response:
+    """One figure as a drawing that scales, in the reader's language and the colours of a theme."""
+    experiment = bench.experiment(run.experiment)
+    whole = downloads.whole("svg", experiment, run, bench.tables(run), languages.words(), theme)
+    specs = {spec["id"]: spec for spec in whole.figures}
+    if figure not in specs:
+        has = ", ".join(specs)
+        raise HTTPException(404, f"{experiment.name} has no figure {figure[:80]!r}; it has {has}")
+    named = f'attachment; filename="{exports.file_name(run, f"{figure}.svg")}"'
+    drawn = drawing.standalone(specs[figure], theme)
+    return Response(drawn, media_type="image/svg+xml", headers={"Content-Disposition": named})
 
 
 def table_of(experiment: Experiment, name: str) -> Table:
@@ -201,7 +264,7 @@ def table_of(experiment: Experiment, name: str) -> Table:
 
 
 def read_order(body: bytes) -> dict[str, Any]:
-    """The checked members of `{"experiment", "params"?, "preset"?, "python"?}`."""
+    """The checked members of `{"experiment", "params"?, "preset"?, "python"?, "guess"?}`."""
     try:
         order = from_json(body)
     except ValueError:
@@ -242,8 +305,34 @@ def experiment_schema(experiment: Experiment) -> dict[str, Any]:
             "params": {"type": "object", "additionalProperties": False, "properties": params},
             "preset": {"enum": [*experiment.presets, None]},
             "python": {"type": ["string", "null"], "description": "the id of an interpreter"},
-        },
+        }
+        | ({"guess": guess_schema(experiment, experiment.parse({}))} if experiment.guess else {}),
     }
+
+
+def guess_schema(experiment: Experiment, params: Mapping[str, Any]) -> dict[str, Any]:
+    """What may be guessed of a run with these parameters; others may ask for other points."""
+    assert experiment.guess
+    asked = experiment.guess.as_json(params)
+    if "choices" in asked:
+        value: dict[str, Any] = {"enum": [*asked["choices"]]}
+    else:
+        value = {"type": "number", "minimum": asked["low"]}
+    return {
+        "type": ["object", "null"],
+        "description": f"{asked['ask']} GET /api/experiments/{experiment.name}/guess has the points.",
+        "additionalProperties": value,
+        "examples": [{point["key"]: example(asked) for point in asked["points"]}],
+    }
+
+
+def example(asked: Mapping[str, Any]) -> Any:
+    """A guess that would be taken: the first answer, an equal part, the middle."""
+    if "choices" in asked:
+        return next(iter(asked["choices"]))
+    if asked.get("whole"):
+        return asked["whole"] / len(asked["points"])
+    return (asked["low"] + asked["high"]) / 2
 
 
 def field_schema(field: Field) -> dict[str, Any]:
@@ -279,9 +368,13 @@ def document(app: FastAPI, experiments: Mapping[str, Experiment]) -> None:
 STATUS: dict[type[Exception], int] = {
     UnknownExperiment: 404,
     UnknownRun: 404,
+    labels.LabelError: 422,
+    GuessedAlready: 409,
     NotRunning: 409,
     StillRunning: 409,
+    NoLanes: 404,
     ParameterError: 422,
+    ImportRefused: 422,
     QueueFull: 429,
     StorageFailed: 507,
 }
@@ -308,6 +401,7 @@ def complaint(error: Mapping[str, Any]) -> str:
     bounds = error.get("ctx", {})
     rules = {
         "int_parsing": "is not a whole number",
+        "bool_parsing": "is neither true nor false",
         "greater_than_equal": f"is less than {bounds.get('ge')}",
         "less_than_equal": f"is more than {bounds.get('le')}",
         "enum": f"is not {bounds.get('expected')}",

@@ -12,17 +12,20 @@ import math
 import socket
 import time
 from collections import OrderedDict, deque
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, cast
 
+from app import search
+from app.editions import ROWS_AT_ONCE, Draft, Edition, Ops, spoken
 from app.figures import Board
 from app.hub import Hub, Topic
 from app.interpreters import Interpreter
+from app.languages import ENGLISH, Words
 from app.runner import Spare, run_child
-from app.runs import Run, State, StorageFailed, Store, new_id
+from app.runs import Rows, Run, State, StorageFailed, Store, new_id
 from experiments.kit import machine as facts
 from experiments.kit import say
 from experiments.kit.machine import Machine
@@ -33,11 +36,10 @@ log = logging.getLogger(__name__)
 
 WAITING = 20  # runs that may wait; more would outlast anybody's patience
 REMEMBERED = 8  # ended runs whose figures stay in memory for those who look again
-ROWS_AT_ONCE = 500  # drawn before others get their turn on the event loop
 VERDICT_S = 30.0  # a verdict that takes longer is given up
 KEPT_AT_THE_END = (
     *("state", "why", "last_words", "machine", "conditions", "verdict"),
-    *("progress", "progress_text", "ended_at"),
+    *("progress", "progress_text", "ended_at", "search", "guess"),
 )
 STARTING_S = 0.2  # what a run costs beside its measurement: a fresh interpreter, the verdict
 
@@ -50,6 +52,10 @@ class UnknownExperiment(LookupError):
 
 class UnknownRun(LookupError):
     """No run has this id."""
+
+
+class GuessedAlready(Exception):
+    """The run has a guess: the first one counts."""
 
 
 class NotRunning(Exception):
@@ -83,9 +89,30 @@ class Live:
     stopped: str = ""  # why it is being stopped; empty while nobody asked
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
+    others: dict[str, Edition] = field(default_factory=dict)  # by language; English is `board` and `topic`
+    drafts: list[Draft] = field(default_factory=list)  # of editions that are being made
+    making: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    def snapshot(self) -> dict[str, Any]:
-        return {"run": self.run.as_json(), "figures": self.board.figures()}
+    def snapshot(self, language: str = "en") -> dict[str, Any]:
+        edition = self.in_language(language)
+        return {"run": spoken(self.run.as_json(), edition.words), "figures": edition.board.figures()}
+
+    def in_language(self, language: str) -> Edition:
+        """The edition in this language; the English one where nobody has asked for it (`Bench.told`)."""
+        return self.others.get(language) or Edition(ENGLISH, self.board, self.topic)
+
+    def publish(self, op: Mapping[str, Any]) -> None:
+        """Tell the viewers in every language."""
+        self.topic.publish(op)
+        for edition in self.others.values():
+            edition.publish(op)
+
+    def redraw(self, change: Callable[[Board], Ops]) -> None:
+        """Change the figures of every language, and tell their viewers."""
+        for op in change(self.board):
+            self.topic.publish(op)
+        for edition in self.others.values():
+            edition.publish_all(change(edition.board))
 
     def stop(self, why: str) -> None:
         """Ask for the end of it; the first reason counts."""
@@ -120,6 +147,7 @@ class Bench:
         self.slots = slots
         self.run_child = partial(run_child, spare=spare) if spare else run_child
         self.spare = spare
+        self.languages: Mapping[str, Words] = {"en": ENGLISH}  # `main` brings the others
         self.waiting: deque[Live] = deque()
         self.running: list[Live] = []
         self.ended: OrderedDict[str, Live] = OrderedDict()
@@ -159,10 +187,15 @@ class Bench:
         params: Mapping[str, object] | None = None,
         preset: str | None = None,
         python: str | None = None,
+        guess: object = None,
     ) -> Run:
-        """Queue a run. UnknownExperiment, ParameterError, and QueueFull say why not."""
+        """Queue a run, and what somebody expects of it (see `kit.guess`).
+
+        UnknownExperiment, ParameterError, and QueueFull say why not.
+        """
         spec = self.experiment(experiment)
         values = spec.parse(params or {}, preset)
+        points = spec.parse_guess(guess, values) if guess is not None else None
         interpreter = self.interpreter(python)
         self._check_room()
         run = Run(
@@ -173,10 +206,38 @@ class Bench:
             python=interpreter.id,
             created_at=time.time(),
             host=socket.gethostname(),
+            guess=guessed(points) if points else None,
         )
         self.store.create(run)
         self._enqueue(self._open(run, spec))
         return run
+
+    async def guess(self, id: str, given: object) -> Run:
+        """What somebody expects of a run that is there already; `given_at` tells when they said so.
+
+        ParameterError says what is wrong with it, GuessedAlready that there is one.
+        """
+        live = await self.view(id)
+        points = live.experiment.parse_guess(given, live.run.params)
+        if live.run.guess is not None:
+            raise GuessedAlready("this run has a guess already, and the first one counts")
+        change(live, guess=guessed(points))
+        live.redraw(lambda board: board.guess(points))
+        if not live.run.state.ended:  # at once, so that this is never written after the run's end
+            self.store.update(id, guess=live.run.guess)
+        else:
+            await self._keep_guess(live)
+        self._announce(live)
+        return live.run
+
+    async def _keep_guess(self, live: Live) -> None:
+        """Of a run that has ended: compared where it was measured to its end, and stored."""
+        if live.run.state is State.DONE:
+            await self._compare(live)
+        try:
+            await asyncio.to_thread(self.store.update, live.run.id, guess=live.run.guess)
+        except KeyError:  # deleted meanwhile
+            raise UnknownRun(f"there is no run {live.run.id!r}") from None
 
     async def stop(self, id: str) -> Run:
         """End a run and all its processes; returns when nothing of it is left."""
@@ -189,16 +250,37 @@ class Bench:
         await live.ended.wait()
         return live.run
 
+    async def adopt(self, run: Run, columns: Mapping[str, list[str]], rows: Mapping[str, Rows]) -> Run:
+        """Keep a run that was measured elsewhere, and tell those who watch all runs."""
+        run = replace(run, search=self.search_text(run))
+        await asyncio.to_thread(self.store.adopt, run, columns, rows)
+        self.latest.appendleft(run)
+        self._runs.publish({"o": "run", "v": run.as_json()})
+        return run
+
     async def delete(self, id: str) -> None:
         """Forget a run and its rows."""
         run = await self.get(id)
         if not run.state.ended:
             raise StillRunning(f"the run is {run.state}; stop it before you delete it")
         self.store.delete(id)
-        self.ended.pop(id, None)
-        self.hub.drop(f"run:{id}")
+        self._forget(self.ended.pop(id, None))
         self.latest = deque((r for r in self.latest if r.id != id), maxlen=self.latest.maxlen)
         self._runs.publish({"o": "gone", "id": id})
+
+    async def annotate(self, id: str, changes: Mapping[str, Any]) -> Run:
+        """Name, note or pin a run, on the bench or long ended (see `annotations.read`)."""
+        try:
+            run = await asyncio.to_thread(self.store.update, id, **changes)
+        except KeyError:
+            raise UnknownRun(f"there is no run {id[:40]!r}") from None
+        live = self.live(id) or self.ended.get(id)
+        if live:
+            change(live, **changes)
+            run = live.run
+        self.latest = deque((run if r.id == id else r for r in self.latest), maxlen=self.latest.maxlen)
+        self._runs.publish({"o": "run", "v": run.as_json()})
+        return run
 
     async def get(self, id: str) -> Run:
         """The run as it is now; UnknownRun where there is none."""
@@ -220,13 +302,22 @@ class Bench:
 
     async def topic(self, name: str) -> Topic | None:
         """The topic of this name. That of an ended run is made when somebody asks for it."""
-        kind, _, id = name.partition(":")
+        kind, _, of = name.partition(":")
         if kind != "run":
             return self.hub.find(name)
+        id, _, language = of.partition(":")
         try:
-            return (await self.view(id)).topic
+            edition = await self.told(await self.view(id), language or "en")
         except LookupError:
             return None
+        return edition.topic if edition.topic.name == name else None
+
+    async def told(self, live: Live, language: str) -> Edition:
+        """A run in one language: made now if nobody has looked at it in that language so far."""
+        async with live.making:
+            if language in self.languages and language not in ("en", *live.others):
+                live.others[language] = await self._tell(live, self.languages[language])
+        return live.in_language(language)
 
     def live(self, id: str) -> Live | None:
         """A run that waits or is measured."""
@@ -245,6 +336,10 @@ class Bench:
         if id not in self.interpreters:
             raise ParameterError(f"python: {id[:80]!r} is not one of {', '.join(self.interpreters)}")
         return self.interpreters[id]
+
+    def search_text(self, run: Run) -> str:
+        """What the history looks through for a run that has ended, or came from elsewhere."""
+        return search.text_of(self.experiment(run.experiment), run.verdict, self.languages.values())
 
     def position(self, id: str) -> int:
         """How many runs come before it: 0 on the bench and once it has ended."""
@@ -294,7 +389,7 @@ class Bench:
         """A run in memory, with its topic."""
         topic = self.hub.topic(f"run:{run.id}", snapshot=lambda: live.snapshot())
         cost = (experiment.cost(run.params) or GUESSED_COST_S) + STARTING_S
-        live = Live(run, experiment, Board(experiment), topic, cost)
+        live = Live(run, experiment, Board(experiment, guess=points_of(run)), topic, cost)
         return live
 
     def _enqueue(self, live: Live) -> None:
@@ -306,7 +401,7 @@ class Bench:
     def _announce(self, live: Live) -> None:
         """Tell those who watch this run, all runs, or the queue."""
         news = {"o": "run", "v": live.run.as_json()}
-        live.topic.publish(news)
+        live.publish(news)
         self.latest = deque(
             (live.run if r.id == live.run.id else r for r in self.latest), maxlen=self.latest.maxlen
         )
@@ -341,13 +436,13 @@ class Bench:
         self.hub.quiet = True
         live.run = replace(live.run, state=State.RUNNING, started_at=time.time())
         self._announce(live)
-        live.topic.publish({"o": "quiet", "on": True})
+        live.publish({"o": "quiet", "on": True})
         try:
             outcome = await self._measure(live)
         except Exception as error:  # of ours or of the disk: this run fails, the next one is measured
             log.exception("run %s failed", live.run.id)
             outcome = {"state": State.FAILED, "why": str(error) or type(error).__name__}
-        live.topic.publish({"o": "quiet", "on": False})
+        live.publish({"o": "quiet", "on": False})
         await self._conclude(live, outcome)
 
     async def _measure(self, live: Live) -> dict[str, Any]:
@@ -370,6 +465,8 @@ class Bench:
         if outcome["state"] is State.DONE:
             live.run = replace(live.run, machine=outcome["machine"], conditions=outcome["conditions"])
             outcome["verdict"] = (await self._judge(live)).as_json()
+            while live.run.guess and live.run.guess["rows"] is None:  # it may come while we judge
+                await self._compare(live)
         return outcome
 
     async def _take(self, reader: Reader, message: dict[str, Any]) -> None:
@@ -403,10 +500,31 @@ class Bench:
         self.store.flush()
         return judge(live.experiment, record_of(live.experiment, live.run, self.tables(live.run)))
 
+    async def _compare(self, live: Live) -> None:
+        """Hold the guess against the rows. Where that breaks there is nothing to compare."""
+        if live.run.guess is None:
+            return
+        try:
+            rows = await asyncio.wait_for(asyncio.to_thread(self._compare_stored, live), VERDICT_S)
+        except StorageFailed:
+            raise
+        except Exception:
+            log.exception("the guess of run %s could not be compared", live.run.id)
+            rows = []
+        change(live, guess={**live.run.guess, "rows": rows})
+
+    def _compare_stored(self, live: Live) -> list[dict[str, Any]]:
+        asked, points = live.experiment.guess, points_of(live.run)
+        if asked is None or not points:
+            return []
+        record = record_of(live.experiment, live.run, self.tables(live.run))
+        return asked.rows(points, record) if record else []
+
     async def _conclude(self, live: Live, outcome: dict[str, Any]) -> None:
         """The last step of every run, however it ended: shown, off the bench, and on the disk."""
         finish(live)
         live.run = replace(live.run, **outcome, ended_at=time.time())
+        live.run = replace(live.run, search=self.search_text(live.run))
         if live in self.running:
             self.running.remove(live)
         self.hub.quiet = bool(self.running)
@@ -424,8 +542,37 @@ class Bench:
     def _remember(self, live: Live) -> None:
         self.ended[live.run.id] = live
         while len(self.ended) > REMEMBERED:
-            forgotten, _ = self.ended.popitem(last=False)
-            self.hub.drop(f"run:{forgotten}")
+            _, forgotten = self.ended.popitem(last=False)
+            self._forget(forgotten)
+
+    def _forget(self, live: Live | None) -> None:
+        """Its topics are not found any more; who looks at one keeps it."""
+        for edition in (live.in_language("en"), *live.others.values()) if live else ():
+            self.hub.drop(edition.topic.name)
+
+    def _is_kept(self, live: Live) -> bool:
+        return live in self.running or live in self.waiting or live in self.ended.values()
+
+    async def _tell(self, live: Live, words: Words) -> Edition:
+        """The figures in another language, from the rows so far; complete when this returns."""
+        draft = Draft(Board(live.experiment, words, points_of(live.run)), dict(live.run.rows))
+        live.drafts.append(draft)
+        try:
+            await draft.catch_up(
+                lambda: asyncio.to_thread(self.tables, live.run), lambda: live.run.state.ended
+            )
+        except KeyError:  # deleted meanwhile
+            raise UnknownRun(f"there is no run {live.run.id!r}") from None
+        finally:
+            live.drafts.remove(draft)
+        draft.board.guess(points_of(live.run) or {})  # it may have been given meanwhile
+        if live.run.state.ended:
+            draft.board.close()
+        name = f"run:{live.run.id}:{words.language}"
+        topic = self.hub.topic(name, snapshot=lambda: live.snapshot(words.language))
+        if not self._is_kept(live):  # it was deleted or forgotten meanwhile
+            self.hub.drop(name)
+        return Edition(words, draft.board, topic)
 
     async def _redraw(self, run: Run) -> Live:
         """The figures of a run that has ended, from its rows."""
@@ -476,27 +623,35 @@ class Reader:
         return outcome | {"state": State.FAILED, "why": why, "last_words": self.end.get("last_words", "")}
 
 
+def guessed(points: Mapping[str, float | str]) -> dict[str, Any]:
+    """A guess as a run keeps it: its rows come with the verdict."""
+    return {"points": dict(points), "given_at": time.time(), "rows": None}
+
+
+def points_of(run: Run) -> dict[str, float | str] | None:
+    return run.guess["points"] if run.guess else None
+
+
 def change(live: Live, **changes: Any) -> None:
-    """Something small changed while the run goes on: told to its viewers, stored at its end."""
+    """Something small changed: told to the run's viewers, and stored by who calls, or at its end."""
     live.run = replace(live.run, **changes)
-    live.topic.publish({"o": "run", "v": changes})
+    live.publish({"o": "run", "v": changes})
 
 
 def finish(live: Live) -> None:
     """The last words of the figures. One that cannot be finished stays as it is."""
     try:
-        ops = live.board.close()
+        live.redraw(Board.close)
     except Exception:
         log.exception("the figures of run %s could not be finished", live.run.id)
-        return
-    for op in ops:
-        live.topic.publish(op)
 
 
 def draw(live: Live, table: Table, rows: list[list[Any]]) -> None:
-    for op in live.board.add(table.name, rows):
-        live.topic.publish(op)
-    counts = live.run.rows | {table.name: live.run.rows.get(table.name, 0) + len(rows)}
+    before = live.run.rows.get(table.name, 0)
+    live.redraw(lambda board: board.add(table.name, rows))
+    for draft in live.drafts:
+        draft.heard(table.name, before, rows)
+    counts = live.run.rows | {table.name: before + len(rows)}
     change(live, rows=counts)
 
 
@@ -538,7 +693,9 @@ def record_of(experiment: Experiment, run: Run, tables: Mapping[str, list[list[A
 def typed(table: Table, rows: list[list[Any]]) -> list[tuple[Any, ...]]:
     """Rows as NamedTuples. JSON knows no NaN: an empty number that may not be empty was one."""
     numbers = {n for n, c in enumerate(table.columns) if c.type is float and not c.optional}
-    return [
-        table.row(*(math.nan if value is None and n in numbers else value for n, value in enumerate(row)))
-        for row in rows
-    ]
+    make: Callable[[list[Any]], tuple[Any, ...]] = table.row._make  # type: ignore[attr-defined]
+    return [make(filled(row, numbers) if None in row else row) for row in rows]
+
+
+def filled(row: list[Any], numbers: Collection[int]) -> list[Any]:
+    return [math.nan if value is None and n in numbers else value for n, value in enumerate(row)]

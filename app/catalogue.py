@@ -26,6 +26,7 @@ def describe(experiment: Experiment) -> dict[str, Any]:
         "presets": {name: dict(preset) for name, preset in experiment.presets.items()},
         "tables": [describe_table(table) for table in experiment.tables],
         "charts": [describe_chart(chart) for chart in experiment.charts],
+        "guess": experiment.guess.as_json(experiment.parse({})) if experiment.guess else None,
         "cost_s": experiment.cost(experiment.parse({})),
         "available": not missing,
         "missing": list(missing),

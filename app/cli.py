@@ -1,4 +1,4 @@
-"""The command `oscope`: serve, list, run, doctor, export.
+"""The command `oscope`: serve, list, run, doctor, export, import.
 
 Everything heavy is imported where it is used, so that a short command is a quick one.
 Exit codes: 0 done, 2 a bad parameter or an unknown name, 3 the run failed, 130 stopped.
@@ -7,7 +7,6 @@ Exit codes: 0 done, 2 a bad parameter or an unknown name, 3 the run failed, 130 
 from __future__ import annotations
 
 import io
-import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,13 +15,24 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from app import __version__, catalogue, paths
+from app.downloads import FORMS
+from app.languages import LANGUAGES
 from experiments.kit.spec import Experiment, Field, ParameterError, SpecError, load, names
 
 if TYPE_CHECKING:
     from app.local import Order, Outcome
+    from experiments.kit.guess import Guess
 
 BAD, FAILED, STOPPED = 2, 3, 130
-GENERAL = ("preset", "python", "json_to", "csv_to", "data", "store")  # options of every run
+FILES = ("html", "json", "csv", "md", "trace")  # what a run is written to, beside the history
+GENERAL = (
+    "preset",
+    "python",
+    "guess",
+    *(f"{form}_to" for form in FILES),
+    "data",
+    "store",
+)  # options of every run
 
 folder = click.Path(file_okay=False, path_type=Path)
 data_option = click.option(
@@ -170,9 +180,17 @@ def general_options(experiment: Experiment) -> list[click.Parameter]:
     options = [click.Option(["--preset"], metavar=f"[{presets}]", help="Parameters that belong together.")]
     return [
         *(options if presets else []),
+        *([guess_option(experiment.guess, experiment.parse({}))] if experiment.guess else []),
         click.Option(["--python"], metavar="ID", help="Measure with this interpreter; see `oscope doctor`."),
         click.Option(["--json", "json_to"], metavar="FILE", help="Write the whole record; - for stdout."),
-        click.Option(["--csv", "csv_to"], type=folder, help="Write a CSV for each table into this folder."),
+        click.Option(["--html", "html_to"], metavar="FILE", help="Write a page that needs no server."),
+        click.Option(["--md", "md_to"], metavar="FILE", help="Write the verdict and its table as Markdown."),
+        click.Option(["--trace", "trace_to"], metavar="FILE", help="Write the lanes for the Perfetto UI."),
+        click.Option(
+            ["--csv", "csv_to"],
+            metavar="FOLDER",
+            help="Write a CSV for each table into this folder, or an archive of them if it ends in .zip.",
+        ),
         click.Option(
             ["--data"],
             type=folder,
@@ -184,6 +202,22 @@ def general_options(experiment: Experiment) -> list[click.Parameter]:
     ]
 
 
+def guess_option(guess: Guess, params: Mapping[str, Any]) -> click.Option:
+    """Its keys are those of a run with the default parameters."""
+    asked = guess.as_json(params)
+    text = f"Say it first: {asked['ask'].replace('`', '')}"
+    if "choices" in asked:
+        return click.Option(["--guess"], metavar=f"[{'|'.join(asked['choices'])}]", help=text)
+    keys = [point["key"] for point in asked["points"]]
+    bounds = "0 % to 100 %" if asked["unit"] == "share" else f"{asked['low']:g} to {asked['high']:g}"
+    if len(keys) == 1:
+        return click.Option(["--guess"], metavar="NUMBER", help=f"{text} {bounds}.")
+    bounds += ", together 100 %" if asked.get("whole") else ""
+    other = "; other parameters ask for other keys" if asked["x_about"] else ""
+    text += f" {bounds}, for all of {', '.join(keys)}{other}."
+    return click.Option(["--guess"], metavar="KEY=NUMBER,…", help=text)
+
+
 def measure(experiment: Experiment, given: dict[str, Any]) -> None:
     """Run it, show it, keep it; ends with the exit code that says how it went."""
     params = {k: v for k, v in given.items() if k not in GENERAL and v is not None}
@@ -191,11 +225,14 @@ def measure(experiment: Experiment, given: dict[str, Any]) -> None:
         values = experiment.parse(params, given.get("preset"))
     except ParameterError as error:
         refuse(error)
-    check_target(given["json_to"])
+    for form in FILES:
+        check_target(form, given[f"{form}_to"])
     from app import local, terminal
 
     try:
-        order = local.Order(experiment, values, given.get("preset"), local.interpreter(given["python"]))
+        guess = read_guess(experiment, given.get("guess"), values)
+        python = local.interpreter(given["python"])
+        order = local.Order(experiment, values, given.get("preset"), python, guess)
     except ParameterError as error:
         refuse(error)
     with terminal.progress(experiment) as watch:
@@ -204,27 +241,45 @@ def measure(experiment: Experiment, given: dict[str, Any]) -> None:
     sys.exit({"done": 0, "stopped": STOPPED}.get(outcome.run.state, FAILED))
 
 
-def check_target(json_to: str | None) -> None:
+def read_guess(experiment: Experiment, said: str | None, params: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What "threads@2=1.9,threads@4=3", "0.5" or "blocking" stands for; ParameterError says why not."""
+    if said is None:
+        return None
+    points = [point.partition("=") for point in said.split(",")]
+    given: object = said.strip()
+    if "=" in said:
+        given = {name.strip(): value.strip() for name, _, value in points}
+    return experiment.parse_guess(given, params)
+
+
+def check_target(form: str, target: str | None) -> None:
     """Better now than after the measurement."""
-    if json_to not in (None, "-") and not Path(json_to).absolute().parent.is_dir():
-        refuse(f"json: there is no folder {str(Path(json_to).parent)!r}")
+    if target not in (None, "-") and not Path(target).absolute().parent.is_dir():
+        refuse(f"{form}: there is no folder {str(Path(target).parent)!r}")
 
 
 def deliver(order: Order, outcome: Outcome, given: Mapping[str, Any]) -> None:
     """The run to wherever it was asked for: the history, files, the terminal."""
     from app import exports, local, terminal
 
-    record = exports.as_json(order.experiment, outcome.run, outcome.tables)
     if given["json_to"] == "-":
-        print_json(record)
+        print_json(exports.as_json(order.experiment, outcome.run, outcome.tables))
     else:
         terminal.show_outcome(order.experiment, outcome.run)
-    if given["json_to"] not in (None, "-"):
-        Path(given["json_to"]).write_text(as_text(record))
-    if given["csv_to"]:
-        write_csv(given["csv_to"], exports.csv_files(order.experiment, outcome.tables))
+    if given["csv_to"] and not given["csv_to"].endswith(".zip"):
+        write_csv(Path(given["csv_to"]), exports.csv_files(order.experiment, outcome.tables))
+    for complaint in local.write(order, outcome, targets_of(given)):
+        click.echo(complaint, err=True)
     if given["store"]:
         click.echo(local.keep(outcome, given["data"]), err=True)
+
+
+def targets_of(given: Mapping[str, Any]) -> dict[str, Path]:
+    """Form → file, for those that are one file."""
+    asked = {form: given[f"{form}_to"] for form in FILES}
+    if not (asked["csv"] or "").endswith(".zip"):
+        asked["csv"] = None
+    return {form: Path(target) for form, target in asked.items() if target not in (None, "-")}
 
 
 def write_csv(target: Path, files: Mapping[str, str]) -> None:
@@ -238,15 +293,24 @@ def write_csv(target: Path, files: Mapping[str, str]) -> None:
 
 @cli.command()
 @click.argument("run_id", metavar="RUN")
-@click.option("--to", "form", type=click.Choice(["json", "csv"]), required=True, help="csv: an archive.")
+@click.option(
+    "--to", "form", type=click.Choice([*FORMS]), required=True, help="The form; csv and svg are archives."
+)
 @click.option("-o", "--output", metavar="FILE", help="- for stdout; the default is a name of its own.")
+@click.option("--lang", type=click.Choice([*LANGUAGES]), default="en", help="The language of its texts.")
+@click.option(
+    "--theme",
+    type=click.Choice(["auto", "light", "dark"]),
+    default="auto",
+    help="The colours of html and svg.",
+)
 @data_option
-def export(run_id: str, form: str, output: str | None, data: Path) -> None:
+def export(run_id: str, form: str, output: str | None, lang: str, theme: str, data: Path) -> None:
     """Write a run of the history to a file."""
     from app import local
 
     try:
-        name, content = local.export(run_id, form, data)
+        name, content = local.export(run_id, form, data, lang, theme)
     except LookupError as error:
         refuse(error.args[0])
     target = output or name
@@ -260,8 +324,25 @@ def export(run_id: str, form: str, output: str | None, data: Path) -> None:
     click.echo(f"wrote {target}", err=True)
 
 
+@cli.command("import")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@data_option
+def import_(file: Path, data: Path) -> None:
+    """Put a run that another oscope exported as JSON into the history."""
+    from app import local
+    from app.runs import StorageFailed
+
+    try:
+        click.echo(local.adopt(file, data))
+    except (LookupError, StorageFailed, OSError) as error:
+        refuse(error.args[0] if isinstance(error, LookupError) else error)
+
+
 def as_text(thing: Any) -> str:
-    return json.dumps(thing, indent=1, ensure_ascii=False) + "\n"
+    """JSON has no infinity and no "not a number": null stands for them."""
+    from pydantic_core import to_json
+
+    return to_json(thing, indent=1, inf_nan_mode="null").decode() + "\n"
 
 
 def print_json(thing: Any) -> None:

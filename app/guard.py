@@ -14,14 +14,19 @@ import hmac
 import html
 import ipaddress
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from urllib.parse import parse_qsl, quote, urlencode
 
 from pydantic_core import to_json
+from starlette.exceptions import HTTPException
 from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.languages import COOKIE, ENGLISH, TAGS, Words, preferred
+
 BODY_B = 64 * 1024
+IMPORT = "/api/runs/import"  # the one address that takes a file
+IMPORT_B = 64 * 1024 * 1024
 SAFE = ("GET", "HEAD", "OPTIONS")
 FORM = "application/x-www-form-urlencoded"
 HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:(?P<port>[0-9]{1,5}))?")
@@ -39,7 +44,7 @@ HEADERS = {
 }
 
 PAGE = """<!doctype html>
-<html lang="en">
+<html lang="{language}">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
 <title>oscope: {status}</title>
@@ -47,7 +52,7 @@ PAGE = """<!doctype html>
 :root {{ color-scheme: light dark; font: 1.125rem/1.5 system-ui, sans-serif }}
 body {{ max-width: 34em; margin: 15vh auto; padding: 0 1.5em }}
 </style>
-<h1>oscope cannot let this through</h1>
+<h1>{title}</h1>
 <p>{detail}</p>
 </html>
 """
@@ -112,7 +117,7 @@ class Guard:
 
     `allowed_hosts` are names beside the loopback ones. Where there is a `token`, everybody needs it;
     where there is none, only this machine comes in. `proxy` says that a reverse proxy is expected, so
-    that its headers do not make a client a stranger.
+    that its headers do not make a client a stranger. `words` are the languages it can refuse in.
     """
 
     def __init__(
@@ -122,11 +127,13 @@ class Guard:
         allowed_hosts: Collection[str] = (),
         token: str = "",
         proxy: bool = False,
+        words: Mapping[str, Words] | None = None,
     ) -> None:
         self.app = app
         self.allowed_hosts = frozenset(host.lower().strip("[]").rstrip(".") for host in allowed_hosts)
         self.token = token
         self.proxy = proxy
+        self.words = words or {"en": ENGLISH}
         # Whoever has the cookie had the token, but cannot tell it; a restart with the same token keeps it.
         self._session = hmac.new(token.encode(), b"oscope session", hashlib.sha256).hexdigest()
 
@@ -145,10 +152,15 @@ class Guard:
             check_type(knock)
             receive = await with_whole_body(knock, receive)
         except Denied as denied:
-            await deny(send, knock, denied)
+            await deny(send, knock, denied, self._reader(knock))
             return
         scope.setdefault("state", {})["role"] = "presenter"
         await self.app(scope, receive, with_headers(send, knock))
+
+    def _reader(self, knock: Knock) -> Words:
+        """The language of who is refused."""
+        cookie = cookie_parser(knock.header("cookie") or "").get(COOKIE, "")
+        return self.words.get(preferred(cookie, knock.header("accept-language") or ""), ENGLISH)
 
     def _check_host(self, knock: Knock) -> None:
         host = knock.host
@@ -251,9 +263,12 @@ async def with_whole_body(knock: Knock, receive: Receive) -> Receive:
     """Read the body, which is small, and hand it on in one piece; Denied where it is not small."""
     if knock.socket or not knock.has_body:
         return receive
+    most = IMPORT_B if knock.path == IMPORT else BODY_B
     length = knock.header("content-length") or "0"
-    if not length.isdigit() or int(length) > BODY_B:
-        raise Denied(413, too_large())
+    if not length.isdigit() or int(length) > most:
+        raise Denied(413, too_large(most))
+    if knock.path == IMPORT:
+        return counted(receive, most)
     messages = [await read_body(receive)]
 
     async def receive_whole() -> Message:
@@ -270,13 +285,30 @@ async def read_body(receive: Receive) -> Message:
             return message  # gone before it had said all
         body += message.get("body", b"")
         if len(body) > BODY_B:
-            raise Denied(413, too_large())
+            raise Denied(413, too_large(BODY_B))
         if not message.get("more_body", False):
             return {"type": "http.request", "body": bytes(body), "more_body": False}
 
 
-def too_large() -> str:
-    return f"a request may carry {BODY_B // 1024} kB"
+def counted(receive: Receive, most: int) -> Receive:
+    """Hand a large body on as it comes, and stop it where it says more than it may."""
+    passed = 0
+
+    async def receive_counted() -> Message:
+        nonlocal passed
+        message = await receive()
+        passed += len(message.get("body", b""))
+        if passed > most:
+            raise HTTPException(413, too_large(most))  # the app is reading by now: it answers
+        return message
+
+    return receive_counted
+
+
+def too_large(most: int) -> str:
+    if most == IMPORT_B:
+        return f"a file to import may have {IMPORT_B // 2**20} MB"
+    return f"a request may carry {most // 1024} kB"
 
 
 def with_headers(send: Send, knock: Knock) -> Send:
@@ -294,16 +326,25 @@ def with_headers(send: Send, knock: Knock) -> Send:
     return send_with_headers
 
 
-async def deny(send: Send, knock: Knock, denied: Denied) -> None:
+async def deny(send: Send, knock: Knock, denied: Denied, words: Words = ENGLISH) -> None:
     """A refusal in the words of who asked: JSON for programs, a small page for people."""
     headers = {"content-type": "text/html; charset=utf-8", "cache-control": "no-store"}
-    body = PAGE.format(status=denied.status, detail=html.escape(f"{denied}.")).encode()
+    body = refusal(denied, words).encode()
     if knock.for_programs:
         headers["content-type"] = "application/json"
-        body = to_json({"detail": str(denied)})
+        body = to_json({"detail": words(str(denied))})
     if denied.status == 401:
         headers["www-authenticate"] = "Bearer"
     await respond(send, knock, denied.status, body, headers)
+
+
+def refusal(denied: Denied, t: Words) -> str:
+    return PAGE.format(
+        language=TAGS[t.language],
+        status=denied.status,
+        title=html.escape(t("oscope cannot let this through"), quote=False),
+        detail=html.escape(t(str(denied)) + t(".")),
+    )
 
 
 async def respond(send: Send, knock: Knock, status: int, body: bytes, headers: dict[str, str]) -> None:

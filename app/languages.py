@@ -27,6 +27,10 @@ TAGS = {"en": "en", "zh": "zh-Hans"}  # BCP 47, for `lang`
 COOKIE = "oscope-language"
 LOCALE = Path(__file__).with_name("locale")
 HELPS = ("title", "question", "article")  # of an experiment's file, beside its [texts]
+FEWEST_LETTERS = 5  # of a template that recognises texts; "{value} at {place}" is in many that mean else
+AS_IT_IS = ("names", "choices", "id", "path")  # places whose words programs use, and keep
+NUMERIC = ("n", "low", "high")  # places that only a number fits: "{low} to {high}" is not "what to do"
+NUMBER = r"(?:\{\w+\}|[-−+]?\d[\d.,e\u2009\u00a0+-]*)"  # or the place of one, in a template
 
 
 class Words:
@@ -36,7 +40,7 @@ class Words:
         self.language = language
         self.texts = dict(texts or {})
         self.patterns = sorted(
-            (pattern for english in self.texts if (pattern := Pattern(english)).holes),
+            (pattern for english in self.texts if (pattern := Pattern(english)).recognises),
             key=lambda pattern: -pattern.literal,
         )
         self.find = lru_cache(maxsize=8192)(self._find)
@@ -69,17 +73,24 @@ class Words:
             return english
         if english in self.texts:
             return self.texts[english]
+        if said := self._each(english, r"(?<=[.?!]) ", ""):
+            return said
         for pattern in self.patterns:
             if found := pattern.match(english):
-                inner = {name: self(value) for name, value in found.items()}
+                inner = {n: value if n in AS_IT_IS else self(value) for n, value in found.items()}
                 return fill(self.texts[pattern.english], inner)
-        return self._each(english, r"(?<=[.?!]) ", "") or self._each(english, ", ", "、")
+        return self._each(english, ", ", "、")
 
     def _each(self, english: str, between: str, joint: str) -> str | None:
         """Sentence by sentence, or item by item, where every one of them is known."""
         parts = re.split(between, english)
         said = [self.find(part) for part in parts] if len(parts) > 1 else [None]
         return joint.join(part for part in said if part) if all(said) else None
+
+
+def own_words(template: str) -> str:
+    """What a template says beside its places."""
+    return "".join(text for text, *_ in string.Formatter().parse(template))
 
 
 class Pattern:
@@ -92,8 +103,12 @@ class Pattern:
             expression += re.escape(text)
             self.literal += len(text)
             if name is not None:
-                expression += f"(?P={name})" if f"(?P<{name}>" in expression else f"(?P<{name}>.+?)"
+                fits = NUMBER if name in NUMERIC else ".+?"
+                expression += f"(?P={name})" if f"(?P<{name}>" in expression else f"(?P<{name}>{fits})"
                 self.holes += 1
+        letters = sum(char.isalpha() for char in own_words(english))
+        numbers = NUMBER in expression
+        self.recognises = numbers or (self.holes > 0 and letters >= FEWEST_LETTERS)
         self._match = re.compile(expression, re.DOTALL).fullmatch
 
     def match(self, text: str) -> dict[str, str] | None:

@@ -12,18 +12,18 @@ import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pydantic_core import to_json
-
-from app import exports, interpreters, paths
+from app import downloads, imports, interpreters, languages, paths, search
 from app.bench import Bench, Live
 from app.hub import Hub
 from app.interpreters import Interpreter
-from app.runs import Disk, Notes, Rows, Run, StorageFailed, Store
-from experiments.kit.spec import Experiment, ParameterError, SpecError, load
+from app.refusals import ImportRefused
+from app.runs import Rows, Run, StorageFailed, Store, keep_whole
+from app.trace import NoLanes
+from experiments.kit.spec import Experiment, ParameterError, SpecError, load, load_all
 
 LOOK_S = 0.5  # between two looks at the progress: each costs the cores that are being measured
 ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -39,6 +39,7 @@ class Order:
     params: Mapping[str, Any]
     preset: str | None
     python: Interpreter
+    guess: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ async def carry_out(order: Order, store: Store, watch: Watch) -> Outcome:
     bench = Bench({name: order.experiment}, store, Hub(), {order.python.id: order.python})
     await bench.start()
     try:
-        run = await bench.submit(name, order.params, order.preset, order.python.id)
+        run = await bench.submit(name, order.params, order.preset, order.python.id, order.guess)
         live = await bench.view(run.id)
         with stopped_by_signals(live):
             await follow(live, watch)
@@ -114,22 +115,29 @@ def stopped_by_signals(live: Live) -> Iterator[None]:
 def keep(outcome: Outcome, data: Path) -> str:
     """Put the run into the history in one step; a sentence says where it is, or why it is not."""
     run = outcome.run
-    notes = Notes(
-        runs={run.id: run},
-        fresh={run.id},
-        columns={(run.id, table): names for table, names in outcome.columns.items()},
-        rows={(run.id, table): rows for table, rows in outcome.tables.items()},
-    )
     try:
         data.mkdir(parents=True, exist_ok=True)
-        with closing(Disk(paths.database(data))) as disk:
-            disk.write(notes)
-    except (StorageFailed, OSError, sqlite3.Error) as error:
+        keep_whole(paths.database(data), run, outcome.columns, outcome.tables)
+    except (StorageFailed, OSError) as error:
         return f"the run was not kept: {error}"
     return f"kept as run {run.id}; `oscope serve` shows it at /runs/{run.id}"
 
 
-def export(run_id: str, form: str, data: Path) -> tuple[str, bytes]:
+def write(order: Order, outcome: Outcome, targets: Mapping[str, Path]) -> Iterator[str]:
+    """The run in each of these forms to its file; a sentence for each that could not be written."""
+    for form, target in targets.items():
+        whole = downloads.whole(form, order.experiment, outcome.run, outcome.tables)
+        try:
+            target.write_bytes(downloads.make(form, whole).content)
+        except NoLanes as error:
+            yield f"{target} was not written: {error}"
+        except OSError as error:
+            yield f"{target} cannot be written: {error.strerror}"
+
+
+def export(
+    run_id: str, form: str, data: Path, language: str = "en", theme: str = "auto"
+) -> tuple[str, bytes]:
     """The name and the content of a file with one run of the history; LookupError says why not."""
     path = paths.database(data)
     if not path.exists():
@@ -138,7 +146,29 @@ def export(run_id: str, form: str, data: Path) -> tuple[str, bytes]:
         copy = Path(folder) / path.name
         copy_history(path, copy)
         with closing(Store(copy)) as store:
-            return export_from(store, run_id, form)
+            return export_from(store, run_id, form, language, theme)
+
+
+def adopt(file: Path, data: Path) -> str:
+    """Put a file that an oscope exported into the history; LookupError and StorageFailed say why not."""
+    try:
+        if file.stat().st_size > imports.LARGEST_B:
+            raise LookupError(f"{file}: a file to import may have {imports.LARGEST_B // 2**20} MB")
+        content = file.read_bytes()
+    except OSError as error:
+        raise LookupError(f"{file} cannot be read: {error.strerror}") from None
+    experiments = load_all()
+    try:
+        found = imports.read(content, experiments)
+    except ImportRefused as error:
+        raise LookupError(f"{file}: {error}") from None
+    every = [languages.load(name, experiments) for name in languages.LANGUAGES]
+    run = replace(
+        found.run, search=search.text_of(experiments[found.run.experiment], found.run.verdict, every)
+    )
+    data.mkdir(parents=True, exist_ok=True)
+    keep_whole(paths.database(data), run, found.columns, found.rows)
+    return f"imported as run {run.id}; `oscope serve` shows it at /runs/{run.id}"
 
 
 def copy_history(path: Path, copy: Path) -> None:
@@ -148,7 +178,7 @@ def copy_history(path: Path, copy: Path) -> None:
         source.backup(target)
 
 
-def export_from(store: Store, run_id: str, form: str) -> tuple[str, bytes]:
+def export_from(store: Store, run_id: str, form: str, language: str, theme: str) -> tuple[str, bytes]:
     try:
         run = store.get(run_id)
     except KeyError:
@@ -157,7 +187,9 @@ def export_from(store: Store, run_id: str, form: str) -> tuple[str, bytes]:
         experiment = load(run.experiment)
     except (ImportError, SpecError) as error:
         raise LookupError(f"the experiment {run.experiment} is not there any more: {error}") from None
-    tables = Bench({run.experiment: experiment}, store, Hub(), {}).tables(run)
-    if form == "json":
-        return exports.file_name(run, "json"), to_json(exports.as_json(experiment, run, tables), indent=1)
-    return exports.file_name(run, "zip"), exports.as_zip(exports.csv_files(experiment, tables))
+    experiments = {run.experiment: experiment}
+    tables = Bench(experiments, store, Hub(), {}).tables(run)
+    words = languages.load(language, experiments)
+    with languages.speaking(words):
+        file = downloads.make(form, downloads.whole(form, experiment, run, tables, words, theme))
+    return file.name, file.content

@@ -11,7 +11,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from app import __version__, api, interpreters, languages, pages, paths, sockets
+from app import __version__, api, comparison, interpreters, languages, pages, paths, sockets
 from app.assets import Assets
 from app.bench import Bench
 from app.guard import Guard
@@ -33,6 +33,7 @@ def create_app(settings: Settings) -> Guard:
         allowed_hosts=settings.allowed_hosts,
         token=settings.token,
         proxy=settings.proxy,
+        words=app.state.words,
     )
 
 
@@ -49,6 +50,7 @@ def build(settings: Settings) -> FastAPI:
     app.state.words = {name: languages.load(name, experiments) for name in languages.LANGUAGES}
     app.state.scope = Scope(hub)
     app.state.bench = Bench(experiments, store, hub, interpreters.find(), slots=settings.slots, spare=Spare())
+    app.state.bench.languages = app.state.words
     connect(app)
     api.document(app, experiments)
     return app
@@ -58,6 +60,7 @@ def connect(app: FastAPI) -> None:
     """Every address of the app, and what answers where something goes wrong."""
     app.include_router(api.router)
     app.include_router(pages.router)
+    app.include_router(comparison.router)
     app.router.routes.extend(app.state.assets.routes())
     app.router.routes.extend(sockets.routes(app.state.bench.topic, server=__version__))
     for error in (HTTPException, RequestValidationError, *api.STATUS):

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from itertools import pairwise
 from typing import Any
@@ -21,9 +22,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from pydantic_core import to_json
 
-from app import __version__, catalogue, languages, paths, prose
+from app import __version__, card, catalogue, labels, languages, links, pads, paths, prose, takeaway
 from app.assets import Assets, accepts_gzip
 from app.bench import Bench, Live, QueueFull
+from app.conditions import conditions, noisy
+from app.editions import Edition, spoken
 from app.figures import Board
 from app.interpreters import Interpreter
 from app.machine import facts
@@ -31,7 +34,6 @@ from app.runs import Run, State, StorageFailed
 from experiments.kit.machine import Machine
 from experiments.kit.sentences import duration, percent
 from experiments.kit.spec import Chapter, Experiment, ParameterError, chapters
-from experiments.kit.verdict import NOISY
 
 router = APIRouter(include_in_schema=False)
 
@@ -55,17 +57,6 @@ ADVICE = {
     507: "Delete runs you no longer need, or free space on the disk.",
 }
 
-CONDITIONS = (  # name in the record, what it is called, what it means
-    ("foreign_cpu", "foreign CPU", "what all other programs burned meanwhile, of the whole machine"),
-    (
-        "run_delay",
-        "run-queue delay",
-        "how long the subjects waited for a core, of the time they wanted one",
-    ),
-    ("steal", "steal", "what the host took away from this virtual machine"),
-    ("own_cpu", "oscope itself", "the server, while it watched"),
-)
-
 
 # -- templates --------------------------------------------------------------------------------
 
@@ -82,6 +73,7 @@ def environment() -> Environment:
     made.globals |= {
         "version": __version__,
         "prose": prose,
+        "pads": pads,
         "duration": lambda seconds: duration(seconds).text,
         "percent": lambda share: percent(share).text,
         "noisy": noisy,
@@ -108,7 +100,11 @@ def render(request: Request, template: str, status: int = 200, **facts: Any) -> 
         return urlencode({**request.query_params, **changed})
 
     text = environment().get_template(template).render(assets=assets, stay=stay, **facts)
-    headers = {"Cache-Control": "no-cache", "Vary": "Accept-Encoding, Accept-Language, Cookie"}
+    headers = {
+        "Cache-Control": "no-cache",
+        "Content-Language": languages.TAGS[languages.words().language],
+        "Vary": "Accept-Encoding, Accept-Language, Cookie",
+    }
     if len(text) < PACKED_FROM or not accepts_gzip(request):
         return HTMLResponse(text, status, headers)
     packed = gzip.compress(text.encode(), PACKED_LEVEL, mtime=0)
@@ -125,8 +121,8 @@ def embed(value: Any) -> Markup:
 
 def error_page(request: Request, status: int, detail: str) -> HTMLResponse:
     """What went wrong, in a sentence, and the next step."""
-    sentence = detail[:1].upper() + detail[1:]
-    advice = ADVICE.get(status, "Go back, or start again at the bench.")
+    sentence = prose.capital(detail)
+    advice = languages.t(ADVICE.get(status, "Go back, or start again at the bench."))
     return render(request, "error.html", status, here="", code=status, sentence=sentence, advice=advice)
 
 
@@ -145,7 +141,9 @@ class Entry:
 
     @property
     def first_sentence(self) -> str:
-        return " ".join(self.experiment.article.split()).partition(". ")[0].rstrip(".") + "."
+        """Of the article, in the reader's language."""
+        said = prose.on_one_line(languages.t(self.experiment.article))
+        return re.split(r"(?<=\.) |(?<=。)", said, maxsplit=1)[0]
 
 
 @router.api_route("/", methods=["GET", "HEAD"])
@@ -171,7 +169,7 @@ def channels(cores: int) -> list[dict[str, Any]]:
     groups = min(cores, CORE_CHANNELS)
     bounds = [round(n * cores / groups) for n in range(groups + 1)]
     shown = [{"kind": "cores", "first": a, "end": b, "label": core_label(a, b)} for a, b in pairwise(bounds)]
-    shown += [{"kind": kind, "label": label} for kind, label in MACHINE_CHANNELS]
+    shown += [{"kind": kind, "label": languages.t(label)} for kind, label in MACHINE_CHANNELS]
     return [channel | {"number": n} for n, channel in enumerate(shown, 1)]
 
 
@@ -231,10 +229,10 @@ async def start_run(request: Request, name: str) -> Response:
     given = {f.name: sent.get(f.name, "" if f.type is bool else f.default) for f in experiment.params}
     try:
         preset = preset if preset and given_as_preset(experiment, given, preset) else None
-        run = await bench.submit(name, given, preset, python)
+        run = await bench.submit(name, given, preset, python, pads.given(experiment, sent))
     except (ParameterError, QueueFull, StorageFailed) as error:
         status = {ParameterError: 422, QueueFull: 429}.get(type(error), 507)
-        form = Form(given, preset, python, str(error), custom=True)
+        form = Form(given, preset, python, str(error), custom=True, sent=sent)
         return await bench_page(request, experiment, form, status=status)
     return RedirectResponse(f"/runs/{run.id}", 303)
 
@@ -252,12 +250,20 @@ async def show_parts(request: Request, id: str) -> Response:
     """What the script swaps in when the run's state has changed: verdict, facts, downloads."""
     bench = bench_of(request)
     view = await bench.view(id)
-    return render(request, "_parts.html", **facts_of(view.experiment), **facts_of_run(bench, view))
+    facts = facts_of(view.experiment) | facts_of_run(bench, view) | {"taken": taken(request, view)}
+    return render(request, "_parts.html", **facts)
 
 
 @router.post("/runs/{id}/stop")
 async def stop_run(request: Request, id: str) -> Response:
     await bench_of(request).stop(id)
+    return RedirectResponse(f"/runs/{id}", 303)
+
+
+@router.post("/runs/{id}/keep")
+async def keep_run(request: Request, id: str) -> Response:
+    """Name, note and pin, without a script: 303 to the run; what is wrong gets a page of its own."""
+    await bench_of(request).annotate(id, labels.read_form(await read_form(request)))
     return RedirectResponse(f"/runs/{id}", 303)
 
 
@@ -277,6 +283,7 @@ class Form:
     error: str = ""
 
     custom: bool = False  # neither the defaults nor a preset
+    sent: Mapping[str, str] = field(default_factory=dict)  # all fields of a form that was refused
 
     @property
     def wrong(self) -> str:
@@ -304,8 +311,9 @@ async def bench_page(
     request: Request, experiment: Experiment, form: Form, view: Live | None = None, status: int = 200
 ) -> Response:
     bench = bench_of(request)
-    lede, *why = prose.paragraphs(experiment.article)
-    figures = view.board.figures() if view else empty_figures(experiment)
+    lede, *why = prose.paragraphs(languages.t(experiment.article))
+    edition = await bench.told(view, languages.words().language) if view else None
+    state = page_state(experiment, view, edition)  # now: what is published from here on comes by the topic
     return render(
         request,
         "experiment.html",
@@ -317,12 +325,15 @@ async def bench_page(
         missing=await asyncio.to_thread(experiment.missing),
         interpreters=[(i.id, interpreter_label(i)) for i in bench.interpreters.values()],
         command=command_of(bench, experiment, form),
-        figures=figures,
+        pad=pads.pad(experiment, form.params),
+        figures=state["figures"],
         table_rows=TABLE_ROWS,
         sources=list(catalogue.sources(experiment)),
-        state=page_state(experiment, view, figures),
+        state=state,
         **facts_of(experiment),
         **(facts_of_run(bench, view) if view else {"run": None}),
+        taken=taken(request, view),
+        twin=await asyncio.to_thread(bench.store.twin, view.run) if view else None,
     )
 
 
@@ -343,43 +354,38 @@ def facts_of_run(bench: Bench, view: Live) -> dict[str, Any]:
     }
 
 
-def page_state(
-    experiment: Experiment, view: Live | None, figures: Sequence[Mapping[str, Any]]
-) -> dict[str, Any]:
+def taken(request: Request, view: Live | None) -> dict[str, Any] | None:
+    """What the section "Take it with you" shows; None until a run has ended."""
+    if view is None or not view.run.state.ended:
+        return None
+    bench, run, experiment = bench_of(request), view.run, view.experiment
+    told = card.facts(
+        experiment,
+        run,
+        command=command_of(bench, experiment, form_of(run, bench)),
+        python=python_label(bench, run),
+        link=links.shared(request.app.state.settings, f"/runs/{run.id}"),
+    )
+    return {"card": told, "offers": takeaway.offers(experiment, run)}
+
+
+def page_state(experiment: Experiment, view: Live | None, edition: Edition | None) -> dict[str, Any]:
     """What the script begins with. It then follows the topic from this sequence number on."""
-    topic = view.topic if view else None
+    topic = edition.topic if edition else None
+    words = languages.words()
     return {
         "experiment": catalogue.describe(experiment),
-        "figures": figures,
-        "run": view.run.as_json() if view else None,
-        "topic": f"run:{view.run.id}" if view else None,
+        "language": words.language,
+        "figures": edition.board.figures() if edition else empty_figures(experiment),
+        "run": spoken(view.run.as_json(), words) if view else None,
+        "topic": topic.name if topic else None,
         "epoch": topic.epoch if topic else None,
         "seq": topic.seq if topic else None,
     }
 
 
 def empty_figures(experiment: Experiment) -> list[dict[str, Any]]:
-    return Board(experiment).figures()
-
-
-def conditions(run: Run) -> list[dict[str, Any]]:
-    """What disturbed the run, in the order of the page; without those that nobody could measure."""
-    known = [(row, run.conditions.get(row[0])) for row in CONDITIONS]
-    return [
-        {
-            "name": label,
-            "help": text,
-            "share": share,
-            "bad": key in ("foreign_cpu", "steal") and share > NOISY,
-        }
-        for (key, label, text), share in known
-        if share is not None
-    ]
-
-
-def noisy(run: Run) -> bool:
-    """Whether something else used so much of the machine that the verdict doubts itself."""
-    return any(condition["bad"] for condition in conditions(run))
+    return Board(experiment, languages.words()).figures()
 
 
 def command_of(bench: Bench, experiment: Experiment, form: Form) -> str:
@@ -393,7 +399,10 @@ def default_python(bench: Bench) -> str:
 
 def interpreter_label(interpreter: Interpreter) -> str:
     name = WORDS_OF_IMPLEMENTATIONS.get(interpreter.implementation.lower(), interpreter.implementation)
-    return f"{name} {interpreter.version}, {'with the GIL' if interpreter.gil else 'without a GIL'}"
+    known = f"{name} {interpreter.version}"
+    if interpreter.gil:
+        return languages.t("{python}, with the GIL", python=known)
+    return languages.t("{python}, without a GIL", python=known)
 
 
 def python_label(bench: Bench, run: Run) -> str:
@@ -405,14 +414,27 @@ def python_label(bench: Bench, run: Run) -> str:
 
 
 @router.api_route("/runs", methods=["GET", "HEAD"])
-def list_runs(request: Request, experiment: str = "", state: str = "", before: str | None = None) -> Response:
+def list_runs(
+    request: Request,
+    experiment: str = "",
+    state: str = "",
+    before: str | None = None,
+    q: str = "",
+    pinned: str = "",
+) -> Response:
     bench = bench_of(request)
     if experiment:
         bench.experiment(experiment)
     runs, following = bench.store.list(
-        experiment=experiment or None, state=state_of(state), limit=PAGE, before=before
+        experiment=experiment or None,
+        state=state_of(state),
+        limit=PAGE,
+        before=before,
+        q=q,
+        pinned=True if pinned else None,
     )
-    chosen = {name: value for name, value in (("experiment", experiment), ("state", state)) if value}
+    wishes = {"experiment": experiment, "state": state, "q": q, "pinned": pinned}
+    chosen = {name: value for name, value in wishes.items() if value}
     return render(
         request,
         "runs.html",
@@ -422,6 +444,8 @@ def list_runs(request: Request, experiment: str = "", state: str = "", before: s
         states=list(State),
         experiment=experiment,
         state=state,
+        q=q,
+        pinned=pinned,
         paged=before is not None,
         newest="/runs?" + urlencode(chosen) if chosen else "/runs",
         older="/runs?" + urlencode(chosen | {"before": following}) if following else "",

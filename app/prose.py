@@ -18,11 +18,15 @@ from pygments import highlight
 from pygments.formatters.html import HtmlFormatter
 from pygments.lexers.python import PythonLexer
 
+from app import languages
 from app.figures import words
+from app.languages import t
 from experiments.kit.charts import STATES
 from experiments.kit.sentences import duration, significant
 from experiments.kit.spec import Field
 
+HAN = r"[\u3000-\u303f\u3400-\u9fff\uff00-\uffef]"  # with its punctuation
+BROKEN_HAN = re.compile(rf"(?<={HAN})[ \t]*\n[ \t]*(?={HAN})")
 MARKS = re.compile(r"`+(?P<code>[^`]+)`+|\*\*(?P<strong>[^*]+)\*\*|\*(?P<em>\S(?:[^*]*\S)?)\*")
 
 
@@ -47,7 +51,7 @@ def as_item(line: str) -> Markup:
 
 def inline(text: str) -> Markup:
     """Running text on one line: `code`, *stress* and **strong words** are marked."""
-    plain = " ".join(text.split())
+    plain = on_one_line(text)
     parts, end = [], 0
     for found in MARKS.finditer(plain):
         element = next(name for name, words in found.groupdict().items() if words is not None)
@@ -55,6 +59,11 @@ def inline(text: str) -> Markup:
         parts.append(Markup(f"<{element}>{{}}</{element}>").format(found[element]))
         end = found.end()
     return Markup().join([*parts, escape(plain[end:])])
+
+
+def on_one_line(text: str) -> str:
+    """Lines joined by a space, except between two Han characters, which know none."""
+    return " ".join(BROKEN_HAN.sub("", text).split())
 
 
 @lru_cache(maxsize=64)  # a page shows the same source every time, and colouring it takes 30 ms
@@ -87,11 +96,22 @@ def colour(about: str) -> str:
 
 
 def said(sentence: Mapping[str, Any] | str) -> Markup:
-    """A sentence whose numbers are coloured by what they speak of (see `kit.sentences`)."""
+    """A sentence in the reader's language, its numbers coloured by what they speak of (`kit.sentences`)."""
     if isinstance(sentence, str):
-        return inline(sentence)
+        return inline(t(sentence))
+    sentence = languages.words().sentence(sentence)
     parts = [Markup(part) for part in pieces(sentence["template"], sentence["values"])]
     return Markup().join(parts)
+
+
+def ended(text: str) -> str:
+    """A few words as a sentence of the reader's language: a capital first, a full stop last."""
+    told = capital(t(text))
+    return told if told[-1:] in ".!?…。！？" else told + t(".")
+
+
+def capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def pieces(template: str, values: Mapping[str, Any]) -> Iterator[Markup]:
@@ -122,7 +142,7 @@ def strip(verdict: Mapping[str, Any] | None, most: int = 3) -> Markup:
         return Markup("")
     values = verdict.get("said", {}).get("headline", {}).get("values", {}).values()
     numbers = [value(v) for v in values if v.get("number") is not None and colour(v.get("about") or "")]
-    answer = Markup('<span class="answer">{}</span>').format(verdict["answer"])
+    answer = Markup('<span class="answer">{}</span>').format(t(verdict["answer"]))
     return Markup('<span class="strip">{}</span>').format(Markup(" ").join([answer, *numbers[:most]]))
 
 
@@ -134,10 +154,25 @@ def number(given: Any) -> str:
     if given is None:
         return "–"
     if isinstance(given, bool):
-        return "yes" if given else "no"
+        return t("yes") if given else t("no")
     if isinstance(given, int) or (isinstance(given, float) and given.is_integer() and abs(given) < 1e15):
         return f"{given:,.0f}".replace(",", "\u2009")
-    return f"{given:.6g}" if isinstance(given, float) else str(given)
+    return f"{given:.6g}" if isinstance(given, float) else t(str(given))
+
+
+def named(name: str) -> str:
+    """What a parameter or a column is called: its name in words, in the reader's language."""
+    return t(name.replace("_", " "))
+
+
+def measured(given: Any, unit: str = "") -> str:
+    """A parameter's value with its unit: "100 ms"."""
+    return f"{number(given)} {t(unit)}".rstrip()
+
+
+def bounds(field: Field) -> str:
+    """ "2 to 32", "5 to 1000 ms"."""
+    return f"{t('{low} to {high}', low=number(field.low), high=number(field.high))} {t(field.unit)}".rstrip()
 
 
 def cell(given: Any, unit: str = "") -> str:
@@ -151,11 +186,11 @@ def parameters(fields: Sequence[Field], params: Mapping[str, Any]) -> str:
     """What differs from the defaults, "workers 4 · work 100 ms"; "defaults" where nothing does."""
     known = {field.name: field for field in fields}
     shown = [
-        f"{name.replace('_', ' ')} {number(given)} {known[name].unit if name in known else ''}".rstrip()
+        f"{named(name)} {measured(given, known[name].unit if name in known else '')}"
         for name, given in params.items()
         if name not in known or given != known[name].default
     ]
-    return " · ".join(shown) or "defaults"
+    return " · ".join(shown) or t("defaults")
 
 
 def took(run: Any) -> str:
@@ -168,7 +203,7 @@ def took(run: Any) -> str:
 def rough(seconds: float) -> str:
     """About how long: "7 s", "0.4 s", "3 min"."""
     if seconds >= 100:
-        return f"{seconds / 60:.0f}\u00a0min"
+        return t("{n}\u00a0min", n=f"{seconds / 60:.0f}")
     return f"{seconds:.0f}\u00a0s" if seconds >= 0.95 else f"{max(seconds, 0.1):.1f}\u00a0s"
 
 

@@ -17,9 +17,10 @@ import secrets
 import sqlite3
 import threading
 import time
+import unicodedata
 import zlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import date
 from enum import StrEnum
@@ -32,6 +33,7 @@ FLUSH_S = 0.2  # rows reach the disk this long after the first of them at the la
 RETRY_S = 1.0  # how long a failed writer waits before it tries again by itself
 CHUNK = 500  # rows; larger ones pack hardly better and make a small read slow
 CAP_B = 512 * 1024 * 1024
+LONGEST_SEARCH = 200  # characters that are looked for; more would be no help
 BUSY_S = 5.0  # how long one connection waits for another one's lock, where there is no WAL
 DIED = "the server stopped during the run"
 
@@ -174,6 +176,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "alter table runs add column note text not null default ''",
         "alter table runs add column origin text not null default 'null'",
         "alter table runs add column search text not null default ''",
+    ),
+    (
+        "update runs set search = said_in(experiment, verdict) where state not in ('queued', 'running')",
+        # All that a search reads, without the machines and verdicts that lie between.
+        "create index runs_to_search on runs(n, experiment, state, pinned, name, note, search)",
     ),
 )
 
@@ -327,9 +334,26 @@ class Disk:
         self._connection.close()
 
 
+def keep_whole(path: Path, run: Run, columns: Mapping[str, list[str]], rows: Mapping[str, Rows]) -> None:
+    """Store a run with all its rows in one transaction, also beside a server; raises why it cannot be."""
+    notes = Notes(
+        runs={run.id: run},
+        fresh={run.id},
+        columns={(run.id, table): [*columns[table]] for table in rows},
+        rows={(run.id, table): found for table, found in rows.items()},
+    )
+    try:
+        with closing(Disk(path)) as disk:
+            disk.write(notes)
+    except sqlite3.Error as error:
+        raise explained(error, path) from error
+
+
 INSERT = f"insert or ignore into runs({', '.join(FIELDS)}) values({', '.join('?' * len(FIELDS))})"
 UPDATE = f"update runs set {', '.join(f'{name} = ?' for name in FIELDS)} where id = ?"
 SELECT = f"select {', '.join(FIELDS)} from runs"
+FOUND = f"{SELECT} where n in (select n from runs{{}} order by n desc limit ?) order by n desc"
+CONTAINS = "has(?, name, note, experiment, search)"
 OLDEST = """select id from runs where pinned = 0 and state not in ('queued', 'running')
     and n < (select max(n) from runs) order by n limit 1"""
 
@@ -341,13 +365,16 @@ def chunked(rows: Rows) -> list[tuple[int, bytes]]:
 
 
 def connect(path: Path, mode: str = "rwc") -> sqlite3.Connection:
-    return sqlite3.connect(
+    connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode={mode}",
         uri=True,
         timeout=BUSY_S,
         isolation_level=None,  # transactions begin and end where the code says so
         check_same_thread=False,
     )
+    connection.create_function("has", 5, has, deterministic=True)
+    connection.create_function("said_in", 2, said_in, deterministic=True)
+    return connection
 
 
 def accepts_wal(connection: sqlite3.Connection) -> bool:
@@ -458,6 +485,16 @@ class Store:
             self._notes.columns[id, table] = [*columns]
             self._notes.rows.setdefault((id, table), []).extend(rows)
 
+    def adopt(self, run: Run, columns: Mapping[str, Strings], rows: Mapping[str, Rows]) -> None:
+        """Keep a run that was measured elsewhere, whole; StorageFailed says why nothing of it is kept.
+
+        For a thread: it returns when all of it is on the disk.
+        """
+        keep_whole(self.path, run, columns, rows)
+        with self._noting():
+            pass  # one more note to be waited for
+        self.flush()  # the writer looks whether the history is still under its cap
+
     def delete(self, id: str) -> None:
         """Forget a run and its rows; one that does not exist is no error."""
         with self._noting():
@@ -493,24 +530,30 @@ class Store:
         state: str | None = None,
         limit: int = 50,
         before: str | None = None,
+        q: str = "",
+        pinned: bool | None = None,
     ) -> tuple[Sequence[Run], str | None]:
         """A page of runs, newest first, and the id to pass as `before` for the next page, if any.
 
-        KeyError where `before` is not the id of a run.
+        `q` are words that all occur in a run's name, note, experiment or verdict. KeyError where
+        `before` is not the id of a run.
         """
-        wanted: dict[str, Any] = {"experiment = ?": experiment, "state = ?": state}
+        wanted: dict[str, Any] = {"experiment = ?": experiment, "state = ?": state, "pinned = ?": pinned}
         if before is not None:
             wanted["n < ?"] = self._number(before)
-        given = {condition: value for condition, value in wanted.items() if value is not None}
-        where = f" where {' and '.join(given)}" if given else ""
-        found = self._read(f"{SELECT}{where} order by n desc limit ?", *given.values(), limit + 1)
+        given = [(condition, value) for condition, value in wanted.items() if value is not None]
+        given += [(CONTAINS, word) for word in words_of(q)]
+        where = f" where {' and '.join(condition for condition, _ in given)}" if given else ""
+        values = [value for _, value in given]
+        found = self._read(FOUND.format(where), *values, limit + 1)
         page = [decode(row) for row in found[:limit]]
         following = page[-1].id if len(found) > limit else None
         with self._changed:  # where storing fails, memory knows better than the disk
             noted = [] if before else [*self._notes.runs.values()][::-1]
             fresh = [run for run in noted if run.id in self._notes.fresh]
             now = [*fresh, *(self._live.get(run.id, run) for run in page)]
-        return [run for run in now if matches(run, experiment, state)], following
+        wished = [run for run in now if matches(run, experiment, state, pinned)]
+        return [run for run in wished if contains(run, words_of(q))], following
 
     def rows(self, id: str, table: str) -> Rows:
         """The rows of one table, in the order they were appended; empty where there are none."""
@@ -518,6 +561,17 @@ class Store:
             "select data from chunks where run = ? and name = ? order by id", self._number(id), table
         )
         return [row for chunk in chunks for row in unpack(chunk[0])]
+
+    def twin(self, run: Run) -> str | None:
+        """The newest run with the same parameters to hold it against: an imported one, or one made here."""
+        other = "=" if run.origin else "!="
+        found = self._read(
+            f"select id from runs where experiment = ? and params = ? and origin {other} 'null'"
+            " and state not in ('queued', 'running') order by n desc limit 1",
+            run.experiment,
+            _to_text(run.params),
+        )
+        return str(found[0][0]) if found else None
 
     def tables(self, id: str) -> dict[str, Rows]:
         """All rows of a run."""
@@ -678,8 +732,38 @@ def megabytes(size_b: int) -> str:
     return f"{size_b / 2**20:.0f} MB"
 
 
-def matches(run: Run, experiment: str | None, state: str | None) -> bool:
-    return experiment in (None, run.experiment) and state in (None, run.state)
+def matches(run: Run, experiment: str | None, state: str | None, pinned: bool | None) -> bool:
+    return (
+        experiment in (None, run.experiment) and state in (None, run.state) and pinned in (None, run.pinned)
+    )
+
+
+def fold(text: str) -> str:
+    """Text as it is looked for: without case, and with full-width forms as plain ones."""
+    return unicodedata.normalize("NFKC", text).casefold()
+
+
+def words_of(q: str) -> Strings:
+    """What is looked for: each of these, folded, has to occur."""
+    return list(dict.fromkeys(fold(q[:LONGEST_SEARCH]).split()))
+
+
+def contains(run: Run, words: Sequence[str]) -> bool:
+    if not words:
+        return True
+    return all(has(word, run.name, run.note, run.experiment, run.search) for word in words)
+
+
+def has(word: str, name: str, note: str, experiment: str, search: str) -> bool:
+    """For SQLite, whose LIKE knows the case of ASCII letters only and takes % and _ for any of them."""
+    own = name or note or not search  # what is not written cannot be found, and folding takes its time
+    return word in search or (bool(own) and word in fold(f"{name}\n{note}\n{experiment}"))
+
+
+def said_in(experiment: str, verdict: str) -> str:
+    """What there is to look through in a run of an oscope that kept no text for it."""
+    told = from_json(verdict) or {}
+    return fold("\n".join([experiment, str(told.get("answer", "")), str(told.get("headline", ""))]))
 
 
 def count(run: Run, table: str, more: int) -> Run:

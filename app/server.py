@@ -14,14 +14,13 @@ from dataclasses import replace
 import click
 import uvicorn
 
-from app import sockets
+from app import links, sockets
 from app.guard import is_loopback
 from app.main import create_app
 from app.runs import StorageFailed
 from app.settings import Settings
 from experiments.kit.spec import SpecError
 
-EVERYWHERE = ("0.0.0.0", "::", "")
 FAREWELL_S = 1  # for requests that are still answered when the server ends
 
 
@@ -79,7 +78,7 @@ def with_token(settings: Settings) -> Settings:
 
 def with_own_name(settings: Settings) -> Settings:
     """Who listens under a name may be asked for by it."""
-    names = () if settings.host in EVERYWHERE else (settings.host,)
+    names = () if settings.host in links.EVERYWHERE else (settings.host,)
     return replace(settings, allowed_hosts=(*settings.allowed_hosts, *names))
 
 
@@ -110,17 +109,6 @@ def why_not(host: str, port: int, error: OSError) -> str:
 
 def address(settings: Settings) -> str:
     """The URL to open; with the token, so that it opens the door."""
-    host = own_address() if settings.host in EVERYWHERE else settings.host
-    host = f"[{host}]" if ":" in host else host
+    host = links.in_url(links.own_address() if settings.host in links.EVERYWHERE else settings.host)
     token = f"?token={settings.token}" if settings.token else ""
     return f"http://{host}:{settings.port}/{token}"
-
-
-def own_address() -> str:
-    """The address under which the network knows this machine; nothing is sent to find out."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))  # an address for documentation (RFC 5737)
-            return str(probe.getsockname()[0])
-        except OSError:
-            return "127.0.0.1"

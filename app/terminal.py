@@ -85,6 +85,8 @@ def show_outcome(experiment: Experiment, run: Run) -> None:
     console.print(f"[dim]{setting(experiment, run)}[/]\n")
     console.print(panel(run))
     console.print(Padding(checks, (0, 2)))
+    if compared := comparison(experiment, run):
+        console.print(Padding(compared, (1, 2, 0, 2)))
     console.print(f"\n[dim]{disturbances(run)}[/]" if run.conditions else "")
 
 
@@ -148,6 +150,26 @@ def findings(run: Run) -> Iterator[tuple[str, Any]]:
         yield f"[{colour}]{mark}[/]", spoken(said)
     for doubt in verdict["said"]["doubts"]:
         yield "[yellow]![/]", spoken(doubt)
+
+
+def comparison(experiment: Experiment, run: Run) -> Any:
+    """The table you, measured, off by; None where nobody guessed or nothing was compared."""
+    from rich.table import Table
+
+    rows = (run.guess or {}).get("rows")
+    if not rows:
+        return None
+    table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False)
+    about = getattr(experiment.guess, "x_about", "")
+    table.add_column("your guess")
+    for heading in ("you", "measured", "off by"):
+        table.add_column(heading, justify="right")
+    for row in rows:
+        place = row["label"] + (f", {row['x']:g} {about}" if row["x"] is not None else "")
+        colour = {True: "green", False: "red", None: "yellow"}[row["near"]]
+        told = [row[name]["text"] for name in ("you", "measured")]
+        table.add_row(place, *told, f"[{colour}]{row['off']['text']}[/]")
+    return table
 
 
 def disturbances(run: Run) -> str:

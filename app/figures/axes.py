@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from app.figures.words import escape, is_number, sentence, tick, with_unit, words
+from app.languages import ENGLISH, Words
 from experiments.kit.spec import Field
 from experiments.kit.stats import quantile
 
@@ -41,16 +42,16 @@ class Group:
         return quantile(self.values[below : below + 2], place - below)
 
 
-def axis(field: Field, log: bool = False) -> dict[str, Any]:
+def axis(field: Field, log: bool = False, t: Words = ENGLISH) -> dict[str, Any]:
     """An axis of Plotly's: a title with the unit, and ticks that carry it where it is short."""
-    common: dict[str, Any] = {"title": {"text": with_unit(words(field.name), field)}}
+    common: dict[str, Any] = {"title": {"text": with_unit(t(words(field.name)), field)}}
     common["type"] = "log" if log else "linear"
     return common | TICKS.get(field.unit, {})
 
 
-def categories(field: Field) -> dict[str, Any]:
+def categories(field: Field, t: Words = ENGLISH) -> dict[str, Any]:
     """An axis of names, which carry their units themselves."""
-    return {"title": axis(field)["title"], "type": "category", "categoryarray": []}
+    return {"title": axis(field, t=t)["title"], "type": "category", "categoryarray": []}
 
 
 TICKS: dict[str, dict[str, str]] = {
@@ -61,16 +62,16 @@ TICKS: dict[str, dict[str, str]] = {
 }
 
 
-def y_axis(field: Field, titled_by_help: bool, log: bool = False) -> dict[str, Any]:
+def y_axis(field: Field, titled_by_help: bool, log: bool = False, t: Words = ENGLISH) -> dict[str, Any]:
     """The help of a column says what is measured, unless the figure's title says it already."""
-    drawn = axis(field, log) | ({} if log else {"rangemode": "tozero"})
+    drawn = axis(field, log, t) | ({} if log else {"rangemode": "tozero"})
     if field.help and not titled_by_help:
-        drawn["title"] = {"text": with_unit(field.help, field)}
+        drawn["title"] = {"text": with_unit(t(field.help), field)}
     return drawn
 
 
-def title(given: str, field: Field) -> str:
-    return given or sentence(field.help or words(field.name))
+def title(given: str, field: Field, t: Words = ENGLISH) -> str:
+    return t(given) if given else sentence(t(field.help or words(field.name)))
 
 
 def ticks(places: Sequence[Any], field: Field) -> tuple[list[Any] | None, list[str] | None]:

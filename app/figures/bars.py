@@ -7,7 +7,7 @@ from typing import Any
 
 from app.figures import axes
 from app.figures.axes import Group, Spread
-from app.figures.figure import Figure, Row, picker, spread_headings
+from app.figures.figure import YOURS, Figure, Guessed, Row, picker
 from app.figures.patch import Patch
 from app.figures.words import escape, in_order, is_number, name_of, number, role, tick, words
 from experiments.kit.charts import Bars
@@ -25,7 +25,7 @@ class BarsFigure(Figure):
         self.y_field = self.fields[self.chart.y]
 
     def title(self) -> str:
-        return axes.title(self.chart.title, self.y_field)
+        return axes.title(self.chart.title, self.y_field, self.t)
 
     def caption(self) -> str:
         return "Bars are medians of the rows; the whiskers hold their middle half."
@@ -33,8 +33,8 @@ class BarsFigure(Figure):
     def first_layout(self) -> dict[str, Any]:
         return {
             "title": {"text": self.title()},
-            "xaxis": axes.categories(self.x_field),
-            "yaxis": axes.y_axis(self.y_field, not self.chart.title, self.chart.log_y),
+            "xaxis": axes.categories(self.x_field, self.t),
+            "yaxis": axes.y_axis(self.y_field, not self.chart.title, self.chart.log_y, self.t),
             "barmode": "group",
             "showlegend": False,
         }
@@ -50,11 +50,35 @@ class BarsFigure(Figure):
         order = [self.place(x) for x in self.places()]
         return patch + self.put("layout.xaxis.categoryarray", order) if patch else []
 
+    def show_guess(self) -> Patch:
+        return [["trace", "guess:bars", self.guess_trace()]] if self.outlined() else []
+
+    def outlined(self) -> list[Guessed]:
+        """What was predicted of single bars: each point names a place on the x axis."""
+        return [said for said in self.predicted if said.point.series]
+
+    def guess_trace(self) -> dict[str, Any]:
+        """Outlines, each beside the bar that it is about."""
+        said = self.outlined()
+        return {
+            "type": "bar",
+            "name": self.t(YOURS),
+            "x": [self.t(one.point.label) for one in said],
+            "y": [one.number for one in said],
+            "text": [number(one.number, self.y_field.unit) for one in said],
+            "textposition": "none",
+            "hovertemplate": f"%{{text}}<extra>{escape(self.t(YOURS))}</extra>",
+            "marker": {
+                "color": "$screen/0",
+                "line": {"color": [role(one.point.series) for one in said], "width": 1.8},
+            },
+        }
+
     def places(self) -> list[Any]:
         return in_order(x for groups in self.series.values() for x in groups)
 
     def place(self, x: Any) -> str:
-        return tick(x, self.x_field.unit) if is_number(x) and self.x_field.unit else name_of(x)
+        return tick(x, self.x_field.unit) if is_number(x) and self.x_field.unit else self.t(name_of(x))
 
     def spreads(self, name: str) -> list[tuple[Any, Spread]]:
         return [(x, self.series[name][x].spread()) for x in in_order(self.series[name])]
@@ -67,27 +91,36 @@ class BarsFigure(Figure):
             color = [role(name_of(x)) for x, _ in spreads]
         return {
             "type": "bar",
-            "name": name,
+            "name": self.t(name),
             "x": [self.place(x) for x, _ in spreads],
             "y": [point.median for _, point in spreads],
             "text": [number(point.median, self.y_field.unit) for _, point in spreads],
             "textposition": "none",
-            "hovertemplate": f"%{{text}}<extra>{escape(name)}</extra>",
+            "hovertemplate": f"%{{text}}<extra>{escape(self.t(name))}</extra>",
             "marker": {"color": color, "pattern": {"shape": HATCHES[order % len(HATCHES)]}},
             "error_y": whiskers([point for _, point in spreads]),
         }
 
     def told(self) -> list[str]:
-        told = {name: ", ".join(self.tell(*place) for place in self.spreads(name)) for name in self.series}
-        return [f"{name}: {text}" if self.chart.by else text for name, text in told.items()]
+        told = {name: [self.tell(*place) for place in self.spreads(name)] for name in self.series}
+        between = self.t(", ")
+        items = [self.item(name, *t) if self.chart.by else between.join(t) for name, t in told.items()]
+        yours = [self.tell_guess(said) for said in self.outlined()]
+        return items + ([self.item(YOURS, *yours)] if yours else [])
+
+    def tell_guess(self, said: Guessed) -> str:
+        value = number(said.number, self.y_field.unit)
+        return self.t("{value} at {place}", value=value, place=self.t(said.point.label))
 
     def tell(self, x: Any, point: Spread) -> str:
-        return f"{number(point.median, self.y_field.unit)} at {self.place(x)}"
+        return self.t(
+            "{value} at {place}", value=number(point.median, self.y_field.unit), place=self.place(x)
+        )
 
     def table(self) -> dict[str, Any]:
-        columns = spread_headings(self.chart.by, self.x_field, self.y_field)
+        columns = self.spread_headings(self.chart.by, self.x_field, self.y_field)
         rows = [
-            [name, x, *point, len(self.series[name][x].values)]
+            [self.t(name), self.t(x) if isinstance(x, str) else x, *point, len(self.series[name][x].values)]
             for name in self.series
             for x, point in self.spreads(name)
         ]

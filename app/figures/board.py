@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app.figures.bars import BarsFigure
 from app.figures.cells import CellsFigure
 from app.figures.ecdf import EcdfFigure
-from app.figures.figure import Figure, Row
+from app.figures.figure import Figure, Guessed, Row
 from app.figures.flow import FlowFigure
 from app.figures.line import LineFigure
 from app.figures.patch import Patch
 from app.figures.shares import SharesFigure
 from app.figures.states import StatesFigure
 from app.figures.timeline import TimelineFigure
+from app.languages import ENGLISH, Words
 from experiments.kit import charts
 from experiments.kit.spec import Experiment
 
@@ -33,15 +34,32 @@ FIGURES: dict[type[charts.Chart], type[Figure]] = {
 class Board:
     """`add` says what changes with the rows it is given, `figures` how all of it looks now."""
 
-    def __init__(self, experiment: Experiment) -> None:
+    def __init__(
+        self, experiment: Experiment, words: Words = ENGLISH, guess: Mapping[str, Any] | None = None
+    ) -> None:
+        """All its texts are said with `words`; ids of traces and the rows stay English.
+
+        `guess` is what was predicted, as in `{"threads@4": 2.6}`: see `guess`.
+        """
+        self.words = words
         tables = {table.row: table for table in experiment.tables}
         self.rows = {table.name: table.row for table in experiment.tables}
-        self.drawn = [FIGURES[type(chart)](chart, tables) for chart in experiment.charts]
+        self.drawn = [FIGURES[type(chart)](chart, tables, words) for chart in experiment.charts]
+        self.asks = experiment.guess
+        self.guess(guess or {})
 
     def add(self, table: str, rows: Sequence[Row]) -> list[dict[str, Any]]:
         """The operations for a page: one for each figure that changes with these rows."""
         row = self.rows[table]
         return [op(figure, patch) for figure in self.drawn if (patch := figure.add(row, rows))]
+
+    def guess(self, points: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """The operations that show what was predicted, on the figure that answers it."""
+        if self.asks is None or not points:
+            return []
+        said = [Guessed(point, value) for point, value in self.asks.drawn(points)]
+        answers = (figure for figure in self.drawn if figure.chart.id == self.asks.figure)
+        return [op(figure, patch) for figure in answers if (patch := figure.guess(said))]
 
     def close(self) -> list[dict[str, Any]]:
         """The last operations of a run: what each figure says, in words and as a table."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from app.figures.axes import Group
-from app.figures.figure import Figure, Row, heading, picker
+from app.figures.figure import Figure, Row, picker
 from app.figures.patch import Patch
 from app.figures.words import in_order, is_number, name_of, number, role, tick, words
 from experiments.kit.charts import Cells
@@ -21,10 +21,11 @@ class CellsFigure(Figure):
         self.field = self.fields[self.chart.value]
 
     def title(self) -> str:
-        return self.chart.title or f"Median {words(self.chart.value)}"
+        given = self.chart.title
+        return self.t(given) if given else self.t("Median {value}", value=self.t(words(self.chart.value)))
 
     def first_layout(self) -> dict[str, Any]:
-        across = {"across": [], "across_title": words(self.chart.across), "unit": self.field.unit}
+        across = {"across": [], "across_title": self.t(words(self.chart.across)), "unit": self.field.unit}
         return across | {"cells": {}}
 
     def take(self, rows: Sequence[Row]) -> Patch:
@@ -41,7 +42,7 @@ class CellsFigure(Figure):
         there = {trace["id"] for trace in self.spec["data"]}
         lines = {name_of(down): None for down, _ in self.groups}
         patch: Patch = [
-            ["trace", name, {"label": name, "role": role(name, order)}]
+            ["trace", name, {"label": self.t(name), "role": role(name, order)}]
             for order, name in enumerate(lines)
             if name not in there
         ]
@@ -52,18 +53,27 @@ class CellsFigure(Figure):
 
     def head(self, value: Any) -> str:
         field = self.fields[self.chart.across]
-        return tick(value, field.unit) if is_number(value) and field.unit else name_of(value)
+        return tick(value, field.unit) if is_number(value) and field.unit else self.t(name_of(value))
 
     def key(self, down: Any, across: Any) -> str:
         return f"{name_of(down)}|{self.head(across)}"
 
     def told(self) -> list[str]:
         return [
-            f"{name_of(down)} at {self.head(across)}: {number(group.at(0.5), self.field.unit)}"
+            self.item(
+                self.t("{value} at {place}", value=self.t(name_of(down)), place=self.head(across)),
+                number(group.at(0.5), self.field.unit),
+            )
             for (down, across), group in self.groups.items()
         ]
 
     def table(self) -> dict[str, Any]:
         names = (self.chart.down, self.chart.across, self.chart.value)
-        rows = [[down, across, group.at(0.5)] for (down, across), group in self.groups.items()]
-        return {"columns": [heading(self.fields[name]) for name in names], "rows": rows}
+        rows = [
+            [self.said(down), self.said(across), group.at(0.5)]
+            for (down, across), group in self.groups.items()
+        ]
+        return {"columns": [self.heading(self.fields[name]) for name in names], "rows": rows}
+
+    def said(self, value: Any) -> Any:
+        return self.t(value) if isinstance(value, str) else value

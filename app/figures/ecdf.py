@@ -7,9 +7,9 @@ from typing import Any
 
 from app.figures import axes
 from app.figures.axes import Group
-from app.figures.figure import Figure, Row, heading, picker, plain_heading
+from app.figures.figure import YOURS, Figure, Row, picker
 from app.figures.patch import Patch
-from app.figures.words import escape, name_of, number, role, words
+from app.figures.words import escape, is_number, name_of, number, role, words
 from experiments.kit.charts import Ecdf
 
 MOST_POINTS = 400  # of one curve; beyond that it goes through as many quantiles
@@ -25,14 +25,14 @@ class EcdfFigure(Figure):
         self.field = self.fields[self.chart.x]
 
     def title(self) -> str:
-        return axes.title(self.chart.title, self.field)
+        return axes.title(self.chart.title, self.field, self.t)
 
     def caption(self) -> str:
         return "Each curve climbs to the share of rows at or below the value; the label is its median."
 
     def first_layout(self) -> dict[str, Any]:
-        x = axes.axis(self.field, self.chart.log_x)
-        y = {"title": {"text": "rows at or below (%)"}, "type": "linear", "tickformat": ".0%"}
+        x = axes.axis(self.field, self.chart.log_x, self.t)
+        y = {"title": {"text": self.t("rows at or below (%)")}, "type": "linear", "tickformat": ".0%"}
         return {
             "title": {"text": self.title()},
             "xaxis": x,
@@ -51,16 +51,40 @@ class EcdfFigure(Figure):
         patch: Patch = [["trace", name, self.curve(name)] for name in touched]
         return patch + self.put("layout.annotations", self.labels()) if patch else []
 
+    def show_guess(self) -> Patch:
+        """A choice names a curve, and its label says so; a number is an upright line."""
+        patch = self.put("layout.annotations", self.labels())
+        for point, value in self.predicted:
+            if axes.fits(value, self.chart.log_x):
+                patch += self.put_trace(f"guess:{point.key}", self.guess_trace(float(value)))
+        return patch
+
+    def guess_trace(self, at: float) -> dict[str, Any]:
+        said = number(at, self.field.unit)
+        return {
+            "type": "scatter",
+            "mode": "lines",
+            "name": self.t(YOURS),
+            "x": [at, at],
+            "y": [0.0, 1.0],
+            "text": [said, said],
+            "hovertemplate": f"%{{text}}<extra>{escape(self.t(YOURS))}</extra>",
+            "line": {"color": "$ink", "width": 1.8, "dash": "dash"},
+        }
+
+    def chosen(self, name: str) -> bool:
+        return any(value == name for _, value in self.predicted)
+
     def curve(self, name: str) -> dict[str, Any]:
         xs, ys = points(self.series[name].values)
         return {
             "type": "scatter",
             "mode": "lines",
-            "name": name,
+            "name": self.t(name),
             "x": xs,
             "y": ys,
             "text": [number(x, self.field.unit) for x in xs],
-            "hovertemplate": f"%{{y:.0%}} within %{{text}}<extra>{escape(name)}</extra>",
+            "hovertemplate": self.t("%{y:.0%} within %{text}") + f"<extra>{escape(self.t(name))}</extra>",
             "line": {"color": self.color(name), "width": 2.4, "shape": "hv", "dash": self.dash(name)},
         }
 
@@ -75,25 +99,31 @@ class EcdfFigure(Figure):
         medians = sorted((group.at(0.5), name) for name, group in self.series.items())
         drawn = []
         for place, (middle, name) in enumerate(medians):
-            text = axes.bold(name, number(middle, self.field.unit))
+            text = axes.bold(self.t(name), number(middle, self.field.unit))
+            text += f" · {escape(self.t(YOURS))}" if self.chosen(name) else ""
             label = axes.end_label(name, 1, 1 - place / max(8, len(medians)), text, self.color(name))
             drawn.append(label | {"xref": "paper"})
         return drawn
 
     def told(self) -> list[str]:
-        return [self.tell(name, group) for name, group in self.series.items()]
+        numbers = [number(said.number, self.field.unit) for said in self.predicted if is_number(said.value)]
+        told = [self.tell(name, group) for name, group in self.series.items()]
+        return told + ([self.item(YOURS, *numbers)] if numbers else [])
 
     def tell(self, name: str, group: Group) -> str:
         half, most = (number(group.at(share), self.field.unit) for share in (0.5, 0.9))
-        return f"{name}: half of {len(group.values)} rows within {half}, nine tenths within {most}"
+        told = "half of {n} rows within {half}, nine tenths within {most}"
+        yours = [self.t(YOURS)] if self.chosen(name) else []
+        return self.item(name, self.t(told, n=len(group.values), half=half, most=most), *yours)
 
     def table(self) -> dict[str, Any]:
         told = [
-            heading(self.field, name, f"{share:.0%} of the rows are below") for name, share in TOLD.items()
+            self.heading(self.field, name, self.t("{share} of the rows are below", share=f"{share:.0%}"))
+            for name, share in TOLD.items()
         ]
-        columns = [plain_heading(self.chart.by or "series"), *told, plain_heading("rows")]
+        columns = [self.plain_heading(self.chart.by or "series"), *told, self.plain_heading("rows")]
         rows = [
-            [name, *(group.at(share) for share in TOLD.values()), len(group.values)]
+            [self.t(name), *(group.at(share) for share in TOLD.values()), len(group.values)]
             for name, group in self.series.items()
         ]
         return {"columns": columns, "rows": rows}

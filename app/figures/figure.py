@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from app.figures.patch import Patch, apply, own
-from app.figures.words import sentence, words
+from app.figures.words import is_number, sentence, words
+from app.languages import ENGLISH, Words
 from experiments.kit.charts import STATES, Chart
+from experiments.kit.guess import Point
 from experiments.kit.spec import Field, Table
 
 Row = Sequence[Any]
+YOURS = "your guess"
 NOTHING = "No rows yet."
+
+
+class Guessed(NamedTuple):
+    """One thing that somebody predicted; a choice is a text."""
+
+    point: Point
+    value: float | str
+
+    @property
+    def number(self) -> float:
+        return float(self.value) if is_number(self.value) else math.nan
 
 
 class Figure:
@@ -19,19 +34,21 @@ class Figure:
 
     chart: Chart
 
-    def __init__(self, chart: Any, tables: Mapping[type, Table]) -> None:
+    def __init__(self, chart: Any, tables: Mapping[type, Table], words: Words = ENGLISH) -> None:
+        self.t = words
         self.chart = chart
         self.tables = tables
         self.fields = {field.name: field for field in tables[chart.row].columns}
+        self.predicted: list[Guessed] = []
         self.prepare()
         self.spec: dict[str, Any] = {
             "id": chart.id,
             "kind": chart.kind,
             "title": self.title(),
-            "caption": chart.caption or self.caption(),
+            "caption": self.t(chart.caption or self.caption()),
             "data": self.first_traces(),
             "layout": self.first_layout(),
-            "summary": NOTHING,
+            "summary": self.t(NOTHING),
             "table": {"columns": [], "rows": []},
         }
 
@@ -39,7 +56,7 @@ class Figure:
         """Set up what the rows are gathered in."""
 
     def title(self) -> str:
-        return self.chart.title or sentence(words(type(self.chart).__name__))
+        return self.t(self.chart.title or sentence(words(type(self.chart).__name__)))
 
     def caption(self) -> str:
         return ""
@@ -58,11 +75,60 @@ class Figure:
         """What changes with these rows of another table."""
         return []
 
+    def guess(self, said: Sequence[Guessed]) -> Patch:
+        """Show what was predicted. Only some figures can: the others leave out `show_guess`."""
+        self.predicted = list(said)
+        patch = self.show_guess()
+        apply(self.spec, patch)
+        if self.spec["summary"] != self.t(NOTHING):  # the words were there already
+            patch += (words := self.put("summary", self.summary()))
+            apply(self.spec, words)
+        return patch
+
+    def show_guess(self) -> Patch:
+        return []
+
     def summary(self) -> str:
         """The figure in words and numbers, for who cannot see it."""
         told = self.told()
-        lead = self.title() if self.title().endswith(("?", ".", "!")) else f"{self.title()}."
-        return f"{lead} {'. '.join(told)}." if told else NOTHING
+        stop, between = self.t("."), self.t(". ")
+        lead, full = self.title(), ("?", ".", "!", "？", "。", "！")
+        lead = (
+            f"{lead.rstrip()} "
+            if lead.endswith(full[:3])
+            else lead
+            if lead.endswith(full)
+            else lead + between
+        )
+        return f"{lead}{between.join(told)}{stop}" if told else self.t(NOTHING)
+
+    def item(self, name: str, *told: str) -> str:
+        """ "threads: 0.97×, 1.02×" in the reader's punctuation."""
+        return self.t(name) + self.t(": ") + self.t(", ").join(told)
+
+    def states(self) -> list[dict[str, Any]]:
+        """All states as a page draws them, with their names."""
+        return [state | {"label": self.t(state["label"])} for state in all_states()]
+
+    def heading(self, field: Field, name: str = "", help: str = "") -> dict[str, str]:
+        """Of a column; one whose name has no translation keeps the name that it has in the files."""
+        plain = name or words(field.name)
+        said = self.t(plain)
+        return heading(field, said if said != plain else name, self.t(help or field.help))
+
+    def plain_heading(self, name: str, unit: str = "", help: str = "") -> dict[str, str]:
+        return plain_heading(self.t(name), unit, self.t(help))
+
+    def spread_headings(self, by: str | None, x: Field, y: Field) -> list[dict[str, str]]:
+        """Of a table with the median of `y`, its quartiles and the number of rows at every `x`."""
+        return [
+            self.plain_heading(by or "series"),
+            self.heading(x),
+            self.heading(y),
+            self.heading(y, "low", "a quarter of the rows is below"),
+            self.heading(y, "high", "a quarter of the rows is above"),
+            self.plain_heading("rows"),
+        ]
 
     def told(self) -> list[str]:
         """A few words with numbers for each thing that is drawn."""
@@ -117,18 +183,6 @@ def heading(field: Field, name: str = "", help: str = "") -> dict[str, str]:
 
 def plain_heading(name: str, unit: str = "", help: str = "") -> dict[str, str]:
     return {"name": name, "unit": unit, "help": help}
-
-
-def spread_headings(by: str | None, x: Field, y: Field) -> list[dict[str, str]]:
-    """Of a table with the median of `y`, its quartiles and the number of rows at every `x`."""
-    return [
-        plain_heading(by or "series"),
-        heading(x),
-        heading(y),
-        heading(y, "low", "a quarter of the rows is below"),
-        heading(y, "high", "a quarter of the rows is above"),
-        plain_heading("rows"),
-    ]
 
 
 def all_states() -> list[dict[str, Any]]:

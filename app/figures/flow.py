@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from app.figures.figure import Figure, Row, all_states, heading, picker, state_of
+from app.figures.figure import Figure, Row, picker, state_of
 from app.figures.patch import Patch
 from app.figures.words import is_number, name_of, number
+from app.languages import ENGLISH, Words
 from experiments.kit.charts import STATES, Flow
 
 MOST_SPANS = 400  # of one model; a spinning reader calls thousands of times
@@ -44,10 +45,10 @@ class FlowFigure(Figure):
         self.models: dict[str, list[Span]] = {}
 
     def title(self) -> str:
-        return self.chart.title or "One read, told by the program and by the kernel"
+        return self.t(self.chart.title or "One read, told by the program and by the kernel")
 
     def first_layout(self) -> dict[str, Any]:
-        return {"t1": 0.0, "states": all_states()}
+        return {"t1": 0.0, "states": self.states()}
 
     def take(self, rows: Sequence[Row]) -> Patch:
         touched: dict[str, None] = {}
@@ -65,27 +66,34 @@ class FlowFigure(Figure):
         calls = calls_of(spans)
         ready_s, done_s = ready_at(spans), done_at(spans, calls)
         return {
-            "label": model,
-            "call": ", then ".join(dict.fromkeys(call.name for call in calls)),
-            "note": note(spans, ready_s, done_s),
+            "label": self.t(model),
+            "call": self.t(", then ").join(dict.fromkeys(call.name for call in calls)),
+            "note": note(spans, ready_s, done_s, self.t),
             "spans": [list(span) for span in spans],
-            "calls": arrows(calls, done_s),
+            "calls": arrows(calls, done_s, self.t("data")),
             "ready_s": ready_s,
             "done_s": done_s,
         }
 
     def told(self) -> list[str]:
-        return [f"{model}: {self.trace(model)['note']}" for model in self.models]
+        return [self.item(model, self.trace(model)["note"]) for model in self.models]
 
     def table(self) -> dict[str, Any]:
         chart = self.chart
         names = [chart.model, chart.lane, chart.start, chart.end, chart.state, *filter(None, [chart.call])]
         rows = [
-            [model, span.lane, span.start_s, span.end_s, STATES[span.state].label, span.call][: len(names)]
+            [
+                self.t(model),
+                self.t(span.lane),
+                span.start_s,
+                span.end_s,
+                self.t(STATES[span.state].label),
+                span.call,
+            ][: len(names)]
             for model, spans in self.models.items()
             for span in spans
         ]
-        return {"columns": [heading(self.fields[name]) for name in names], "rows": rows}
+        return {"columns": [self.heading(self.fields[name]) for name in names], "rows": rows}
 
 
 def lane_of(value: Any) -> str:
@@ -116,21 +124,21 @@ def done_at(spans: Sequence[Span], calls: Sequence[Call]) -> float | None:
     return max([*copied, *(call.end_s for call in calls)], default=None)
 
 
-def arrows(calls: Sequence[Call], done_s: float | None) -> list[list[Any]]:
-    """Down into the kernel, named where the name is new; up again, "data" where it comes back with it."""
+def arrows(calls: Sequence[Call], done_s: float | None, data: str = "data") -> list[list[Any]]:
+    """Down into the kernel, named where the name is new; up again, `data` where it comes back with it."""
     drawn: list[tuple[float, int, str]] = []
     names = ["", *(call.name for call in calls)]
     for before, call in zip(names, calls, strict=False):
         drawn.append((call.start_s, 1, "" if before == call.name else call.name))
-        drawn.append((call.end_s, -1, "data" if call.end_s == done_s else ""))
+        drawn.append((call.end_s, -1, data if call.end_s == done_s else ""))
     return [list(arrow) for arrow in sorted(drawn, key=lambda arrow: arrow[0])]
 
 
-def note(spans: Sequence[Span], ready_s: float | None, done_s: float | None) -> str:
+def note(spans: Sequence[Span], ready_s: float | None, done_s: float | None, t: Words = ENGLISH) -> str:
     """How long both phases took. Calls are not counted here: of thousands only some are drawn."""
     if ready_s is None:
         return ""
-    waited = f"{number(ready_s - min(span.start_s for span in spans), 's')} waiting"
+    waited = t("{time} waiting", time=number(ready_s - min(span.start_s for span in spans), "s"))
     if done_s is None or done_s <= ready_s:
         return waited
-    return f"{waited}, {number(done_s - ready_s, 's')} after arrival"
+    return waited + t(", ") + t("{time} after arrival", time=number(done_s - ready_s, "s"))

@@ -7,7 +7,7 @@ from typing import Any
 
 from app.figures import axes
 from app.figures.axes import Group, Spread
-from app.figures.figure import Figure, Row, picker, spread_headings
+from app.figures.figure import YOURS, Figure, Row, picker
 from app.figures.patch import Patch
 from app.figures.words import escape, is_number, name_of, number, role, words
 from experiments.kit.charts import Line, Reference
@@ -29,20 +29,20 @@ class LineFigure(Figure):
         self.y_field = self.fields[self.chart.y]
 
     def title(self) -> str:
-        return axes.title(self.chart.title, self.y_field)
+        return axes.title(self.chart.title, self.y_field, self.t)
 
     def caption(self) -> str:
         return "Points are medians of the rows; the band holds their middle half."
 
     def first_traces(self) -> list[dict[str, Any]]:
         empty: tuple[list[float], list[float]] = ([], [])
-        return [{"id": trace_id(r), **reference_trace(r, *empty)} for r in self.chart.references]
+        return [{"id": trace_id(r), **self.reference_trace(r, *empty)} for r in self.chart.references]
 
     def first_layout(self) -> dict[str, Any]:
         return {
             "title": {"text": self.title()},
-            "xaxis": axes.axis(self.x_field, self.chart.log_x),
-            "yaxis": axes.y_axis(self.y_field, not self.chart.title, self.chart.log_y),
+            "xaxis": axes.axis(self.x_field, self.chart.log_x, self.t),
+            "yaxis": axes.y_axis(self.y_field, not self.chart.title, self.chart.log_y, self.t),
             "annotations": [],
             "showlegend": False,
         }
@@ -74,10 +74,32 @@ class LineFigure(Figure):
             patch += [["trace", f"{name}/band", self.band(name)], ["trace", name, self.line(name)]]
         lines = self.reference_lines()
         for reference in self.chart.references:
-            patch += self.put_trace(trace_id(reference), reference_trace(reference, *lines[reference.label]))
-        where, said = axes.ticks(self.places(), self.x_field)
+            patch += self.put_trace(
+                trace_id(reference), self.reference_trace(reference, *lines[reference.label])
+            )
+        for name in self.guessed():
+            patch += self.put_trace(f"guess:{name}", self.guess_trace(name))
+        where, said = axes.ticks(self.marked(), self.x_field)
         patch += self.put("layout.xaxis.tickvals", where) + self.put("layout.xaxis.ticktext", said)
-        return patch + self.put("layout.annotations", [*self.labels(), *self.reference_labels(lines)])
+        labels = [*self.labels(), *self.guess_labels(), *self.reference_labels(lines)]
+        return patch + self.put("layout.annotations", labels)
+
+    def show_guess(self) -> Patch:
+        return self.redraw([])
+
+    def guessed(self) -> dict[str, list[tuple[float, float]]]:
+        """The lines that were predicted, each with its points; a single number is a level line."""
+        lines: dict[str, list[tuple[float, float]]] = {}
+        for point, value in self.predicted:
+            if axes.fits(value, self.chart.log_y):
+                where = self.places() if point.x is None else [point.x]
+                at = lines.setdefault(point.series, [])
+                at += [(x, float(value)) for x in where if axes.fits(x, self.chart.log_x)]
+        return {name: sorted(at) for name, at in lines.items()}
+
+    def marked(self) -> list[float]:
+        """Where something was measured or predicted."""
+        return sorted({*self.places(), *(x for at in self.guessed().values() for x, _ in at)})
 
     def places(self) -> list[float]:
         return sorted({x for points in self.spreads.values() for x in points})
@@ -90,23 +112,48 @@ class LineFigure(Figure):
         return kept, [self.spreads[name][x] for x in kept]
 
     def color(self, name: str) -> str:
-        return role(name, list(self.series).index(name))
+        return role(name, self.order(name))
+
+    def order(self, name: str) -> int:
+        """Its place among the lines, measured ones first."""
+        return list({**self.series, **dict.fromkeys(point.series for point, _ in self.predicted)}).index(name)
+
+    def symbol(self, name: str) -> str:
+        return axes.SYMBOLS[self.order(name) % len(axes.SYMBOLS)]
 
     def line(self, name: str) -> dict[str, Any]:
         places, spreads = self.points(name)
-        symbol = axes.SYMBOLS[list(self.series).index(name) % len(axes.SYMBOLS)]
         return {
             "type": "scatter",
             "mode": "lines+markers",
-            "name": name,
+            "name": self.t(name),
             "x": places,
             "y": [point.median for point in spreads],
             "text": [number(point.median, self.y_field.unit) for point in spreads],
-            "hovertemplate": f"%{{text}}<extra>{escape(name)}</extra>",
+            "hovertemplate": f"%{{text}}<extra>{escape(self.t(name))}</extra>",
             "line": {"color": self.color(name), "width": 2.6},
-            "marker": {"color": self.color(name), "symbol": symbol, "size": 9},
+            "marker": {"color": self.color(name), "symbol": self.symbol(name), "size": 9},
             "zorder": 2,
         }
+
+    def guess_trace(self, name: str) -> dict[str, Any]:
+        at = self.guessed()[name]
+        said = [number(y, self.y_field.unit) for _, y in at]
+        return {
+            "type": "scatter",
+            "mode": "lines+markers",
+            "name": self.t(YOURS),
+            "x": [x for x, _ in at],
+            "y": [y for _, y in at],
+            "text": said,
+            "hovertemplate": f"%{{text}}<extra>{escape(self.yours(name))}</extra>",
+            "line": {"color": self.color(name), "width": 1.8, "dash": "dash"},
+            "marker": {"color": self.color(name), "symbol": f"{self.symbol(name)}-open", "size": 8},
+            "zorder": 1,
+        }
+
+    def yours(self, name: str) -> str:
+        return self.t(YOURS) + self.t(": ") + self.t(name) if name else self.t(YOURS)
 
     def band(self, name: str) -> dict[str, Any]:
         places, spreads = self.points(name)
@@ -121,6 +168,9 @@ class LineFigure(Figure):
             "hoverinfo": "skip",
             "zorder": 0,
         }
+
+    def reference_trace(self, reference: Reference, xs: list[float], ys: list[float]) -> dict[str, Any]:
+        return reference_trace(reference, xs, ys) | {"name": self.t(reference.label)}
 
     def reference_lines(self) -> dict[str, tuple[list[float], list[float]]]:
         """Each by its label, held flat to the right edge; the ideal one rises a little over the rest."""
@@ -151,7 +201,7 @@ class LineFigure(Figure):
         drawn = []
         for name, points in self.spreads.items():
             x = max(points)
-            text = axes.bold(name, number(points[x].median, self.y_field.unit))
+            text = axes.bold(self.t(name), number(points[x].median, self.y_field.unit))
             drawn.append(self.label(name, x, points[x].median, text, self.color(name)))
         return drawn
 
@@ -161,8 +211,16 @@ class LineFigure(Figure):
             xs, ys = lines[reference.label]
             if xs:
                 value = f" {number(ys[-1], self.y_field.unit)}" if reference.row else ""
-                text = escape(reference.label + value)
+                text = escape(self.t(reference.label) + value)
                 drawn.append(self.label(f"reference:{reference.label}", xs[-1], ys[-1], text, "$ink-3", 12))
+        return drawn
+
+    def guess_labels(self) -> list[dict[str, Any]]:
+        drawn = []
+        for name, at in self.guessed().items():
+            if at:
+                text = escape(f"{self.yours(name)} {number(at[-1][1], self.y_field.unit)}")
+                drawn.append(self.label(f"guess:{name}", *at[-1], text, self.color(name), 12))
         return drawn
 
     def label(self, name: str, x: float, y: float, text: str, color: str, size: int = 13) -> dict[str, Any]:
@@ -171,25 +229,33 @@ class LineFigure(Figure):
 
     def told(self) -> list[str]:
         told = [self.tell(name, points) for name, points in self.spreads.items()]
-        return told + [
-            f"{label}: {number(ys[-1], self.y_field.unit)}"
-            for label, (xs, ys) in self.reference_lines().items()
-            if xs and self.held.get(label)
-        ]
+        return (
+            told
+            + [
+                self.item(label, number(ys[-1], self.y_field.unit))
+                for label, (xs, ys) in self.reference_lines().items()
+                if xs and self.held.get(label)
+            ]
+            + [self.tell_guess(name, at) for name, at in self.guessed().items() if at]
+        )
+
+    def tell_guess(self, name: str, at: list[tuple[float, float]]) -> str:
+        x, y = at[-1]
+        return self.item(self.yours(name), self.tell_point(x, Spread(y, y, y)))
 
     def tell(self, name: str, points: dict[float, Spread]) -> str:
         first, last = min(points), max(points)
-        text = f"{name}: {self.tell_point(first, points[first])}"
-        return text if first == last else f"{text}, {self.tell_point(last, points[last])}"
+        ends = [first] if first == last else [first, last]
+        return self.item(name, *(self.tell_point(x, points[x]) for x in ends))
 
     def tell_point(self, x: float, point: Spread) -> str:
-        at = f"{words(self.chart.x)} {number(x, self.x_field.unit)}"
-        return f"{number(point.median, self.y_field.unit)} at {at}"
+        at = f"{self.t(words(self.chart.x))} {number(x, self.x_field.unit)}"
+        return self.t("{value} at {place}", value=number(point.median, self.y_field.unit), place=at)
 
     def table(self) -> dict[str, Any]:
-        columns = spread_headings(self.chart.by, self.x_field, self.y_field)
+        columns = self.spread_headings(self.chart.by, self.x_field, self.y_field)
         rows = [
-            [name, x, *points[x], len(self.series[name][x].values)]
+            [self.t(name), x, *points[x], len(self.series[name][x].values)]
             for name, points in self.spreads.items()
             for x in sorted(points)
         ]

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from app.figures.figure import Figure, Row, all_states, heading, picker
+from app.figures.figure import YOURS, Figure, Guessed, Row, picker
 from app.figures.patch import Patch
 from app.figures.words import is_number, name_of, percent_of
 from experiments.kit.charts import STATES, Shares
+
+GUESS = "guess:parts"
 
 
 class SharesFigure(Figure):
@@ -22,10 +24,10 @@ class SharesFigure(Figure):
         self.seen: dict[str, int] = {}
 
     def title(self) -> str:
-        return self.chart.title or "Where the time went"
+        return self.t(self.chart.title or "Where the time went")
 
     def first_layout(self) -> dict[str, Any]:
-        return {"states": all_states()}
+        return {"states": self.states()}
 
     def take(self, rows: Sequence[Row]) -> Patch:
         patch: Patch = []
@@ -35,8 +37,31 @@ class SharesFigure(Figure):
             parts = [
                 [state, value] for state, value in zip(self.columns.values(), self.bars[name], strict=True)
             ]
-            patch.append(["trace", name, {"label": name, "parts": parts}])
+            patch.append(["trace", name, {"label": self.t(name), "parts": parts}])
         return patch
+
+    def show_guess(self) -> Patch:
+        """Parts as a lane of their own above all others; a number as a mark on the lane it is about."""
+        parts = {said.point.series: said.number for said in self.predicted if said.point.series in STATES}
+        marks = [said for said in self.predicted if said.point.series not in STATES]
+        return self.guess_lane(parts) + self.put("layout.marks", [self.mark(said) for said in marks])
+
+    def guess_lane(self, parts: dict[str, float]) -> Patch:
+        if not parts:
+            return []
+        ordered = [[state, parts[state]] for state in self.columns.values() if state in parts]
+        lane = {"id": GUESS, "label": self.t(YOURS), "parts": ordered}
+        measured = [trace for trace in self.spec["data"] if trace["id"] != GUESS]
+        return [["set", "data", [lane, *measured]]]
+
+    def mark(self, said: Guessed) -> dict[str, Any]:
+        share = percent_of(said.number)
+        return {
+            "id": f"guess:{said.point.key}",
+            "lane": said.point.series,
+            "at": said.number,
+            "label": f"{self.t(YOURS)} {share}",
+        }
 
     def name(self, lane: str) -> str:
         """A lane that comes back gets a bar of its own."""
@@ -47,17 +72,25 @@ class SharesFigure(Figure):
                 return name
 
     def told(self) -> list[str]:
-        return [f"{name}: {self.tell(seconds)}" for name, seconds in self.bars.items()]
+        told = [self.item(name, *self.tell(seconds)) for name, seconds in self.bars.items()]
+        return told + self.tell_guess()
 
-    def tell(self, seconds: list[float]) -> str:
+    def tell_guess(self) -> list[str]:
+        drawn = {said.point.series: said.number for said in self.predicted}
+        parts = [drawn.get(state, 0.0) for state in self.columns.values()]
+        lane = [self.item(YOURS, *self.tell(parts))] if any(parts) else []
+        marks = self.spec["layout"].get("marks", [])
+        return lane + [self.item(mark["lane"], mark["label"]) for mark in marks]
+
+    def tell(self, seconds: list[float]) -> list[str]:
         whole = sum(seconds) or 1.0
         parts = zip(self.columns.values(), seconds, strict=True)
-        return ", ".join(f"{STATES[state].label} {percent_of(part / whole)}" for state, part in parts if part)
+        return [f"{self.t(STATES[state].label)} {percent_of(part / whole)}" for state, part in parts if part]
 
     def table(self) -> dict[str, Any]:
         columns = [self.fields[name] for name in (self.chart.lane, *self.columns)]
-        rows = [[name, *seconds] for name, seconds in self.bars.items()]
-        return {"columns": [heading(field) for field in columns], "rows": rows}
+        rows = [[self.t(name), *seconds] for name, seconds in self.bars.items()]
+        return {"columns": [self.heading(field) for field in columns], "rows": rows}
 
 
 def state_in(column: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from app.figures.figure import Figure, Row, all_states, heading, picker, plain_heading, state_of
+from app.figures.figure import Figure, Row, picker, state_of
 from app.figures.patch import Patch
 from app.figures.words import is_number, name_of, number
 from experiments.kit.charts import STATES, StateDiagram
@@ -58,10 +58,10 @@ class StatesFigure(Figure):
         self.edges: dict[str, Edge] = {}
 
     def title(self) -> str:
-        return self.chart.title or "States and transitions"
+        return self.t(self.chart.title or "States and transitions")
 
     def first_layout(self) -> dict[str, Any]:
-        return {"nodes": [], "states": all_states()}
+        return {"nodes": [], "states": self.states()}
 
     def take(self, rows: Sequence[Row]) -> Patch:
         touched: dict[str, None] = {}
@@ -81,12 +81,12 @@ class StatesFigure(Figure):
     def trace(self, id: str) -> dict[str, Any]:
         edge = self.edges[id]
         known = {"source": edge.source, "target": edge.target, "count": edge.count}
-        return known | {"label": LABELS.get(id, ""), "how": " and ".join(edge.how)}
+        return known | {"label": self.t(LABELS[id]) if id in LABELS else "", "how": " and ".join(edge.how)}
 
     def nodes(self) -> list[dict[str, str]]:
         there = {state for edge in self.edges.values() for state in (edge.source, edge.target)}
         return [
-            {"id": state.id, "label": NAMES.get(state.id, state.label)}
+            {"id": state.id, "label": self.t(NAMES.get(state.id, state.label))}
             for state in STATES.values()
             if state.id in there
         ]
@@ -95,14 +95,20 @@ class StatesFigure(Figure):
         return [self.tell(edge) for edge in self.edges.values()]
 
     def tell(self, edge: Edge) -> str:
-        how = f", {' and '.join(edge.how)}" if edge.how else ""
-        return f"{STATES[edge.source].label} to {STATES[edge.target].label}: {number(edge.count)}{how}"
+        way = self.t("{source} to {target}", source=self.state(edge.source), target=self.state(edge.target))
+        return self.item(way, number(edge.count), *filter(None, [self.how(edge)]))
+
+    def state(self, id: str) -> str:
+        return self.t(STATES[id].label)
+
+    def how(self, edge: Edge) -> str:
+        return self.t(" and ").join(map(self.t, edge.how))
 
     def table(self) -> dict[str, Any]:
         names = [self.chart.source, self.chart.target, self.chart.count]
-        columns = [heading(self.fields[name]) for name in names] + [plain_heading("how")]
+        columns = [self.heading(self.fields[name]) for name in names] + [self.plain_heading("how")]
         rows = [
-            [STATES[edge.source].label, STATES[edge.target].label, edge.count, " and ".join(edge.how)]
+            [self.state(edge.source), self.state(edge.target), edge.count, self.how(edge)]
             for edge in self.edges.values()
         ]
         return {"columns": columns, "rows": rows}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from app.figures.figure import Figure, Row, all_states, picker, plain_heading, state_of
+from app.figures.figure import Figure, Row, picker, state_of
 from app.figures.patch import Patch
 from app.figures.words import is_number, name_of, number, percent_of
 from experiments.kit.charts import STATES, Timeline
@@ -34,10 +34,10 @@ class TimelineFigure(Figure):
         self.right: float | None = None
 
     def title(self) -> str:
-        return self.chart.title or "Who was doing what"
+        return self.t(self.chart.title or "Who was doing what")
 
     def first_layout(self) -> dict[str, Any]:
-        return {"states": all_states(), "t0": 0.0, "t1": 0.0, "marks": [], "note": ""}
+        return {"states": self.states(), "t0": 0.0, "t1": 0.0, "marks": [], "note": ""}
 
     def take(self, rows: Sequence[Row]) -> Patch:
         new: dict[str, dict[str, list[Any]]] = {}
@@ -53,7 +53,11 @@ class TimelineFigure(Figure):
 
     def open(self, name: str, group: str) -> list[Any]:
         self.lanes[name] = Lane(group)
-        return ["trace", name, {"label": name, "group": group, "start": [], "end": [], "state": []}]
+        return [
+            "trace",
+            name,
+            {"label": self.t(name), "group": self.t(group), "start": [], "end": [], "state": []},
+        ]
 
     def count(self, new: dict[str, Any], name: str, state: str, start: float, end: float) -> None:
         lane = self.lanes[name]
@@ -70,26 +74,32 @@ class TimelineFigure(Figure):
     def frame(self) -> Patch:
         patch = self.put("layout.t0", self.left or 0.0) + self.put("layout.t1", self.right or 0.0)
         cut = [name for name, lane in self.lanes.items() if lane.spans > MOST_SPANS]
-        note = f"Only the first {number(MOST_SPANS)} spans are drawn of: {', '.join(cut)}." if cut else ""
-        return patch + self.put("layout.note", note)
+        return patch + self.put("layout.note", self.note(cut) if cut else "")
+
+    def note(self, cut: list[str]) -> str:
+        lanes = self.t(", ").join(map(self.t, cut))
+        return self.t("Only the first {n} spans are drawn of: {lanes}.", n=number(MOST_SPANS), lanes=lanes)
 
     def occurring(self) -> list[str]:
         return [state for state in STATES if any(state in lane.seconds for lane in self.lanes.values())]
 
     def told(self) -> list[str]:
-        return [f"{name}: {self.tell(lane)}" for name, lane in self.lanes.items()]
+        return [self.item(name, *self.tell(lane)) for name, lane in self.lanes.items()]
 
-    def tell(self, lane: Lane) -> str:
+    def tell(self, lane: Lane) -> list[str]:
         whole = sum(lane.seconds.values()) or 1.0
         told = sorted(lane.seconds.items(), key=lambda part: -part[1])
-        return ", ".join(f"{STATES[state].label} {percent_of(seconds / whole)}" for state, seconds in told)
+        return [f"{self.t(STATES[state].label)} {percent_of(seconds / whole)}" for state, seconds in told]
 
     def table(self) -> dict[str, Any]:
         states = self.occurring()
         columns = [
-            plain_heading(self.chart.lane),
-            *(plain_heading(STATES[state].label, "share", "of the time that is drawn") for state in states),
-            plain_heading("time", "s"),
+            self.plain_heading(self.chart.lane),
+            *(
+                self.plain_heading(STATES[state].label, "share", "of the time that is drawn")
+                for state in states
+            ),
+            self.plain_heading("time", "s"),
         ]
         rows = [self.table_row(name, lane, states) for name, lane in self.lanes.items()]
         return {"columns": columns, "rows": rows}
@@ -97,4 +107,4 @@ class TimelineFigure(Figure):
     def table_row(self, name: str, lane: Lane, states: list[str]) -> list[Any]:
         whole = sum(lane.seconds.values())
         shares = [lane.seconds.get(state, 0.0) / whole if whole else 0.0 for state in states]
-        return [name, *shares, whole]
+        return [self.t(name), *shares, whole]

@@ -118,6 +118,35 @@ def latency(reads: Reads) -> Check:
     return Check(listed(claim, values), None if unsure else not later)
 
 
+def first(record: Record) -> dict[str, bool]:
+    """Which model had the data soonest after it was sent; empty where the reads do not decide it."""
+    reads = by_series(record[Read])
+    models = {model: late_by_read(rows) for model, rows in plain(reads).items()}
+    unsure = not set(NEEDED) <= set(models) or crowding(record[Read]) > CROWDED
+    if unsure or latency(reads).ok is None:
+        return {}
+    soonest = min(models, key=lambda model: median(models[model].values()))
+    if any(sooner(models[soonest], late) is not True for model, late in models.items() if model != soonest):
+        return {}
+    return {model: model == soonest for model in models}
+
+
+def late_by_read(rows: Sequence[Read]) -> dict[int, float]:
+    """Of each round, the median over the arms of a model."""
+    rounds: dict[int, list[float]] = {}
+    for row in rows:
+        rounds.setdefault(row.read, []).append(row.after_send_s)
+    return {read: median(late) for read, late in rounds.items()}
+
+
+def sooner(one: Mapping[int, float], other: Mapping[int, float]) -> bool | None:
+    """Whether one had the data sooner than the other in the same rounds; None where they do not tell."""
+    both = sorted(one.keys() & other.keys())
+    if len(both) < FEWEST:
+        return None
+    return ratio_interval([other[read] for read in both], [one[read] for read in both]).beyond(1)
+
+
 def copying(payloads: Sequence[Payload]) -> list[Check]:
     """The least payload against the largest, in pairs of the same round; nothing if it was not swept."""
     copies = {
@@ -176,12 +205,12 @@ def clipped(share: float) -> float:
 def share_between(share: Estimate, about: str) -> Value:
     low, high = (percent(clipped(edge)).text for edge in (share.low, share.high))
     value = percent(clipped(share.value), about)
-    return replace(value, text=f"{value.text} ({low} to {high})")
+    return replace(value, text=f"{value.text} ({low} – {high})")
 
 
 def time_between(time: Estimate, about: str) -> Value:
     value = duration(time.value, about)
-    return replace(value, text=f"{value.text} ({duration(time.low).text} to {duration(time.high).text})")
+    return replace(value, text=f"{value.text} ({duration(time.low).text} – {duration(time.high).text})")
 
 
 def listed(template: str, values: Mapping[str, Value]) -> Sentence:

@@ -65,12 +65,12 @@ from experiments.io_models._plan import (
 )
 from experiments.io_models._receiver import Receiver, Sample, collector_off, receiver
 from experiments.io_models._rows import ROWS, Flow, Note, Payer, Payload, Read, Summary, Waiting, read_row
-from experiments.io_models._verdict import cpu_share, verdict
-from experiments.kit import Bars, Between, Bytes, Count, Ecdf, Line, Milliseconds, Need, Progress
+from experiments.io_models._verdict import cpu_share, first, verdict
+from experiments.kit import Bars, Between, Bytes, ChoiceGuess, Count, Ecdf, Line, Milliseconds, Need, Progress
 from experiments.kit.charts import Flow as FlowChart
 from experiments.kit.stats import median, quantile
 
-__all__ = ["charts", "cost", "measure", "needs", "presets", "verdict"]
+__all__ = ["charts", "cost", "guess", "measure", "needs", "presets", "verdict"]
 
 NS_PER_MS = 1_000_000
 
@@ -149,6 +149,19 @@ charts = [
         " spent by a kernel worker (io_uring, forced) or by a helper thread of the C library (POSIX aio).",
     ),
 ]
+
+guess = ChoiceGuess(
+    ask="In which model does the program have the data first, counted from when it was sent?",
+    figure="ecdf",
+    choices={
+        "blocking": "blocking",
+        "non-blocking": "non-blocking",
+        "multiplexed": "multiplexed",
+        "signal-driven": "signal-driven",
+        "asynchronous": "asynchronous",
+    },
+    measured=first,
+)
 
 presets = {
     "quick": {"reads": 30, "per_point": 4},

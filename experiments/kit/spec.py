@@ -395,8 +395,7 @@ def check(experiment: Experiment) -> None:
                 raise SpecError(
                     f"{kind}: {chart.row.__name__} has no column {name!r}; it has {', '.join(fields_)}"
                 )
-    if experiment.guess and experiment.guess.figure not in {"", *(c.id for c in experiment.charts)}:
-        raise SpecError(f"guess: there is no chart {experiment.guess.figure!r}")
+    check_guess(experiment)
     for param in experiment.params:
         if param.type in (int, float) and param.low is None:
             raise SpecError(f"measure: {param.name} has no Between(low, high)")
@@ -405,3 +404,24 @@ def check(experiment: Experiment) -> None:
             experiment.parse(preset)
         except ParameterError as error:
             raise SpecError(f"preset {name}: {error}") from error
+
+
+def check_guess(experiment: Experiment) -> None:
+    """It asks about a figure that is there, its lines are drawn in it, and it knows the parameters."""
+    guess = experiment.guess
+    if guess is None:
+        return
+    chart = next((chart for chart in experiment.charts if chart.id == guess.figure), None)
+    if guess.figure and chart is None:
+        raise SpecError(f"guess: there is no chart {guess.figure!r}")
+    columns = (
+        column for table in experiment.tables if chart and table.row is chart.row for column in table.columns
+    )
+    drawn = next((column.choices for column in columns if column.name == getattr(chart, "by", None)), ())
+    for series in getattr(guess, "series", ()):
+        if drawn and series not in drawn:
+            raise SpecError(f"guess: {series!r} is not one of {', '.join(drawn)}")
+    try:
+        guess.as_json({param.name: param.default for param in experiment.params})
+    except KeyError as error:
+        raise SpecError(f"guess: there is no parameter {error}") from error

@@ -58,6 +58,7 @@ from experiments.kit import (
     Count,
     Hertz,
     Need,
+    NumberGuess,
     PerSecond,
     Pid,
     Progress,
@@ -183,6 +184,15 @@ charts = [
         caption="Who has to wait gives the core back (voluntary); who never waits has it taken away.",
     ),
 ]
+guess = NumberGuess(
+    ask="`ps` shows a spinner as R whenever you look. For what share of that time is it really on a core?",
+    figure="shares",
+    unit="share",
+    low=0,
+    high=1,
+    about="spinner 1",
+    measured=lambda record: on_a_core(record),
+)
 needs = (Need(proc.missing),)
 continuous = True  # spans come twice a second, between looks; the worker does not rest in between
 presets = {
@@ -349,6 +359,12 @@ def bin_ns(rate: float) -> int:
 
 def until(end_ns: int, stretch: Stretch) -> Stretch:
     return stretch._replace(end_ns=min(stretch.end_ns, end_ns))
+
+
+def on_a_core(record: Record) -> dict[str, float]:
+    """What was guessed: the share of its time that the first spinner ran."""
+    first = next((share for share in record[Share] if share.process == "spinner 1"), None)
+    return {"value": first.running_s / first.wall_s} if first else {}
 
 
 def verdict(record: Record) -> Verdict:

@@ -42,6 +42,7 @@ from functools import partial
 from typing import Annotated, Literal, NamedTuple
 
 from experiments.kit import (
+    BarsGuess,
     Between,
     Check,
     Count,
@@ -120,6 +121,17 @@ charts = [
     ),
 ]
 
+guess = BarsGuess(
+    ask="Each of these threads only wants to compute. Where does the time of one of them go?",
+    figure="shares",
+    unit="share",
+    low=0,
+    high=1,
+    bars=("running", "gil", "ready", "blocked"),
+    whole=1,
+    measured=lambda record: spent(record),
+)
+
 presets = {
     "quick": {"threads": 3, "seconds": 1},
     "hashing": {"workload": "hash"},
@@ -187,7 +199,21 @@ class Crew:
         return self.subject.answer(), self.beside.answer() if self.beside else None
 
 
-# -- the verdict ------------------------------------------------------------------------------
+# -- what was guessed, and the verdict -----------------------------------------------------------
+
+
+def spent(record: Record) -> dict[str, float]:
+    """Of the time of all threads that compute, the share of each state."""
+    shares = computing(record)
+    if not shares:
+        return {}
+    seen = sum_up(shares)
+    blocked = sum(row.blocked_s for row in shares) / sum(row.wall_s for row in shares)
+    return {"running": seen.running, "gil": seen.waiting, "ready": seen.lacking, "blocked": blocked}
+
+
+def computing(record: Record) -> list[Share]:
+    return [row for row in record[Share] if row.thread.startswith("thread")]
 
 
 class Seen(NamedTuple):
@@ -207,7 +233,7 @@ class Seen(NamedTuple):
 
 
 def verdict(record: Record) -> Verdict:
-    shares = [row for row in record[Share] if row.thread.startswith("thread")]
+    shares = computing(record)
     if not shares or not record[Handover]:
         return Verdict("unclear", say("The recording did not come to its end."))
     handover = record[Handover][-1]

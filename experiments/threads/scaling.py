@@ -43,6 +43,7 @@ from experiments.kit import (
     Check,
     Count,
     Line,
+    LineGuess,
     Milliseconds,
     Progress,
     Ratio,
@@ -142,6 +143,19 @@ charts = [
         group="kind",
     ),
 ]
+
+guess = LineGuess(
+    ask="How many times as much gets done as by one worker alone?",
+    figure="line",
+    unit="×",
+    low=0,
+    high=lambda params: 1.25 * params["workers"],
+    series=("threads", "processes"),
+    places=lambda params: levels(params["workers"])[1:],
+    starts=(1, 1),
+    x_about="workers",
+    measured=lambda record: speedups(record),
+)
 
 presets = {
     "quick": {"workers": 2, "work": 60, "repeats": 3},
@@ -270,7 +284,16 @@ def drawn_round(kind: Kind, runs: list[list[int]], workload: Workload) -> Iterat
             yield Span(kind, lane, state, seconds(start - begin), seconds(end - begin))
 
 
-# -- the verdict ------------------------------------------------------------------------------
+# -- what was guessed, and the verdict -----------------------------------------------------------
+
+
+def speedups(record: Record) -> dict[str, float]:
+    """The median speed-up of each kind with each number of workers, as "threads@4"."""
+    found: dict[str, list[float]] = {}
+    for r in record[Round]:
+        found.setdefault(f"{r.kind}@{r.workers}", []).append(r.speedup)
+    return {key: median(values) for key, values in found.items()}
+
 
 GOT = "{n} threads got {threads} as much done as one, {n} processes {processes}."
 WHY = {
@@ -365,8 +388,9 @@ def speed_checks(seen: Mapping[str, Estimate], turns: bool, limit: float, gil: b
         claim = "Processes come near the {limit} that this machine can give: {low} to {high}."
         yield Check(told(claim, processes, limit, "processes"), processes.high >= NEAR * limit or None)
     if inside:
-        own = ", with a GIL each," if gil else ""
-        claim = f"Interpreters in one process{own} rise above {{limit}}: {{low}} to {{high}}."
+        claim = "Interpreters in one process rise above {limit}: {low} to {high}."
+        if gil:
+            claim = "Interpreters in one process, with a GIL each, rise above {limit}: {low} to {high}."
         yield Check(told(claim, inside, FASTER, "interpreters"), inside.beyond(FASTER))
 
 

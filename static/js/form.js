@@ -62,3 +62,6 @@ export function commandLine(experiment, values, python = "") {
   }
   return words.concat(python ? [`--python ${python}`] : []).join(" ");
 }
+
+// The run that an address of ours names; null where it names none.
+export const runIn = (path) => /^\/runs\/([0-9a-f]{10})$/.exec(path)?.[1] ?? null;

@@ -1,11 +1,11 @@
 // Times, rates and cells of a table as a reader sees them. Pure; numbers with a unit are in figures/units.js.
 import { number } from "./figures/units.js";
+import { language, t } from "./words.js";
 
-const LANGUAGE = "en";
 const NARROW = "\u00a0";
 
-const whole = new Intl.NumberFormat(LANGUAGE, { maximumFractionDigits: 0 });
-const relative = new Intl.RelativeTimeFormat(LANGUAGE, { numeric: "auto", style: "short" });
+const whole = new Intl.NumberFormat(language, { maximumFractionDigits: 0 });
+const relative = new Intl.RelativeTimeFormat(language, { numeric: "auto", style: "short" });
 
 // A value in a table: "12.3 ms", "48 %", "yes", "–".
 export function cell(value, unit) {
@@ -13,7 +13,7 @@ export function cell(value, unit) {
     return "–";
   }
   if (typeof value === "boolean") {
-    return value ? "yes" : "no";
+    return value ? t("yes") : t("no");
   }
   return typeof value === "number" ? number(value, unit) : String(value);
 }
@@ -21,12 +21,12 @@ export function cell(value, unit) {
 // About how long: "7 s", "0.4 s", "3 min".
 export function rough(seconds) {
   if (seconds >= 100) {
-    return `${whole.format(seconds / 60)}${NARROW}min`;
+    return t("{n}\u00a0min", { n: whole.format(seconds / 60) });
   }
   return seconds >= 0.95 ? `${whole.format(seconds)}${NARROW}s` : `${Math.max(seconds, 0.1).toFixed(1)}${NARROW}s`;
 }
 
-const short = new Intl.NumberFormat(LANGUAGE, { maximumFractionDigits: 1 });
+const short = new Intl.NumberFormat(language, { maximumFractionDigits: 1 });
 
 export function perSecond(count) {
   return count >= 1000 ? `${short.format(count / 1000)}${NARROW}k/s` : `${whole.format(count)}${NARROW}/s`;
@@ -42,7 +42,7 @@ const STEPS = [
 export function ago(thenMs, nowMs) {
   const seconds = (nowMs - thenMs) / 1000;
   if (seconds < 45) {
-    return "just now";
+    return t("just now");
   }
   if (seconds > 6.5 * 86400) {
     return null;

@@ -1,5 +1,6 @@
 // What every page needs of the browser: its elements, its embedded state, its one socket and lamp.
 import { Live } from "./live.js";
+import { t } from "./words.js";
 
 export const $ = (selector, within = document) => within.querySelector(selector);
 export const $$ = (selector, within = document) => [...within.querySelectorAll(selector)];
@@ -17,7 +18,12 @@ export function embedded() {
   return JSON.parse($("#state").textContent);
 }
 
-const WORDS = { connecting: "connecting", live: "live", quiet: "quiet bench", lost: "reconnecting" };
+const WORDS = {
+  connecting: t("connecting"),
+  live: t("live"),
+  quiet: t("quiet bench"),
+  lost: t("reconnecting"),
+};
 
 export function showLamp(state) {
   const lamp = $("#lamp");
@@ -60,11 +66,11 @@ export async function ask(method, path, body) {
   try {
     answer = await fetch(path, { method, headers, body: body && JSON.stringify(body) });
   } catch {
-    throw new Error("The server does not answer. Is oscope still running?");
+    throw new Error(t("The server does not answer. Is oscope still running?"));
   }
   if (!answer.ok) {
     const told = await answer.json().catch(() => ({}));
-    throw new Error(told.detail ?? `The server answered ${answer.status}.`);
+    throw new Error(told.detail ?? t("The server answered {status}.", { status: answer.status }));
   }
   return answer;
 }

@@ -4,6 +4,7 @@ import { cell } from "./format.js";
 import { count, duration } from "./figures/units.js";
 import { mount } from "./figures/index.js";
 import { statesIn } from "./legend.js";
+import { t } from "./words.js";
 
 const TABLE_ROWS = 500;
 const SHAPES = {
@@ -17,11 +18,11 @@ const SHAPES = {
   all: "M2 4v8M14 4v8M4.5 8h7M6 6L4 8l2 2M10 6l2 2-2 2",
 };
 const ZOOMS = [
-  ["out", "Zoom out", (drawing) => drawing.zoom(1.7)],
-  ["in", "Zoom in", (drawing) => drawing.zoom(0.6)],
-  ["left", "Move left", (drawing) => drawing.pan(-0.25)],
-  ["right", "Move right", (drawing) => drawing.pan(0.25)],
-  ["all", "Show all", (drawing) => drawing.reset()],
+  ["out", t("Zoom out"), (drawing) => drawing.zoom(1.7)],
+  ["in", t("Zoom in"), (drawing) => drawing.zoom(0.6)],
+  ["left", t("Move left"), (drawing) => drawing.pan(-0.25)],
+  ["right", t("Move right"), (drawing) => drawing.pan(0.25)],
+  ["all", t("Show all"), (drawing) => drawing.reset()],
 ];
 
 function icon(name) {
@@ -59,7 +60,10 @@ export class Panel {
 
   draw(spec) {
     this.drawing = mount(this.host, spec);
-    this.drawing.onview = (from, to) => this.showView(from, to);
+    this.drawing.onview?.((from, to) => {
+      this.showView(from, to);
+      this.onview?.(from, to); // of who links panels; not told of look
+    });
     this.tell();
   }
 
@@ -78,11 +82,17 @@ export class Panel {
     this.drawing.redraw();
   }
 
+  // Show a stretch of a timeline because another panel does.
+  look(from, to) {
+    this.drawing.look(from, to);
+    this.showView(from, to);
+  }
+
   // How much of a timeline is in view.
   showView(from, to) {
     const { t0, t1 } = this.spec.layout;
     const all = to - from >= (t1 - t0) * 0.999;
-    $(".view", this.section).textContent = all ? "" : `${duration(to - from)} of ${duration(t1 - t0)}`;
+    $(".view", this.section).textContent = all ? "" : t("{part} of {whole}", { part: duration(to - from), whole: duration(t1 - t0) });
   }
 
   // The words around the drawing. The table is filled only while it is shown.
@@ -127,7 +137,7 @@ export class Panel {
   }
 
   tableButton() {
-    const made = this.button("table", "Show as table", () => {
+    const made = this.button("table", t("Show as table"), () => {
       const on = this.table.classList.toggle("shown");
       this.host.hidden = on;
       made.setAttribute("aria-pressed", on);
@@ -146,7 +156,7 @@ export class Panel {
     if (!this.drawing[maker]) {
       return null;
     }
-    const label = `Download as ${format.toUpperCase()}`;
+    const label = t("Download as {format}", { format: format.toUpperCase() });
     const made = element("button", { type: "button", class: "iconbtn text", "aria-label": label, title: label }, format.toUpperCase());
     made.addEventListener("click", async () => {
       const picture = await this.drawing[maker]();
@@ -160,7 +170,7 @@ export class Panel {
     if (!document.fullscreenEnabled) {
       return null;
     }
-    return this.button("full", "Full screen", () => {
+    return this.button("full", t("Full screen"), () => {
       if (document.fullscreenElement) {
         document.exitFullscreen();
       } else {
@@ -172,7 +182,7 @@ export class Panel {
   fillTable() {
     const { columns, rows } = this.spec.table;
     if (!rows.length) {
-      this.table.replaceChildren(element("p", { class: "more-rows" }, "No rows yet."));
+      this.table.replaceChildren(element("p", { class: "more-rows" }, t("No rows yet.")));
       return;
     }
     const head = element("tr", {}, ...columns.map((column, n) => heading(column, rows[0][n])));
@@ -180,7 +190,7 @@ export class Panel {
     const caption = element("caption", { class: "vh" }, this.spec.title);
     const made = element("table", { class: "data" }, caption, element("thead", {}, head), element("tbody", {}, ...body));
     const left = rows.length - TABLE_ROWS;
-    const more = element("p", { class: "more-rows" }, `And ${count(left)} more rows; the files below have all of them.`);
+    const more = element("p", { class: "more-rows" }, t("And {n} more rows; the files below have all of them.", { n: count(left) }));
     this.table.replaceChildren(made, ...(left > 0 ? [more] : []));
   }
 }

@@ -20,10 +20,11 @@
     document.dispatchEvent(new Event("themechange"));
   }
 
+  // The button brings its words in the language of the page: this script runs before there is a page.
   function label(button) {
-    const name = mode[0].toUpperCase() + mode.slice(1);
-    button.querySelector(".lbl").textContent = name;
-    button.setAttribute("aria-label", `Theme: ${mode}`);
+    const name = button.dataset[mode];
+    button.querySelector(".lbl").textContent = name[0].toUpperCase() + name.slice(1);
+    button.setAttribute("aria-label", button.dataset.label.replace("{mode}", name));
   }
 
   function next(button) {

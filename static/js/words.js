@@ -7,7 +7,7 @@ export const language = globalThis.document?.documentElement.lang || "en";
 
 // t("{n} runs before it", { n: 3 }); a text without a translation stays English.
 export function t(english, values = {}) {
-  const said = texts[english] ?? english;
+  const said = Object.hasOwn(texts, english) ? texts[english] : english;
   return said.replace(/\{(\w+)\}/g, (hole, name) => values[name] ?? hole);
 }
 

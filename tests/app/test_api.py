@@ -120,7 +120,7 @@ async def test_a_run_goes_from_its_order_to_its_verdict(app, client):
         (
             {"experiment": "tiny.counting", "path": "/"},
             422,
-            "a run has no member 'path'; it has experiment, params, preset, python",
+            "a run has no member 'path'; it has experiment, params, preset, python, guess",
         ),
     ],
 )
@@ -252,7 +252,7 @@ async def test_a_run_is_downloaded_whole(app, client):
     assert answer.json()["tables"]["step"]["rows"] == [[0, 0.0, 0.5], [1, 0.5, None]]
     packed = (await client.get(f"/api/runs/{id}/export/csv")).content
     assert zipfile.ZipFile(io.BytesIO(packed)).namelist() == ["step.csv"]
-    assert (await client.get(f"/api/runs/{id}/export/html")).status_code == 422
+    assert (await client.get(f"/api/runs/{id}/export/docx")).status_code == 422
 
 
 async def test_an_experiment_tells_all_about_itself(client):

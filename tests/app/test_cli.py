@@ -105,6 +105,74 @@ def test_an_unknown_run_cannot_be_exported(data, measured, tmp_path):
     assert done.stderr == f"there is no history in {tmp_path / 'nowhere'}; --data names another folder\n"
 
 
+def test_an_exported_run_is_imported_into_another_history_and_is_the_same_there(measured, tmp_path):
+    file = tmp_path / "run.json"
+    file.write_text(measured.stdout)
+    done = oscope("import", file, "--data", tmp_path / "other")
+    assert (done.returncode, done.stderr) == (0, "")
+    run = re.fullmatch(r"imported as run (\w+); `oscope serve` shows it at /runs/\1\n", done.stdout)[1]
+    shown = oscope("export", run, "--to", "json", "-o", "-", "--data", tmp_path / "other")
+    there, here = json.loads(measured.stdout), json.loads(shown.stdout)
+    assert (here["id"], here["origin"]["id"]) == (run, there["id"])
+    for member in ("tables", "verdict", "params", "machine", "host", "created_at"):
+        assert here[member] == there[member]
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"PK\x03\x04", "this is a zip archive: unpack it, and import the JSON file that is in it"),
+        (b'{"oscope": "0.1.0"', "the file is not JSON, or it is damaged: "),
+        (b"[]", "the file is JSON, but not a run that oscope exported"),
+    ],
+)
+def test_a_file_that_is_no_run_is_refused_and_leaves_no_history(content, sentence, tmp_path):
+    file = tmp_path / "run.json"
+    file.write_bytes(content)
+    done = CliRunner().invoke(cli.cli, ["import", str(file), "--data", str(tmp_path / "data")])
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"{file}: {sentence}")
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_file_that_is_not_there_or_too_large_is_refused(tmp_path):
+    missing = CliRunner().invoke(cli.cli, ["import", str(tmp_path / "x"), "--data", str(tmp_path)])
+    assert (missing.exit_code, missing.stderr) == (
+        2,
+        f"{tmp_path / 'x'} cannot be read: No such file or directory\n",
+    )
+    large = tmp_path / "large.json"
+    with large.open("wb") as file:
+        file.truncate(2**26 + 1)
+    refused = CliRunner().invoke(cli.cli, ["import", str(large), "--data", str(tmp_path)])
+    assert refused.stderr == f"{large}: a file to import may have 64 MB\n"
+
+
+def test_a_run_is_written_to_every_form_that_is_asked_for(tmp_path):
+    files = {form: tmp_path / f"run.{form}" for form in ("html", "json", "md", "trace")}
+    options = [part for form, file in files.items() for part in (f"--{form}", file)]
+    done = oscope("run", *QUICK, "--no-store", *options, "--csv", tmp_path / "run.zip")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert files["html"].read_text().lower().startswith("<!doctype html>")
+    assert json.loads(files["json"].read_text())["state"] == "done"
+    assert {e["ph"] for e in json.loads(files["trace"].read_text())["traceEvents"]} == {"M", "X"}
+    assert files["md"].read_text()
+    assert "share.csv" in zipfile.ZipFile(tmp_path / "run.zip").namelist()
+
+
+@pytest.mark.parametrize("form", ["html", "md", "trace"])
+def test_a_folder_that_is_not_there_is_told_before_anything_is_measured(form):
+    done = CliRunner().invoke(cli.cli, ["run", "threads.scaling", f"--{form}", "/no/such/folder/x"])
+    assert (done.exit_code, done.stderr) == (2, f"{form}: there is no folder '/no/such/folder'\n")
+
+
+def test_an_export_speaks_the_language_that_is_asked_for(measured, data):
+    run = re.search(r"kept as run (\w+)", measured.stderr)[1]
+    page = oscope("export", run, "--to", "html", "--lang", "zh", "--theme", "dark", "-o", "-", "--data", data)
+    assert '<html lang="zh-Hans" data-theme="dark">' in page.stdout
+    assert re.search("[\u4e00-\u9fff]{4}", page.stdout)
+
+
 def test_a_run_that_is_not_to_be_kept_leaves_nothing(tmp_path):
     csv = tmp_path / "tables"
     done = oscope("run", *QUICK, "--no-store", "--data", tmp_path / "data", "--csv", csv)

@@ -31,6 +31,12 @@ async def echo(request: Request) -> Response:
     return JSONResponse({"body": (await request.body()).decode(), "role": request.state.role})
 
 
+async def weigh(request: Request) -> Response:
+    """How the body came: the number of its pieces, and their bytes."""
+    sizes = [len(piece) async for piece in request.stream()]
+    return JSONResponse({"pieces": sum(map(bool, sizes)), "bytes": sum(sizes)})
+
+
 async def greet(socket: WebSocket) -> None:
     await socket.accept()
     await socket.send_text("hello")
@@ -43,6 +49,7 @@ APP = Starlette(
         Route("/runs/{id}", page),
         Route("/experiments/x", echo, methods=["POST"]),
         Route("/api/runs", echo, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
+        Route("/api/runs/import", weigh, methods=["POST"]),
         WebSocketRoute("/ws", greet),
     ]
 )
@@ -309,6 +316,44 @@ async def test_people_are_refused_with_a_page_and_programs_with_json():
     assert answer.json()["detail"].startswith(
         "evil.example is not a name of this oscope: open it as 127.0.0.1"
     )
+
+
+async def test_a_file_to_import_may_be_larger_and_is_handed_on_as_it_comes():
+    answer = await Visitor().post("/api/runs/import", pieces(70_000, 70_000, 70_000), **JSON)
+    assert answer.json() == {"pieces": 3, "bytes": 210_000}
+    assert (await Visitor().post("/api/runs", pieces(70_000), **JSON)).status_code == 413
+
+
+async def test_a_file_that_is_too_large_is_refused_before_it_is_sent():
+    answer = await Visitor().post("/api/runs/import", b"", **JSON | {"content-length": str(2**26 + 1)})
+    assert (answer.status_code, answer.json()) == (413, {"detail": "a file to import may have 64 MB"})
+
+
+async def test_a_file_that_does_not_tell_its_length_is_stopped_where_it_becomes_too_large():
+    sent = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal sent
+        while sent < 100:
+            sent += 1
+            yield b" " * 2**20
+
+    answer = await Visitor().post("/api/runs/import", endless(), **JSON)
+    assert answer.status_code == 413
+    assert sent == 65
+
+
+@pytest.mark.parametrize("path", ["/api/runs/import/", "/api/runs/imports"])
+async def test_only_the_one_address_takes_a_file(path):
+    assert (await Visitor().post(path, pieces(70_000), **JSON)).status_code == 413
+
+
+async def test_a_file_comes_from_our_own_pages_as_json_and_with_the_token_only():
+    visitor = Visitor()
+    assert (await visitor.post("/api/runs/import", b"{}", **JSON, **THEIRS)).status_code == 403
+    assert (await visitor.post("/api/runs/import", b"{}", content_type="text/plain")).status_code == 415
+    assert (await Visitor(token="secret").post("/api/runs/import", b"{}", **JSON)).status_code == 401
+    assert (await visitor.post("/api/runs/import", b"{}", **JSON, **OURS)).status_code == 200
 
 
 async def test_a_real_server_refuses_what_no_proper_client_sends():

@@ -4,8 +4,6 @@ import os
 import subprocess
 import sys
 
-import pytest
-
 from app import machine
 from app.machine import Reading, Sampler, conditions, core_shares, facts, share
 

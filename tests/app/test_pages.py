@@ -169,6 +169,15 @@ async def test_a_wrong_value_comes_back_with_the_sentence_beside_it(client):
     assert 'aria-invalid="true"' in answer.text
 
 
+async def test_a_wrong_guess_gives_the_form_back_with_what_was_typed(client, app):
+    sent = {"workers": "2", "guess.threads@2": "1.5"}
+    answer = await client.post(f"/experiments/{NAME}", data=sent)
+    assert answer.status_code == 422
+    assert "guess: processes@2 is missing" in unescape(answer.text)
+    assert 'name="guess.threads@2" value="1.5"' in answer.text
+    assert not app.state.bench.running
+
+
 async def test_what_a_form_sends_cannot_become_html(client):
     answer = await client.post(f"/experiments/{NAME}", data={"workers": '"><script>alert(1)</script>'})
     assert answer.status_code == 422
@@ -205,7 +214,7 @@ async def test_a_run_is_told_whole_without_a_script(client, app):
     assert "Other programs used 14 % of this machine meanwhile." in seen
     assert "foreign CPU" in seen
     assert "lab-7" in seen
-    assert "CSV, round 1 rows" in seen
+    assert "CSV, round 1 row" in seen
     assert '<table class="data">' in answer.text
 
 
@@ -230,7 +239,7 @@ async def test_what_a_run_left_is_a_part_that_the_script_can_swap_in(client, app
     answer = await client.get("/runs/00000000a1/parts")
     parts = re.findall(r'data-part="(\w+)"', answer.text)
     page = await client.get("/runs/00000000a1")
-    assert sorted(parts) == ["crumb", "facts", "status", "take", "verdict"]
+    assert sorted(parts) == ["crumb", "facts", "keep", "status", "take", "verdict"]
     assert all(f'data-part="{part}"' in page.text for part in parts if part != "status")
 
 

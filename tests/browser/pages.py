@@ -10,10 +10,19 @@ PATIENCE_MS = 60_000
 RUN_URL = re.compile(r"/runs/([0-9a-f]{10})$")
 
 
-def open_experiment(page: Page, name: str, preset: str | None = "Quick") -> None:
+def open_experiment(page: Page, name: str, preset: str | None = "Quick", skip: bool = True) -> None:
+    """Its page; `skip` what there is to guess, so that results show at once."""
     page.goto(f"/experiments/{name}")
+    if skip:
+        skip_guess(page)
     if preset:
         page.get_by_role("group", name="Preset").get_by_role("link", name=preset).click()
+
+
+def skip_guess(page: Page) -> None:
+    if page.locator("#guess").count():
+        expect(page.locator("#guess-state")).not_to_be_empty()  # its script is there
+        page.get_by_role("button", name="Skip").click()
 
 
 def run_button(page: Page) -> Locator:

@@ -151,6 +151,8 @@ def test_the_whole_path_works_by_keyboard(page: Page, server: Served):
     page.get_by_role("link", name=re.compile(re.escape(load(QUICK).question))).first.focus()
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile(f"/experiments/{QUICK}"))
+    page.get_by_role("button", name="Skip").focus()
+    page.keyboard.press("Enter")
     page.get_by_role("link", name="Quick").focus()
     page.keyboard.press("Enter")
     page.keyboard.press("r")

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from app.api import guess_schema
 from app.figures import Board
 from app.interpreters import default
 from app.runner import run_child
@@ -97,6 +98,21 @@ async def test_its_verdict_is_a_sentence_with_numbers(ran):
     assert verdict["answer"]
     assert verdict["headline"].endswith((".", "?", "!"))
     assert "{" not in verdict["headline"]
+
+
+async def test_a_guess_is_held_against_what_was_measured_and_drawn(ran):
+    guess, record = ran.experiment.guess, ran.record()
+    (given,) = guess_schema(ran.experiment, record.params)["examples"]
+    points = ran.experiment.parse_guess(given, record.params)
+    rows = guess.rows(points, record)
+    json.dumps(rows, allow_nan=False)
+    assert [row["key"] for row in rows] == list(points)
+    if guess.kind != "choice":  # which a busy machine leaves open
+        assert not any(row["measured"]["text"] == "not measured" for row in rows)
+    board = Board(ran.experiment)
+    for name, measured in ran.rows.items():
+        board.add(name, measured)
+    assert board.guess(points)
 
 
 async def test_a_record_without_rows_is_unclear(experiment):

@@ -28,7 +28,7 @@ function stub() {
 }
 
 Object.assign(globalThis, {
-  document: { createElement: stub, documentElement: { dataset: {} }, addEventListener() {}, removeEventListener() {} },
+  document: { createElement: stub, getElementById: () => null, documentElement: { dataset: {} }, addEventListener() {}, removeEventListener() {} },
   devicePixelRatio: 1,
   getComputedStyle: () => ({ getPropertyValue: () => "#112233" }),
   requestAnimationFrame: () => 1,

@@ -5,7 +5,7 @@ import { number } from "./units.js";
 // Rows of cells: {label, role, cells: [{text, depth}]}; depth from 0 to 1, null where nothing is known. Pure.
 export function layoutCells({ data, layout }) {
   const values = Object.values(layout.cells ?? {});
-  const most = Math.max(0, ...values);
+  const most = layout.most ?? Math.max(0, ...values); // of all the figures to one scale
   return data.map((row) => ({
     label: row.label,
     role: row.role,

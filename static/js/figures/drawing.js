@@ -3,6 +3,7 @@ import { tokensOf } from "./roles.js";
 import { file, measurer, picture, poster, rasterise, uniqueId } from "./svg.js";
 
 const NARROWEST = 60; // pixels; a hidden host has fewer, and the next resize draws
+const TIGHTEST = 480; // pixels; where a slide wants large letters, a drawing is not laid out narrower
 
 export class Drawing {
   // layout(figure, width, measure, patternId) → {width, height, shapes}; `shown(figure)` gives the ids
@@ -34,20 +35,42 @@ export class Drawing {
   }
 
   draw() {
-    const drawn = this.layout(this.figure, this.width, measurer(tokensOf(this.host)), this.id);
+    const token = tokensOf(this.host);
+    const lay = (width) => this.layout(this.figure, width, measurer(token), this.id);
+    const room = parseFloat(token("--fig-room")) || 0;
+    const drawn = room ? this.shaped(lay, room) : lay(this.width);
     this.svg = picture(drawn, `${this.figure.summary} ${this.explained}`.trim());
+    if (room) {
+      this.fill(drawn, room);
+    }
     this.host.replaceChildren(this.svg);
     this.ondraw(this.svg, drawn);
   }
 
-  toSVG() {
+  // A drawing chooses its own height: laid out at a second width, it has about the shape of the slide.
+  shaped(lay, room) {
+    const first = lay(this.width);
+    const wished = Math.round((this.width * first.height) / room);
+    return wished < this.width ? lay(Math.max(TIGHTEST, wished)) : first;
+  }
+
+  // On a slide the picture, letters and all, is as large as the slide has room for.
+  fill({ width, height }, room) {
+    const scale = Math.min(this.width / width, room / height);
+    this.svg.setAttribute("width", Math.floor(width * scale));
+    this.svg.setAttribute("height", Math.floor(height * scale));
+    this.svg.style.marginInline = "auto";
+  }
+
+  toSVG({ width = this.exportWidth, titled = true } = {}) {
     const token = tokensOf(this.host);
     const measure = measurer(token);
-    const drawn = this.layout(this.figure, this.exportWidth, measure, this.id);
+    const drawn = this.layout(this.figure, width, measure, this.id);
     const ids = new Set(this.shown(this.figure));
     const states = this.figure.layout.states.filter((state) => ids.has(state.id));
     const paint = (state) => (state.hatch ? `url(#${this.id}-${state.id})` : `$st-${state.id}`);
-    return file(poster(drawn, { title: this.figure.title, states, paint }, measure), token);
+    const title = titled ? this.figure.title : "";
+    return file(poster(drawn, { title, states, paint }, measure), token);
   }
 
   toPNG() {

@@ -3,10 +3,12 @@
 // milliseconds, so that the axis has two scales there, and says so.
 import { hatch, inLines, line, rect, round, shape, text } from "./svg.js";
 import { moment, niceStep, ticks } from "./units.js";
+import { t as say } from "../words.js";
 
 export const EXPORT_WIDTH = 1060;
-export const EXPLAINED =
-  "Time flows right. The upper line of each model is the program, the lower one the kernel.";
+export const EXPLAINED = say(
+  "Time flows right. The upper line of each model is the program, the lower one the kernel.",
+);
 const WIDE = 720; // from here on names stand left of the lines, and numbers right of them
 const ONE_SCALE = 0.2; // of the width, for what comes after the arrival: then no magnifying is needed
 const SEAM = 0.56; // of the width, where the data arrives and the scale changes
@@ -45,8 +47,8 @@ export function layoutFlow(figure, width, measure, patternId = "hatch") {
   const left = wide ? 188 : PAD;
   const right = wide ? 176 : PAD;
   const all = models.map(phases);
-  const before = Math.max(0, ...all.map(({ begin, ready }) => ready - begin));
-  const after = Math.max(0, ...all.map(({ ready, end }) => end - ready)) * 1.06;
+  const before = Math.max(0, figure.layout.before ?? 0, ...all.map(({ begin, ready }) => ready - begin));
+  const after = Math.max(0, figure.layout.after ?? 0, ...all.map(({ ready, end }) => end - ready)) * 1.06;
   const scale = scales(before, after, left, width - left - right);
   const place = { left, right: width - right, width, wide, scale, before, after, measure, patternId };
   const heights = new Map(figure.layout.states.map((state) => [state.id, state]));
@@ -74,12 +76,12 @@ function header({ left, right, scale, before, wide }) {
   }
   const beside = wide ? { x: 7, anchor: "start" } : { x: -7, anchor: "end" };
   const look = { "font-weight": 700, fill: "$ink", "text-anchor": beside.anchor };
-  const shapes = [text(scale.seam + beside.x, 22, "data arrives", look)];
+  const shapes = [text(scale.seam + beside.x, 22, say("data arrives"), look)];
   if (wide) {
-    shapes.push(text(left, 22, "waiting for data"));
+    shapes.push(text(left, 22, say("waiting for data")));
   }
   if (scale.magnified > MAGNIFIED) {
-    const times = `time magnified ${Math.round(scale.magnified)}×`;
+    const times = say("time magnified {factor}×", { factor: Math.round(scale.magnified) });
     shapes.push(
       text(right, 22, times, {
         "text-anchor": "end",
@@ -137,7 +139,7 @@ function modelShapes(trace, place, heights, top) {
   const heading = wide ? 0 : 40;
   const lanes = { program: top + heading + 42, kernel: top + heading + 96 };
   const noteLines = wide
-    ? trace.note.split(", ")
+    ? trace.note.split(/, |，/)
     : inLines(trace.note, place.width - 2 * PAD, (words) => measure(words, 11, "--mono"));
   const height = heading + 112 + (wide ? 0 : noteLines.length * 16 + 10);
   const shapes = [...phaseShapes(trace, place, top + heading + 6, 100)];
@@ -190,8 +192,8 @@ function headingShapes(trace, { wide, left, width, measure }, lanes, top) {
     return [
       text(PAD, lanes.program, words, title),
       ...call.slice(0, 3).map((part, n) => text(PAD, lanes.program + 19 + n * 15, part, code)),
-      text(left - 8, lanes.program + 1, "program", lanesNamed),
-      text(left - 8, lanes.kernel + 1, "kernel", lanesNamed),
+      text(left - 8, lanes.program + 1, say("program"), lanesNamed),
+      text(left - 8, lanes.kernel + 1, say("kernel"), lanesNamed),
     ];
   }
   const room = width - 2 * left - measure(words, 18, "--serif") - 10;

@@ -48,7 +48,7 @@ function handle(figure, drawing, abilities) {
 function mountTimeline(host, spec) {
   const timeline = new Timeline(host, spec);
   timeline.onmoment = (t) => announce(t === null ? null : timeline.statesAt(t));
-  const made = handle(spec, timeline, ["toSVG", "toPNG", "zoom", "pan", "reset", "statesAt"]);
+  const made = handle(spec, timeline, ["toSVG", "toPNG", "zoom", "pan", "reset", "look", "statesAt"]);
   return { ...made, onview: (listener) => (timeline.onview = listener) };
 }
 

@@ -2,6 +2,7 @@
 import { dress } from "./plotting.js";
 import { css, resolve, tokensOf } from "./roles.js";
 import { measurer } from "./svg.js";
+import { t as say } from "../words.js";
 
 const EVERY_MS = 200; // at most five drawings a second: each costs a core several milliseconds
 const HEIGHT = 318;
@@ -77,7 +78,9 @@ export class Plot {
       const { data, layout } = this.dressed(this.width);
       await plotly.react(this.chart, data, layout, CONFIG);
     } catch (error) {
-      this.key.textContent = `This chart could not be drawn (${error.message}). The table has its numbers.`;
+      this.key.textContent = say("This chart could not be drawn ({error}). The table has its numbers.", {
+        error: error.message,
+      });
     }
   }
 
@@ -110,12 +113,13 @@ export class Plot {
     }
   }
 
-  async picture(format, size) {
+  async picture(format, { titled = true, ...size }) {
     const plotly = await load();
     const token = tokensOf(this.host);
     const { data, layout, key } = dress(this.figure, { ...size, measure: measurer(token) });
-    const ground = { template: template(token, 1), paper_bgcolor: "$screen", plot_bgcolor: "$screen" };
-    Object.assign(ground, heading(this.figure.title, layout.margin, key.length > 0, token));
+    const font = size.font ?? 1;
+    const ground = { template: template(token, font), paper_bgcolor: "$screen", plot_bgcolor: "$screen" };
+    Object.assign(ground, heading(titled ? this.figure.title : "", layout.margin, key.length > 0, token));
     const figure = {
       data: resolve(data, token),
       layout: resolve({ ...layout, ...ground }, token),
@@ -149,7 +153,7 @@ function heading(title, margin, keyed, token) {
   const place = { xref: "container", x: 0.014, xanchor: "left", yref: "container", y: 0.985, yanchor: "top" };
   return {
     title: { text: title, font, ...place },
-    margin: { ...margin, t: margin.t + 36 },
+    margin: { ...margin, t: margin.t + (title ? 36 : keyed ? 14 : 0) },
     showlegend: keyed,
     legend: { orientation: "h", x: 1, xanchor: "right", y: 1, yanchor: "bottom" },
   };

@@ -45,6 +45,9 @@ function plain({ id: _, ...trace }, place, all, font) {
   if (trace.line?.width) {
     made.line = { ...trace.line, width: trace.line.width * Math.sqrt(font) };
   }
+  if (Number.isFinite(trace.marker?.size)) {
+    made.marker = { ...trace.marker, size: trace.marker.size * Math.sqrt(font) };
+  }
   if (trace.type === "bar" && all.length === 1) {
     Object.assign(made, {
       textposition: "inside",
@@ -276,14 +279,14 @@ function keyOf(data, ends) {
   if (bars.length > 1) {
     return bars.map((trace) => ({
       text: trace.name,
-      color: trace.marker.color,
+      color: [trace.marker.color].flat().length > 1 ? "$ink-2" : [trace.marker.color].flat()[0],
       pattern: trace.marker.pattern?.shape ?? "",
     }));
   }
   return ends.map((label) => ({
     text: bare(label.text),
     color: label.font.color,
-    dashed: label.name.startsWith("end:reference:"),
+    dashed: /^end:(reference|guess):/.test(label.name),
   }));
 }
 

@@ -1,5 +1,6 @@
 // The live strip of this machine: rings of samples in, at most one drawing a frame.
 import { tokensOf } from "./roles.js";
+import { t as say } from "../words.js";
 
 const ROOM = 4096; // samples kept for each channel: more than three minutes at 20 a second
 const GAP = 2.5; // seconds without a sample; then a line breaks (a quiet bench is sampled every second)
@@ -91,7 +92,7 @@ export class Scope {
     this.canvas.setAttribute("role", "img");
     this.canvas.setAttribute(
       "aria-label",
-      `Live traces: ${channels.map((channel) => channel.label).join(", ")}`,
+      `${say("Live traces:")} ${channels.map((channel) => channel.label).join(say(", "))}`,
     );
     host.prepend(this.canvas);
     this.resizing = new ResizeObserver(() => this.paint());

@@ -2,6 +2,7 @@
 import { Drawing } from "./drawing.js";
 import { element, hatch, round, shape, text } from "./svg.js";
 import { count } from "./units.js";
+import { t as say } from "../words.js";
 
 const EXPORT_WIDTH = 640;
 const MOST_TOKENS = 12;
@@ -363,8 +364,8 @@ export class StateDiagram {
     this.drawing.update();
   }
 
-  toSVG() {
-    return this.drawing.toSVG();
+  toSVG(wanted) {
+    return this.drawing.toSVG(wanted);
   }
 
   toPNG() {
@@ -383,6 +384,6 @@ function drawStates(figure, width, measure, patternId) {
 }
 
 function empty(width) {
-  const words = text(width / 2, 120, "No transitions yet.", { "text-anchor": "middle", fill: "$ink-3" });
+  const words = text(width / 2, 120, say("No transitions yet."), { "text-anchor": "middle", fill: "$ink-3" });
   return { width, height: 240, placed: {}, shapes: [words] };
 }

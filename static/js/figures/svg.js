@@ -67,13 +67,15 @@ export function picture({ width, height, shapes }, label) {
 
 const TITLE_HEIGHT = 40;
 
-// A picture for a file: with its title above it, and what its states look like below it.
+// A picture for a file: with its title above it, unless it is empty, and its states' key below it.
 export function poster({ width, height, shapes }, { title, states = [], paint }, measure) {
   const key = legend(states, paint, { left: 14, top: height + 10, width: width - 28 }, measure);
+  const above = title ? TITLE_HEIGHT : 0;
   const heading = text(14, 26, title, { "font-family": "$serif", "font-size": 19, fill: "$ink" });
-  const moved = { transform: `translate(0 ${TITLE_HEIGHT})` };
+  const moved = { transform: `translate(0 ${above})` };
   const drawn = shape("g", moved, "", [...shapes, ...key.shapes]);
-  return { width, height: TITLE_HEIGHT + Math.max(height + 10, key.bottom), shapes: [heading, drawn] };
+  const all = title ? [heading, drawn] : [drawn];
+  return { width, height: above + Math.max(height + 10, key.bottom), shapes: all };
 }
 
 // Swatches with names, in as many rows as they need.

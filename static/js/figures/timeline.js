@@ -6,8 +6,9 @@ import { ink, Pixels } from "./pixels.js";
 import { tokensOf } from "./roles.js";
 import { file, hatch, line, measurer, poster, rasterise, rect, round, shape, text } from "./svg.js";
 import { duration, moment, niceStep, ticks } from "./units.js";
+import { t as say } from "../words.js";
 
-const HINT = "Keys: W and S zoom, A and D or the arrows move, 0 shows all.";
+const HINT = say("Keys: W and S zoom, A and D or the arrows move, 0 shows all.");
 const EXPORT_WIDTH = 1200;
 const TICK_APART = 100; // pixels
 
@@ -116,9 +117,14 @@ export class Timeline {
   }
 
   show(view) {
-    this.view = clamp(view, this.whole);
-    this.paint();
+    this.look(view.from, view.to);
     this.onview?.(this.view.from, this.view.to);
+  }
+
+  // The same without telling anybody: who says so has shown it already.
+  look(from, to) {
+    this.view = clamp({ from, to }, this.whole);
+    this.paint();
   }
 
   point(t) {
@@ -364,12 +370,13 @@ export class Timeline {
 
   // ---- files: what is visible, as vectors. The number of shapes is bounded by the width.
 
-  toSVG(width = EXPORT_WIDTH) {
+  toSVG({ width = EXPORT_WIDTH, titled = true } = {}) {
     const token = tokensOf(this.host);
     const measure = measurer(token);
     const labels = Math.max(0, ...this.lanes.map((lane) => measure(lane.label, 12, "--mono")));
     const drawn = timelinePicture(this, frame(this.lanes, width, labels));
-    const words = { title: this.figure.title, states: drawn.used, paint: paintOf };
+    const title = titled ? this.figure.title : "";
+    const words = { title, states: drawn.used, paint: paintOf };
     return file(poster(drawn, words, measure), token);
   }
 

@@ -3,6 +3,7 @@ import { $, $$, connect, embedded, fetchPage, isQuiet, setQuiet } from "../page.
 import { AutoScale, valuesOf } from "../channels.js";
 import { perSecond } from "../format.js";
 import { percent } from "../figures/units.js";
+import { t } from "../words.js";
 import { datesToWords } from "../dates.js";
 import { Scope } from "../figures/scope.js";
 
@@ -41,7 +42,7 @@ function showReadouts(values, sample) {
     place.textContent = SHOWN[traces[n].kind](values[n]);
   });
   for (const trace of traces.filter(({ kind }) => SCALES[kind])) {
-    $(`[data-scale="${trace.kind}"]`).textContent = `0 to ${SHOWN[trace.kind](trace.max)}`;
+    $(`[data-scale="${trace.kind}"]`).textContent = t("{low} to {high}", { low: 0, high: SHOWN[trace.kind](trace.max) });
   }
   $("[data-own]").textContent = percent(sample.own);
 }
@@ -49,7 +50,7 @@ function showReadouts(values, sample) {
 // Nothing is drawn while a run is measured or the picture is held; the samples are kept.
 function showVeil() {
   $("#veil").hidden = !isQuiet();
-  $("#veil").textContent = "quiet bench: a run is being measured";
+  $("#veil").textContent = t("quiet bench: a run is being measured");
   if (scope.paused !== (isQuiet() || isHeld())) {
     scope.paused ? scope.resume() : scope.pause();
   }
@@ -112,7 +113,7 @@ live.follow("machine", { last: takeSample });
 live.follow("queue", {
   last: (queue) => {
     setQuiet(queue.running.length > 0);
-    $("[data-rate]").textContent = isQuiet() ? "sampled 1 Hz" : "sampled 10 Hz";
+    $("[data-rate]").textContent = isQuiet() ? t("sampled 1 Hz") : t("sampled 10 Hz");
     showVeil();
   },
 });

@@ -1,10 +1,15 @@
 // An experiment's page: the form, the run that it started or shows, its figures while they grow.
 import { $, $$, ask, connect, embedded, fetchPage, setQuiet, showError } from "../page.js";
-import { commandLine, fromSlider, ofPreset, defaults, presetOf, toSlider } from "../form.js";
+import { commandLine, fromSlider, ofPreset, defaults, presetOf, runIn, toSlider } from "../form.js";
 import { rough } from "../format.js";
 import { percent } from "../figures/units.js";
 import { panels } from "../panel.js";
 import { datesToWords } from "../dates.js";
+import { isBeingEdited, wireKeeping } from "../keep.js";
+import { inThisMode, moveOn, offerPresent } from "../present.js";
+import { guessing } from "../guess/index.js";
+import { offerTake } from "../take.js";
+import { count, t } from "../words.js";
 
 const TEXT_EVERY_MS = 1000;
 const ended = (run) => ["done", "failed", "stopped"].includes(run.state);
@@ -69,9 +74,11 @@ function refreshForm() {
     if (document.activeElement !== slider) {
       slider.value = toSlider(field, now[field.name] ?? field.low);
     }
-    slider.setAttribute("aria-valuetext", `${now[field.name] ?? ""} ${field.unit}`.trim());
+    const unit = $(".unit", slider.parentElement).textContent;
+    slider.setAttribute("aria-valuetext", `${now[field.name] ?? ""} ${unit}`.trim());
   }
   $("#command").textContent = commandLine(experiment, now, interpreter());
+  guess.formChanged(now);
 }
 
 function wireForm() {
@@ -98,10 +105,14 @@ function wireForm() {
   refreshForm();
 }
 
-// The server's sentence begins with the parameter it is about.
+// What a parameter is called on this page, in the words of its form.
+const labelOf = (field) => $(`[for="p-${field.name}"], #p-${field.name}-label`, form).textContent.toLowerCase();
+
+// The server's sentence begins with the parameter it is about, by its own name or in the page's words.
 function complain(text) {
-  const about = text.split(":")[0];
-  showError(fieldOf(about) ? text : text && text[0].toUpperCase() + text.slice(1));
+  const named = text.split(/[:：]/)[0];
+  const about = experiment.params.find((field) => [field.name, labelOf(field)].includes(named.toLowerCase()))?.name;
+  showError(about ? text : text && text[0].toUpperCase() + text.slice(1));
   for (const field of experiment.params) {
     const [input] = inputs(field.name);
     input.toggleAttribute("aria-invalid", false);
@@ -126,8 +137,10 @@ async function start() {
   try {
     const order = { experiment: experiment.name, params: values(), python: $("#python").value };
     const preset = form.elements.preset.value;
-    const answer = await ask("POST", "/api/runs", preset ? { ...order, preset } : order);
-    adopt(await answer.json());
+    const guessed = await guess.given();
+    const more = { ...(preset && { preset }), ...(guessed && { guess: guessed }) };
+    const answer = await ask("POST", "/api/runs", { ...order, ...more });
+    adopt(await answer.json(), guessed);
   } catch (error) {
     complain(error.message);
   } finally {
@@ -136,15 +149,16 @@ async function start() {
   }
 }
 
-function adopt({ id, state, url }) {
+function adopt({ id, state, url }, guessed) {
   if (page.topic) {
     live.leave(page.topic);
   }
   run = { id, state, experiment: experiment.name, progress: 0, progress_text: "" };
-  page.topic = `run:${id}`;
-  history.pushState({ run: id }, "", url);
+  page.topic = page.language === "en" ? `run:${id}` : `run:${id}:${page.language}`;
+  history.pushState({ run: id }, "", inThisMode(url));
   $("#stop-form").action = `${url}/stop`;
   heardProgress = 0;
+  guess.started(id, guessed);
   follow();
   showRun();
   swapParts();
@@ -160,11 +174,13 @@ async function stop(event) {
   }
 }
 
+const BUSY = { queued: t("Waiting"), running: t("Running") };
+
 function showButtons() {
   const busy = Boolean(run && !ended(run));
   const button = $("#run");
   button.disabled = asking || busy;
-  $("span", button).textContent = busy ? { queued: "Waiting", running: "Running" }[run.state] : run ? "Run again" : "Run";
+  $("span", button).textContent = busy ? BUSY[run.state] : run ? t("Run again") : t("Run");
   $("#run-key").hidden = button.disabled || !$("#shortcut").checked;
   $("#stop").disabled = !busy;
 }
@@ -185,6 +201,7 @@ function takeSnapshot(value) {
   ops = [];
   takeRun(value.run);
   value.figures.forEach((spec) => figures.get(spec.id)?.show(spec));
+  moveOn(ended(run));
 }
 
 // Applied once a frame, however many arrive. A hidden tab gets no frames and draws nothing.
@@ -210,6 +227,7 @@ function applyOps() {
   }
   ops = [];
   patches.forEach((patch, id) => figures.get(id)?.update(patch));
+  moveOn(Boolean(run) && ended(run));
 }
 
 function takeRun(changes) {
@@ -219,6 +237,7 @@ function takeRun(changes) {
     showRun();
     announce();
     if (ended(run)) {
+      guess.ended(run);
       setQuiet(false);
       swapParts();
     }
@@ -228,7 +247,7 @@ function takeRun(changes) {
 }
 
 function lostRun() {
-  complain("This run is not on the server any more.");
+  complain(t("This run is not on the server any more."));
 }
 
 function showRun() {
@@ -268,12 +287,12 @@ function status() {
     return waitingText(queue.running.length + queue.waiting.length, queue.running.length ? expected() : 0);
   }
   if (run.state === "running") {
-    return run.progress_text || "Measuring.";
+    return run.progress_text || t("Measuring.");
   }
   if (run.state === "queued") {
     const place = queue.waiting.findIndex((waiting) => waiting.id === run.id);
     const before = Math.max(0, place + 1 - (queue.slots - queue.running.length));
-    return waitingText(before, queue.waiting[place]?.wait_s) || "Next on the bench.";
+    return waitingText(before, queue.waiting[place]?.wait_s) || t("Next on the bench.");
   }
   return ""; // an ended run: the server's own sentence comes with the parts
 }
@@ -284,15 +303,25 @@ function waitingText(before, seconds) {
   if (!before) {
     return "";
   }
-  const wait = seconds ? `, about ${rough(seconds)}` : "";
-  return run ? `Waiting, ${runs(before)} before it${wait}.` : `The bench is busy: ${runs(before)} before yours${wait}.`;
+  const wait = seconds && rough(seconds);
+  if (run) {
+    return wait
+      ? count(before, "Waiting, {n} run before it, about {wait}.", "Waiting, {n} runs before it, about {wait}.", { wait })
+      : count(before, "Waiting, {n} run before it.", "Waiting, {n} runs before it.");
+  }
+  return wait
+    ? count(
+        before,
+        "The bench is busy: {n} run before yours, about {wait}.",
+        "The bench is busy: {n} runs before yours, about {wait}.",
+        { wait },
+      )
+    : count(before, "The bench is busy: {n} run before yours.", "The bench is busy: {n} runs before yours.");
 }
-
-const runs = (count) => `${count} ${count === 1 ? "run" : "runs"}`;
 
 // ---- for those who listen
 
-const SPOKEN = { queued: "The run waits.", running: "The run has begun." };
+const SPOKEN = { queued: t("The run waits."), running: t("The run has begun.") };
 
 function announce() {
   $("#announce").textContent = SPOKEN[run.state] ?? "";
@@ -302,7 +331,7 @@ function announceProgress(share) {
   const quarter = Math.floor(share * 4);
   if (run?.state === "running" && quarter > heardProgress && quarter < 4) {
     heardProgress = quarter;
-    $("#announce").textContent = `${quarter * 25} percent.`;
+    $("#announce").textContent = t("{n} percent.", { n: quarter * 25 });
   }
 }
 
@@ -314,6 +343,7 @@ async function swapParts() {
     const parts = await fetchPage(`/runs/${id}/parts`);
     if (run.id === id) {
       $$("[data-part]", parts).forEach(swapPart);
+      offerTake(figures);
       announceEnd();
     }
   } catch (error) {
@@ -325,14 +355,18 @@ async function swapParts() {
 function swapPart(part) {
   if (part.dataset.part === "status") {
     $("#status").textContent = part.textContent.trim();
-  } else {
-    $(`main [data-part="${part.dataset.part}"]`).replaceWith(document.adoptNode(part));
+    return;
+  }
+  const place = $(`main [data-part="${part.dataset.part}"]`);
+  if (!isBeingEdited(place, run.id)) {
+    place.replaceWith(document.adoptNode(part));
   }
 }
 
 function announceEnd() {
   if (ended(run)) {
-    $("#announce").textContent = `${$("#status").textContent} ${$("[data-part=verdict] .say").textContent}`;
+    const said = guess.isCovered ? t("Covered until you have guessed.") : $("[data-part=verdict] .say").textContent;
+    $("#announce").textContent = `${$("#status").textContent} ${said}`;
   }
 }
 
@@ -369,10 +403,34 @@ async function copy() {
   const code = $("#command");
   try {
     await navigator.clipboard.writeText(code.textContent);
-    $("#copied").textContent = "Copied.";
+    $("#copied").textContent = t("Copied.");
   } catch {
     getSelection().selectAllChildren(code); // no clipboard outside a secure context
-    $("#copied").textContent = "Selected; copy it with your keyboard.";
+    $("#copied").textContent = t("Selected; copy it with your keyboard.");
+  }
+}
+
+// ---- the guess
+
+// A covered run may be looked at: its figures may have got the guess meanwhile.
+async function showGuessed() {
+  if (run) {
+    live.leave(page.topic);
+    follow();
+    await swapParts();
+    $("#figures [data-figure] h2")?.focus();
+  }
+}
+
+const guess = guessing(experiment.name, values(), showGuessed);
+
+// ---- the address and the page
+
+// Back and Forward change the address alone where a run was started here, and a page that was on its
+// way meanwhile can arrive under the other's address: whatever happened, the address is right.
+function agree() {
+  if (runIn(location.pathname) !== (run?.id ?? null)) {
+    location.replace(location.href);
   }
 }
 
@@ -383,12 +441,19 @@ wireShortcut();
 datesToWords();
 $("#copy").addEventListener("click", copy);
 $("#stop-form").addEventListener("submit", stop);
-addEventListener("popstate", () => location.reload());
+wireKeeping((text) => ($("#announce").textContent = text));
+addEventListener("popstate", agree);
+addEventListener("pageshow", agree);
 
 figures = panels(page.figures, () => (run ? `${experiment.name}-${run.id}` : experiment.name));
+offerTake(figures);
+offerPresent(figures);
 document.addEventListener("themechange", () => figures.forEach((panel) => panel.redraw()));
 
 const live = connect();
+if (run) {
+  guess.shows(run);
+}
 showRun();
 if (page.topic) {
   follow({ epoch: page.epoch, since: page.seq });

@@ -19,7 +19,9 @@ async function refresh() {
   }
   const page = await fetchPage(location.href).catch(() => null);
   if (page) {
+    const ticked = $$("#list :checked").map((box) => box.value);
     $("#list").replaceWith(document.adoptNode($("#list", page)));
+    $$("#list [type=checkbox]").forEach((box) => (box.checked = ticked.includes(box.value)));
     datesToWords();
   }
 }

@@ -195,3 +195,33 @@ def test_experiments_are_found_by_their_place(monkeypatch):
     assert "threads.gil_wait" in found
     assert not any(name.startswith("kit.") or "._" in name for name in found)
     assert load("threads.scaling").name == "threads.scaling"
+
+
+GUESS = """
+    guess = LineGuess(
+        ask="How high?", figure="line", unit="×", low=0, high=lambda params: params["throws"],
+        measured=lambda record: {}, series=("heads", "edge"), places=lambda params: range(params["throws"]),
+    )
+
+    presets ="""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        ('figure="line"', 'figure="nine"', "guess: there is no chart 'nine'"),
+        ('params["throws"]', 'params["trows"]', "guess: there is no parameter 'trows'"),
+        ('range(params["throws"])', 'range(params["n"])', "guess: there is no parameter 'n'"),
+        ('"edge")', '"side")', "guess: 'side' is not one of heads, tails, edge"),
+    ],
+)
+def test_a_guess_that_no_figure_answers_is_one_sentence_at_loading(old, new, sentence):
+    wrong = GUESS.replace('"line"', '"line-2"').replace(old.replace('"line"', '"line-2"'), new, 1)
+    with pytest.raises(SpecError) as refused:
+        read("coins.coins", module("\n    presets =", wrong))
+    assert str(refused.value) == sentence
+
+
+def test_a_guess_about_a_figure_that_is_there_is_loaded():
+    coins = read("coins.coins", module("\n    presets =", GUESS.replace('"line"', '"line-2"')))
+    assert len(coins.guess.points({"throws": 3})) == 6

@@ -1,0 +1,157 @@
+"""What the card of a run says, in the reader's language. The page lays it out and draws it. Pure.
+
+Colours are roles ("$en-threads"), as in the figures.
+"""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from app import links, prose
+from app.languages import t, words
+from app.runs import Run, State
+from experiments.kit.spec import Experiment, Field
+
+# The kinds of charts in the order in which they help at the size of a stamp.
+SMALL = ("timeline", "line", "shares", "ecdf", "bars", "statediagram", "flow", "cells")
+Span = dict[str, str]
+
+
+def facts(experiment: Experiment, run: Run, *, command: str, python: str, link: str) -> dict[str, Any]:
+    """Everything on the card but the pictures; `link` is empty where nobody else reaches this server."""
+    return {
+        "id": run.id,
+        "experiment": run.experiment,
+        "state": str(run.state),
+        "question": t(experiment.question),
+        "said": list(said(run)),
+        "guess": guessed(experiment, run),
+        "doubts": doubts(run),
+        "params": params(experiment, run),
+        "machine": machine(run, python),
+        "when": prose.moment(run.created_at),
+        "command": command,
+        "link": link,
+        "code": links.code(link) if link else None,
+        "figures": order(experiment) if any(run.rows.values()) else [],
+    }
+
+
+# -- the verdict ------------------------------------------------------------------------------
+
+
+def said(run: Run) -> Iterator[Span]:
+    """Answer and headline in pieces: {"text"}, with a "role" where it is a number of something."""
+    if run.verdict:
+        yield {"text": sentence_case(t(run.verdict["answer"])) + t("."), "look": "answer"}
+        yield {"text": joint()}
+        yield from spans(run.verdict.get("said", {}).get("headline") or run.verdict["headline"])
+    elif run.state == State.FAILED:
+        yield {"text": t("Failed."), "look": "answer"}
+        yield {"text": joint() + t("This run did not reach its end.")}
+        if run.why:
+            yield {"text": joint() + sentence_case(t(run.why).rstrip(".。")) + t(".")}
+    elif run.state == State.STOPPED:
+        yield {"text": t("Stopped."), "look": "answer"}
+        yield {"text": joint() + t("This run was ended early; what was measured until then is here.")}
+    else:
+        yield {"text": t("No verdict yet.")}
+
+
+def joint() -> str:
+    """What stands between two sentences of this language."""
+    return t(". ").removeprefix(t("."))
+
+
+def spans(sentence: Mapping[str, Any] | str) -> Iterator[Span]:
+    if isinstance(sentence, str):
+        yield {"text": unmarked(t(sentence))}
+        return
+    spoken = words().sentence(sentence)
+    for text, name, _, _ in string.Formatter().parse(spoken["template"]):
+        if text:
+            yield {"text": unmarked(text)}
+        if name is not None and name in spoken["values"]:
+            yield value(spoken["values"][name])
+
+
+def value(given: Mapping[str, Any]) -> Span:
+    variable = prose.colour(given.get("about") or "")
+    return {"text": given["text"], "role": "$" + variable[2:]} if variable else {"text": given["text"]}
+
+
+def unmarked(text: str) -> str:
+    """Without the marks for `code` and *stress*; spaces stay."""
+    return prose.MARKS.sub(lambda found: found["code"] or found["strong"] or found["em"], text)
+
+
+def sentence_case(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def doubts(run: Run) -> list[str]:
+    given = run.verdict or {}
+    told = given.get("said", {}).get("doubts") or given.get("doubts") or []
+    return ["".join(span["text"] for span in spans(doubt)) for doubt in told]
+
+
+# -- the guess --------------------------------------------------------------------------------
+
+
+def guessed(experiment: Experiment, run: Run) -> list[dict[str, Any]]:
+    """The lines "you, measured" of the card; empty where nobody guessed or nothing was measured."""
+    rows: Sequence[Mapping[str, Any]] = (run.guess or {}).get("rows") or []
+    return [
+        {
+            "label": label(experiment, row),
+            "role": "$" + (prose.colour(row["series"])[2:] or "ink"),
+            "you": t(row["you"]["text"]),
+            "measured": t(row["measured"]["text"]),
+            "near": row["near"],
+        }
+        for row in rows
+    ]
+
+
+def label(experiment: Experiment, row: Mapping[str, Any]) -> str:
+    name = t(row["series"]) if row["series"] else ""
+    if row["x"] is None:
+        return name
+    return t("{x} {counted}", x=f"{row['x']:g}", counted=name or t(getattr(experiment.guess, "x_about", "")))
+
+
+# -- where it comes from ----------------------------------------------------------------------
+
+
+def params(experiment: Experiment, run: Run) -> str:
+    """Every parameter with its unit: the card alone tells what was measured."""
+    parts = [param(field, run.params.get(field.name)) for field in experiment.params]
+    return " · ".join([t(run.preset), *parts] if run.preset else parts)
+
+
+def param(field: Field, given: Any) -> str:
+    return f"{t(field.name.replace('_', ' '))} {t(prose.number(given))} {t(field.unit)}".rstrip()
+
+
+def machine(run: Run, python: str) -> str:
+    """Cores, kernel and interpreter, as far as the run knows them."""
+    known = run.machine or {}
+    cores = known.get("cores")
+    host = [
+        words().count(cores, "{n} core", "{n} cores") if cores else "",
+        known.get("cpu", ""),
+        known.get("system", ""),
+        t(python),
+    ]
+    return " · ".join(filter(None, host))
+
+
+def order(experiment: Experiment) -> list[str]:
+    """The figures in the order in which the card wants them: the one that answers, then the telling ones."""
+    if not experiment.charts:
+        return []
+    ranked = sorted(experiment.charts, key=lambda chart: SMALL.index(type(chart).__name__.lower()))
+    answering = (experiment.guess and experiment.guess.figure) or experiment.charts[0].id
+    return sorted((chart.id for chart in ranked), key=lambda id: id != answering)

@@ -1,0 +1,213 @@
+"""Runs side by side: which may be compared, what differs between them, their figures in one. Pure.
+
+A run of a comparison has a letter, A to D, and keeps it everywhere: in the figures a line is
+"threads · A", its colour says threads and its dashes say A.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from app.figures import words as named
+from app.languages import ENGLISH, Words
+from app.runs import Run
+from experiments.kit.sentences import duration, percent
+from experiments.kit.spec import Experiment
+
+LETTERS = "ABCD"
+MOST = len(LETTERS)
+ALIKE = 0.05  # conditions are shares that are never equal; this near they did not make the difference
+
+Spec = dict[str, Any]
+
+
+class Incomparable(Exception):
+    """Why these runs cannot lie side by side: a sentence, the status to answer with, and the run meant."""
+
+    def __init__(self, sentence: str, status: int = 422, run: str = "") -> None:
+        super().__init__(sentence)
+        self.status = status
+        self.run = run
+
+
+# -- which runs -------------------------------------------------------------------------------
+
+
+def wanted(given: Iterable[str]) -> list[str]:
+    """The ids in `runs=a,b` or `run=a&run=b`, in their order; Incomparable where they are no comparison."""
+    ids = [id for text in given for part in text.split(",") if (id := part.strip())]
+    for id in ids:
+        if ids.count(id) > 1:
+            raise Incomparable(f"run {id[:40]} is named twice: compare it with another one", run=id)
+    if len(ids) > MOST:
+        raise Incomparable(f"{len(ids)} runs are too many: two to four fit side by side")
+    return ids
+
+
+def check(runs: Sequence[Run]) -> None:
+    """Incomparable where runs answer different questions, go on, or left nothing to look at."""
+    names = list(dict.fromkeys(run.experiment for run in runs))
+    if len(names) > 1:
+        told = " and ".join(", ".join(names).rsplit(", ", 1))
+        raise Incomparable(f"these runs answer different questions: {told}")
+    for run in runs:
+        if not run.state.ended:
+            raise Incomparable(f"run {run.id} is {run.state}: compare it when it has ended", 409, run.id)
+        if not has_rows(run):
+            why = f" ({run.why})" if run.why else ""
+            raise Incomparable(f"run {run.id} is {run.state} and left no rows to compare{why}", run=run.id)
+
+
+def has_rows(run: Run) -> bool:
+    return any(run.rows.values())
+
+
+# -- what differs -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Fact:
+    """Something about every run: its values in the order of the runs, as a reader sees them."""
+
+    section: str
+    name: str
+    values: tuple[str, ...]
+    same: bool
+
+
+def facts(
+    experiment: Experiment, runs: Sequence[Run], pythons: Sequence[str], words: Words = ENGLISH
+) -> list[Fact]:
+    """Parameters, interpreter, machine and conditions; `pythons` are the interpreters' names."""
+    told = [parameter(field.name, field.unit, runs, words) for field in experiment.params]
+    told.append(fact(words("interpreter"), words("interpreter"), pythons))
+    told += [machine_fact(name, runs, words) for name in MACHINE]
+    told += [condition(key, name, runs, words) for key, name in CONDITIONS.items()]
+    return [fact for fact in told if any(value != NOTHING for value in fact.values)]
+
+
+NOTHING = "–"
+MACHINE = (
+    "host",
+    "cpu",
+    "cores",
+    "system",
+    "memory_b",
+    "implementation",
+    "python",
+    "gil",
+    "switch_interval_s",
+)
+CONDITIONS = {
+    "foreign_cpu": "foreign CPU",
+    "run_delay": "run-queue delay",
+    "steal": "steal",
+    "own_cpu": "oscope itself",
+}
+
+
+def fact(section: str, name: str, values: Sequence[str]) -> Fact:
+    return Fact(section, name, tuple(values), len(set(values)) == 1)
+
+
+def parameter(name: str, unit: str, runs: Sequence[Run], words: Words) -> Fact:
+    values = [shown(run.params.get(name), unit, words) for run in runs]
+    return fact(words("parameters"), words(name.replace("_", " ")), values)
+
+
+def machine_fact(name: str, runs: Sequence[Run], words: Words) -> Fact:
+    unit = {"memory_b": "B", "switch_interval_s": "s"}.get(name, "")
+    values = [shown((run.machine or {}).get(name), unit, words) for run in runs]
+    return fact(words("machine"), words({"gil": "GIL"}.get(name, named.words(name))), values)
+
+
+def condition(key: str, name: str, runs: Sequence[Run], words: Words) -> Fact:
+    shares = [run.conditions.get(key) for run in runs]
+    known = [share for share in shares if share is not None]
+    values = tuple(NOTHING if share is None else percent(share).text for share in shares)
+    same = len(known) in (0, len(shares)) and (not known or max(known) - min(known) < ALIKE)
+    return Fact(words("conditions"), words(name), values, same)
+
+
+def shown(value: Any, unit: str, words: Words) -> str:
+    if value is None:
+        return NOTHING
+    if isinstance(value, bool):
+        return words("on") if value else words("off")
+    if not named.is_number(value):
+        return words(str(value))
+    if unit == "s":
+        return duration(value).text
+    if unit == "B":
+        return named.size(value)
+    return f"{named.tick(value)} {words(unit)}".rstrip()
+
+
+# -- what they say ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a table with a column for every run; each cell is JSON of a kit's Value, or None."""
+
+    name: str
+    about: str
+    cells: tuple[Mapping[str, Any] | None, ...]
+
+
+def numbers(runs: Sequence[Run], words: Words = ENGLISH) -> list[Line]:
+    """The numbers of the headlines; those that only one run names have empty cells."""
+    found: dict[tuple[str, str], list[Mapping[str, Any] | None]] = {}
+    for place, run in enumerate(runs):
+        for name, value in headline_values(run).items():
+            about = value.get("about") or ""
+            if value.get("number") is not None and (value.get("unit") or about):  # a mere count is a name
+                cells = found.setdefault((name, about), [None] * len(runs))
+                cells[place] = value
+    abouts = [about for _, about in found]
+    return [
+        Line(number_name(name, about, abouts.count(about) > 1, words), about, tuple(cells))
+        for (name, about), cells in found.items()
+    ]
+
+
+def headline_values(run: Run) -> Mapping[str, Mapping[str, Any]]:
+    said = (run.verdict or {}).get("said") or {}
+    values: Mapping[str, Mapping[str, Any]] = (said.get("headline") or {}).get("values") or {}
+    return values
+
+
+def number_name(name: str, about: str, ambiguous: bool, words: Words) -> str:
+    plain = words(name.replace("_", " "))
+    if not about:
+        return plain
+    return f"{words(about)}, {plain}" if ambiguous and name != about else words(about)
+
+
+@dataclass(frozen=True)
+class Guessed:
+    """One line of the guesses: what was asked, and for every run its row of "you, measured, off by"."""
+
+    name: str
+    about: str
+    cells: tuple[Mapping[str, Any] | None, ...]
+
+
+def guesses(runs: Sequence[Run], words: Words = ENGLISH) -> list[Guessed]:
+    found: dict[tuple[str, Any], list[Mapping[str, Any] | None]] = {}
+    labels: dict[tuple[str, Any], str] = {}
+    for place, run in enumerate(runs):
+        for row in (run.guess or {}).get("rows") or ():
+            key = (row.get("series") or "", row.get("x"))
+            labels[key] = row.get("label") or key[0]
+            found.setdefault(key, [None] * len(runs))[place] = row
+    return [
+        Guessed(guess_name(labels[key], key[1], words), key[0], tuple(cells)) for key, cells in found.items()
+    ]
+
+
+def guess_name(label: str, x: float | None, words: Words) -> str:
+    said = words(label) if label else words("guess")
+    return said if x is None else f"{said} @ {named.tick(x)}"

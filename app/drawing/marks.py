@@ -1,0 +1,255 @@
+"""What stands in a chart: lines, steps, bands, markers, bars, whiskers, and the key below it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from app.drawing.letters import width_of
+from app.drawing.shapes import Drawn, Shape, hatch, line, pair, path, rect, short, tenths, text
+from app.figures.words import is_number
+
+if TYPE_CHECKING:
+    from app.drawing.chart import Place
+
+DASHES = {"dash": "9 5", "dot": "2 4", "dashdot": "9 4 2 4", "longdash": "14 5"}
+TURNS = {"/": 45, "\\": -45, "x": 45, "-": 90, "|": 0, "+": 0, ".": 45}  # degrees of a bar's hatch
+BAR_GAP = 0.35  # of the room of one place on the x axis
+CAP = 4.0  # of a whisker, to each side
+SEEN = 2.0  # pixels; a step of a curve that is shorter both ways is not drawn by itself
+
+
+class Entry(NamedTuple):
+    words: str
+    color: str
+    look: str  # line, dash or box
+
+
+# -- lines ------------------------------------------------------------------------------------
+
+
+def scatter(trace: Mapping[str, Any], place: Place) -> Iterator[Shape]:
+    at = [
+        (place.at_x(x), place.at_y(y))
+        for x, y in zip(trace["x"], trace["y"], strict=True)
+        if fits(x, y, place)
+    ]
+    if not at:
+        return
+    if trace.get("fill"):
+        yield path(through(at) + "z", fill=trace["fillcolor"])
+    mode = trace.get("mode", "lines")
+    if "lines" in mode and (trace.get("line") or {}).get("width", 2) > 0:
+        steps = (trace.get("line") or {}).get("shape") == "hv"
+        yield path(
+            stepped(at) if steps else through(at),
+            fill="none",
+            stroke_linejoin="round",
+            **stroke(trace["line"]),
+        )
+    if "markers" in mode:
+        marker = trace.get("marker") or {}
+        size = float(marker.get("size", 8)) / 2
+        look = {"fill": marker.get("color", "$ink")}
+        if str(marker.get("symbol", "")).endswith("-open"):
+            look = {"fill": "$screen", "stroke": marker.get("color", "$ink"), "stroke_width": "1.8"}
+        yield markers(str(marker.get("symbol", "circle")), at, size, look)
+
+
+def fits(x: Any, y: float, place: Place) -> bool:
+    return not ((place.x.log and (not is_number(x) or x <= 0)) or (place.y.log and y <= 0))
+
+
+def stroke(look: Mapping[str, Any]) -> dict[str, Any]:
+    dash = look.get("dash", "solid")
+    drawn = {"stroke": look.get("color", "$ink"), "stroke_width": look.get("width", 2)}
+    return drawn | ({"stroke_dasharray": DASHES.get(dash, dash)} if dash not in ("solid", "", None) else {})
+
+
+def through(at: Sequence[tuple[float, float]]) -> str:
+    return traced(at, "l")
+
+
+def stepped(at: Sequence[tuple[float, float]]) -> str:
+    """To the right at the old height, then up or down; steps too small to be seen join the next one."""
+    kept = [at[0]]
+    for point in at[1:-1]:
+        if abs(point[0] - kept[-1][0]) >= SEEN or abs(point[1] - kept[-1][1]) >= SEEN:
+            kept.append(point)
+    return traced([*kept, *at[1:][-1:]], "hv")
+
+
+def traced(at: Sequence[tuple[float, float]], way: str) -> str:
+    """From place to place, each told from the one before in whole tenths, so that nothing drifts."""
+    places = [(round(10 * x), round(10 * y)) for x, y in at]
+    parts = [f"M{pair(*places[0])}"]
+    for (x, y), (next_x, next_y) in pairwise(places):
+        right, down = next_x - x, next_y - y
+        parts.append(f"h{tenths(right)}v{tenths(down)}" if way == "hv" else f"l{pair(right, down)}")
+    return "".join(parts)
+
+
+def markers(name: str, at: Sequence[tuple[float, float]], r: float, look: Mapping[str, Any]) -> Shape:
+    """One path for all markers of a line. A dot is a line of no length with a round end."""
+    name = name.removesuffix("-open")
+    if name not in POLYGONS and look["fill"] != "$screen":
+        dots = "".join(f"M{short(x)} {short(y)}h0" for x, y in at)
+        round_ends = {"stroke": look["fill"], "stroke_width": 2 * r, "stroke_linecap": "round"}
+        return path(dots, fill="none", **round_ends)
+    return path("".join(symbol(name, x, y, r) for x, y in at), **look)
+
+
+def symbol(name: str, x: float, y: float, r: float) -> str:
+    """The outline of a marker, in Plotly's names."""
+    if name in POLYGONS:
+        return through([(x + r * dx, y + r * dy) for dx, dy in POLYGONS[name]]) + "z"
+    wide = short(2 * r)
+    arc = f"a{short(r)} {short(r)} 0 1 0"
+    return f"M{short(x - r)} {short(y)}{arc} {wide} 0{arc} -{wide} 0z"
+
+
+PLUS = [(-0.35, -1), (0.35, -1), (0.35, -0.35), (1, -0.35), (1, 0.35), (0.35, 0.35)]
+PLUS += [(0.35, 1), (-0.35, 1), (-0.35, 0.35), (-1, 0.35), (-1, -0.35), (-0.35, -0.35)]
+POLYGONS = {
+    "square": [(-0.9, -0.9), (0.9, -0.9), (0.9, 0.9), (-0.9, 0.9)],
+    "diamond": [(0, -1.25), (1.25, 0), (0, 1.25), (-1.25, 0)],
+    "triangle-up": [(0, -1.2), (1.15, 0.8), (-1.15, 0.8)],
+    "cross": PLUS,
+    "x": [((dx - dy) * math.sqrt(0.5), (dx + dy) * math.sqrt(0.5)) for dx, dy in PLUS],
+}
+
+
+# -- bars -------------------------------------------------------------------------------------
+
+
+def bars(data: Sequence[Mapping[str, Any]], place: Place, prefix: str) -> Iterator[Shape]:
+    drawn = [(n, trace) for n, trace in enumerate(data) if trace.get("type") == "bar"]
+    if not drawn or not place.names:
+        return
+    slot = place.width / len(place.names)
+    width = slot * (1 - BAR_GAP) / len(drawn)
+    for order, (n, trace) in enumerate(drawn):
+        offset = (order - len(drawn) / 2) * width
+        for bar in range(len(trace["x"])):
+            x = place.at_x(trace["x"][bar]) + offset
+            yield from one_bar(trace, n, bar, x, width, place, prefix)
+        if sum(not is_guess(one) for _, one in drawn) == 1 and not is_guess(trace):
+            yield from values(trace, offset + width / 2, width, place)
+
+
+def one_bar(
+    trace: Mapping[str, Any], n: int, bar: int, x: float, width: float, place: Place, prefix: str
+) -> Iterator[Shape]:
+    y = trace["y"][bar]
+    if place.y.log and y <= 0:
+        return
+    floor = place.top + place.height if place.y.log else place.at_y(max(0.0, place.y.low))
+    top = place.at_y(y)
+    fill = bar_fill(trace, n, prefix, bar)
+    outline = {"stroke": color_of(trace, bar)} if fill.startswith("url") or is_guess(trace) else {}
+    if is_guess(trace):
+        outline |= {"stroke_dasharray": DASHES["dash"], "stroke_width": "1.8"}
+    yield rect(x, min(top, floor), width, abs(floor - top), fill=fill, **outline)
+    reach = whiskers(trace)
+    if reach:
+        yield whisker(x + width / 2, y, reach[bar], place)
+
+
+def bar_entry(trace: Mapping[str, Any], n: int, prefix: str) -> Entry:
+    return Entry(
+        str(trace.get("name", "")), bar_fill(trace, n, prefix), "guess" if is_guess(trace) else "box"
+    )
+
+
+def is_guess(trace: Mapping[str, Any]) -> bool:
+    return str(trace.get("id", "")).startswith("guess:")
+
+
+def color_of(trace: Mapping[str, Any], bar: int = 0) -> str:
+    """Of a bar's body, or of a guess's outline."""
+    marker = trace.get("marker") or {}
+    color = (
+        (marker.get("line") or {}).get("color", "$ink") if is_guess(trace) else marker.get("color", "$ch1")
+    )
+    if isinstance(color, str):
+        return color
+    kept = trace.get("kept") or range(len(color))
+    return str(color[kept[bar]])
+
+
+def bar_fill(trace: Mapping[str, Any], n: int, prefix: str, bar: int = 0) -> str:
+    if is_guess(trace):
+        return "none"
+    return f"url(#{prefix}-bar{n})" if pattern_of(trace) else color_of(trace, bar)
+
+
+def pattern_of(trace: Mapping[str, Any]) -> str:
+    return str(((trace.get("marker") or {}).get("pattern") or {}).get("shape") or "")
+
+
+def patterns(data: Sequence[Mapping[str, Any]], prefix: str) -> Iterator[Shape]:
+    for n, trace in enumerate(data):
+        if trace.get("type") == "bar" and pattern_of(trace):
+            yield hatch(f"{prefix}-bar{n}", color_of(trace), TURNS.get(pattern_of(trace), 45))
+
+
+def whiskers(trace: Mapping[str, Any]) -> list[tuple[float, float]]:
+    """How far each whisker reaches down and up."""
+    error = trace.get("error_y")
+    if trace.get("type") != "bar" or not error or not error.get("array"):
+        return []
+    up, down = error["array"], error.get("arrayminus") or error["array"]
+    kept = trace.get("kept") or range(len(up))
+    return [(down[n] or 0.0, up[n] or 0.0) for n in kept]
+
+
+def whisker(x: float, y: float, reach: tuple[float, float], place: Place) -> Shape:
+    low = y - reach[0]
+    bottom = place.top + place.height
+    lower = bottom if place.y.log and low <= 0 else min(bottom, place.at_y(low))
+    upper = place.at_y(y + reach[1])
+    cap = f"h{short(2 * CAP)}"
+    stem = f"M{short(x)} {short(lower)}V{short(upper)}"
+    caps = f"M{short(x - CAP)} {short(lower)}{cap}M{short(x - CAP)} {short(upper)}{cap}"
+    return path(stem + caps, fill="none", stroke="$ink-2", stroke_width="1.2")
+
+
+def values(trace: Mapping[str, Any], offset: float, width: float, place: Place) -> Iterator[Shape]:
+    """A single series of bars has room for its values inside, where its bars are high enough."""
+    words = trace.get("text") or []
+    bottom = place.top + place.height
+    for bar, (x, y) in enumerate(zip(trace["x"], trace["y"], strict=True)):
+        said = words[(trace.get("kept") or range(len(words)))[bar]] if words else ""
+        if said and not (place.y.log and y <= 0):
+            top = place.at_y(y)
+            if width_of(said, 12, bold=True) < width - 6 and bottom - top > 30 and not pattern_of(trace):
+                look = {"text_anchor": "middle", "fill": "$screen", "font_weight": 700}
+                yield text(place.at_x(x) + offset, (top + bottom) / 2 + 4, said, **look)
+
+
+# -- the key ----------------------------------------------------------------------------------
+
+
+def key(entries: Sequence[Entry], width: float) -> Drawn:
+    """Entries in as many rows as they need."""
+    shapes: list[Shape] = []
+    x, y = 12.0, 4.0
+    for entry in entries:
+        length = 26 + width_of(entry.words, 12.5) + 16
+        if x + length > width and x > 12:
+            x, y = 12.0, y + 20
+        shapes += swatch(entry, x, y)
+        shapes.append(text(x + 26, y + 11, entry.words, font_size="12.5", fill="$ink"))
+        x += length
+    return Drawn(width, y + 20 if entries else 0, shapes)
+
+
+def swatch(entry: Entry, x: float, y: float) -> list[Shape]:
+    if entry.look == "guess":
+        return [rect(x, y, 18, 13, fill="none", stroke="$ink-2", stroke_dasharray="4 3", stroke_width="1.6")]
+    if entry.look == "box":
+        return [rect(x, y, 18, 13, fill=entry.color, stroke="$ink-3", stroke_width="0.6")]
+    dash = {"stroke_dasharray": "5 3"} if entry.look == "dash" else {}
+    return [line(x, y + 7, x + 20, y + 7, stroke=entry.color, stroke_width=3, **dash)]

@@ -1,0 +1,106 @@
+"""Any figure as SVG: inside a page of ours, or as a file of its own with its title and its key."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from app.drawing import cells, chart, flow, shares, states, timeline
+from app.drawing.letters import in_lines, width_of
+from app.drawing.shapes import Drawn, Shape, Styles, key, markup, shape, text
+from app.drawing.tokens import THEMES
+from app.languages import t
+
+WIDE, NARROW = 960, 348  # pixels: a slide or a desk, and a phone
+FILE_WIDTHS = {"timeline": 1200, "flow": 1060, "shares": 720, "states": 640, "cells": 720}
+FILE_WIDTH = 1000  # of anything else
+FILE_HEIGHT = 460
+PAD = 14
+NAMESPACE = "http://www.w3.org/2000/svg"
+
+DRAWN: dict[str, Callable[[Mapping[str, Any], float, str], Drawn]] = {
+    "plotly": chart.draw,
+    "timeline": timeline.draw,
+    "shares": shares.draw,
+    "states": states.draw,
+    "flow": flow.draw,
+    "cells": cells.draw,
+}
+
+
+def embedded(figure: Mapping[str, Any], width: int = WIDE, styles: Styles | None = None) -> str:
+    """An <svg> for a page that has our tokens as CSS variables: it follows the page's theme.
+
+    A page may hold it at several widths; the wide one has the words, and the others point to them.
+    """
+    name = slug(figure["id"])
+    prefix = name if width == WIDE else f"{name}-{width}"
+    drawn = whole(figure, width, prefix)
+    told = words_of(figure, name) if width == WIDE else []
+    return markup(svg(name, drawn, told, viewed(drawn) | {"class": f"fig-{width}"}), None, styles)
+
+
+def standalone(figure: Mapping[str, Any], theme: str = "light", width: int | None = None) -> str:
+    """An SVG file with the figure's title above it; its colours are light unless the theme is "dark"."""
+    chosen = theme if theme in THEMES else THEMES[0]
+    wide = width or FILE_WIDTHS.get(figure["kind"], FILE_WIDTH)
+    name = slug(figure["id"])
+    drawn = titled(figure, whole(figure, wide, name, FILE_HEIGHT), wide)
+    ground = shape("rect", width="100%", height="100%", fill="$screen")
+    size = {"xmlns": NAMESPACE, "width": drawn.width, "height": float(drawn.height)}
+    written = markup(svg(name, drawn, [*words_of(figure, name), ground], size | viewed(drawn)), chosen)
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{written}\n'
+
+
+def whole(figure: Mapping[str, Any], width: float, prefix: str, height: float = chart.HEIGHT) -> Drawn:
+    """The drawing, with the key of its states below it."""
+    if not figure["data"]:
+        return empty(width)
+    kind = figure["kind"]
+    if kind == "plotly":
+        return chart.draw(figure, width, prefix, height)
+    drawn = DRAWN[kind](figure, width, prefix)
+    known = {state["id"]: state for state in figure["layout"].get("states") or ()}
+    told = key([known[id] for id in drawn.states], prefix, PAD, drawn.height + 10, width - 2 * PAD)
+    if not told.shapes:
+        return drawn
+    return Drawn(drawn.width, told.height, [*drawn.shapes, *told.shapes])
+
+
+def empty(width: float) -> Drawn:
+    look = {"text_anchor": "middle", "fill": "$ink-3", "font_size": 13}
+    return Drawn(width, 96, [text(width / 2, 52, t("No rows yet."), **look)])
+
+
+def titled(figure: Mapping[str, Any], drawn: Drawn, width: float) -> Drawn:
+    lines = in_lines(figure["title"], width - 2 * PAD, lambda words: width_of(words, 19, "$serif"))
+    look = {"font_family": "$serif", "font_size": 19, "fill": "$ink"}
+    heading = [text(PAD, 27 + 24 * n, words, **look) for n, words in enumerate(lines)]
+    top = 16 + 24 * len(lines)
+    moved = shape("g", "", drawn.shapes, transform=f"translate(0 {top})")
+    return Drawn(drawn.width, drawn.height + top + 8, [*heading, moved])
+
+
+def viewed(drawn: Drawn) -> dict[str, Any]:
+    return {"viewBox": f"0 0 {drawn.width:g} {drawn.height:.0f}"}
+
+
+def words_of(figure: Mapping[str, Any], name: str) -> list[Shape]:
+    """The figure in words, for those who cannot see it."""
+    return [
+        shape("title", figure["title"], id=f"{name}-title"),
+        shape("desc", figure["summary"], id=f"{name}-desc"),
+    ]
+
+
+def svg(name: str, drawn: Drawn, before: Sequence[Shape], attributes: Mapping[str, Any]) -> Shape:
+    """The root element; `name` is where its words are."""
+    told = {"role": "img", "aria_labelledby": f"{name}-title {name}-desc"}
+    type = {"font_family": "$sans", "font_size": 12}
+    return shape("svg", "", [*before, *drawn.shapes], **attributes, **told, **type)
+
+
+def slug(id: str) -> str:
+    """An id that may stand in url(#…) and in a selector."""
+    return "f-" + re.sub(r"[^a-z0-9]+", "-", id.lower()).strip("-")

@@ -1,0 +1,169 @@
+"""A run as Markdown, for a wiki, a chat or a pull request: verdict, guess, tables, how to repeat it.
+
+What comes from people, modules or measurements is escaped: it can neither break a table nor bring a
+link, a picture or HTML of its own.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from app import __version__, languages, prose
+from app.conditions import conditions
+from app.exports import Whole
+from app.languages import t
+from app.report import WHY_NOT, command, guesses
+from app.runs import Run, State
+from experiments.kit.sentences import percent
+
+MOST_ROWS = 12  # of a figure's table: a message is no file
+SIGNS = re.compile(r"([\\`*_{}\[\]()|~!$])")
+SPOKEN = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "&#64;"}  # what no backslash takes the meaning of
+LINKS = re.compile(r"(?i):(?=//)|(?<=www)\.|:(?=[\w+-]+:)")  # of an address, or of a name like :smile:
+STARTS = re.compile(r"^([-+=#]|\d+[.](?=\s|$))")  # of a heading or a list
+MARKED = {True: "✓", False: "✗", None: "?"}
+
+
+def as_markdown(whole: Whole) -> str:
+    """GitHub-flavoured Markdown, in the words of `whole`; it ends with a line break."""
+    with languages.speaking(whole.words):
+        blocks = [block for block in told(whole) if block]
+    return "\n\n".join(blocks) + "\n"
+
+
+def told(whole: Whole) -> Iterator[str]:
+    run, experiment = whole.run, whole.experiment
+    yield f"# {plain(t(experiment.question))}"
+    yield f"**{isolated(run.name)}**" if run.name else ""
+    yield verdict(run)
+    yield guess(whole)
+    yield "\n".join(checks(run))
+    yield isolated(run.note)
+    for figure in whole.figures:
+        yield from table(figure)
+    yield "\n".join(facts(whole))
+    yield f"{t('The same run from a terminal')}:\n\n{fenced(command(whole))}"
+    host = (run.machine or {}).get("host") or run.host or "–"
+    when = prose.moment(run.ended_at or run.created_at)
+    measured = t("Measured by oscope {version} on {host}, {when}.", version=__version__, host=host, when=when)
+    yield f"{plain(measured)} {t('run')} `{run.id}`"
+
+
+def verdict(run: Run) -> str:
+    if run.verdict:
+        answer, headline = prose.ended(run.verdict["answer"]), sentence(run.verdict, "headline")
+        return f"**{plain(answer)}** {plain(headline)}"
+    lead = {State.FAILED: t("Failed."), State.STOPPED: t("Stopped.")}.get(State(run.state), "")
+    why = prose.ended(run.why) if run.why and run.why != "stopped on request" else ""
+    said = " ".join(filter(None, [f"**{lead}**" if lead else "", t(WHY_NOT[State(run.state)]), plain(why)]))
+    return f"{said}\n\n{fenced(run.last_words)}" if run.last_words else said
+
+
+def sentence(verdict: Mapping[str, Any], part: str, place: int | None = None) -> str:
+    """A sentence of the verdict in the reader's language, with its numbers in it."""
+    kept = verdict.get("said", {}).get(part)
+    given = verdict[part] if kept is None else kept
+    given = given if place is None else given[place]
+    if isinstance(given, Mapping) and "template" not in given:
+        given = given["claim"]
+    if isinstance(given, str):
+        return t(given)
+    spoken = languages.words().sentence(given)
+    values = {name: value["text"] for name, value in spoken["values"].items()}
+    return languages.fill(spoken["template"], values)
+
+
+def guess(whole: Whole) -> str:
+    rows = guesses(whole)
+    lines = [[row["name"], *(t(row[part]["text"]) for part in ("you", "measured", "off"))] for row in rows]
+    return grid([t("Your guess"), t("you"), t("measured"), t("off by")], lines) if rows else ""
+
+
+def checks(run: Run) -> Iterator[str]:
+    for place, check in enumerate((run.verdict or {}).get("checks", [])):
+        yield f"- {MARKED[check['ok']]} {plain(sentence(run.verdict or {}, 'checks', place))}"
+    for place in range(len((run.verdict or {}).get("doubts", []))):
+        yield f"- **{plain(t('Doubt:'))}** {plain(sentence(run.verdict or {}, 'doubts', place))}"
+
+
+def table(figure: Mapping[str, Any]) -> Iterator[str]:
+    """The figure's title and the first rows of its table; nothing where it has none."""
+    columns, rows = figure["table"]["columns"], figure["table"]["rows"]
+    if not rows:
+        return
+    yield f"## {plain(figure['title'])}"
+    lines = [
+        [prose.cell(v, c["unit"]) for v, c in zip(row, columns, strict=True)] for row in rows[:MOST_ROWS]
+    ]
+    words = [isinstance(value, str) for value in rows[0]]
+    yield grid([column["name"].replace("_", " ") for column in columns], lines, words)
+    if len(rows) > MOST_ROWS:
+        left = prose.number(len(rows) - MOST_ROWS)
+        yield t("And {n} more rows; the CSV of this run has all of them.", n=left)
+
+
+def facts(whole: Whole) -> Iterator[str]:
+    """Parameters, interpreter, machine, and what disturbed the run."""
+    run, machine = whole.run, whole.run.machine or {}
+    params = ((f.name, f.unit) for f in whole.experiment.params)
+    given = [f"{prose.named(name)} {prose.measured(run.params.get(name), unit)}" for name, unit in params]
+    cores = machine.get("cores")
+    system = [
+        machine.get("cpu"),
+        cores and languages.count(cores, "{n} core", "{n} cores"),
+        machine.get("system"),
+    ]
+    disturbed = [f"{t(c['name'])} {percent(c['share']).text}" for c in conditions(run)]
+    yield line(t("Parameters"), " · ".join(given))
+    yield line(t("interpreter"), run.python)
+    yield line(t("The machine it ran on"), " · ".join(str(part) for part in system if part))
+    yield line(t("What disturbed the measurement"), " · ".join(disturbed))
+
+
+def line(name: str, value: str) -> str:
+    return f"- {plain(name)}: {plain(value) or '–'}"
+
+
+# -- Markdown ---------------------------------------------------------------------------------
+
+
+def plain(text: object) -> str:
+    """Text on one line in which no character means anything to Markdown or to HTML."""
+    one_line = " ".join("".join(map(shown, str(text))).split(" ")).strip()
+    signs = SIGNS.sub(r"\\\1", "".join(SPOKEN.get(char, char) for char in one_line))
+    escaped = LINKS.sub(lambda found: f"&#{ord(found[0])};", signs)
+    return STARTS.sub(lambda found: f"{found[0][:-1]}\\{found[0][-1]}", escaped)
+
+
+def shown(char: str) -> str:
+    """Line breaks and control characters as a space; none of them may end a line of a table."""
+    return " " if unicodedata.category(char) in ("Cc", "Zl", "Zp") else char
+
+
+def isolated(text: str) -> str:
+    """Words of people may run from right to left; what stands beside them shall not turn."""
+    if not text:
+        return ""
+    turning = any(unicodedata.bidirectional(char) in ("R", "AL", "RLE", "RLO", "RLI") for char in text)
+    said = plain(text)
+    return f"\u2068{said}\u2069" if turning else said
+
+
+def grid(head: Sequence[str], rows: Sequence[Sequence[str]], words: Sequence[bool] = (True,)) -> str:
+    """A table; numbers stand at the right."""
+    sides = ["---" if n < len(words) and words[n] else "---:" for n in range(len(head))]
+    lines = [head, sides, *rows]
+    return "\n".join(
+        "| " + " | ".join(cell if n == 1 else plain(cell) or " " for cell in line) + " |"
+        for n, line in enumerate(lines)
+    )
+
+
+def fenced(text: str) -> str:
+    """A block of code with a fence longer than any in it."""
+    longest = max((len(run) for run in re.findall("`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}\n{text.rstrip()}\n{fence}"

@@ -1,0 +1,215 @@
+"""Every text has its translation, and a translation says what its English says."""
+
+import re
+import string
+
+import pytest
+
+from app import api, conditions, guard, languages, pages
+from app.languages import ENGLISH, Words, preferred
+from app.runs import State
+from experiments.kit.sentences import percent, say
+from experiments.kit.spec import chapters, load_all
+from tests.app import texts
+
+NAMES = {"oscope", "API", "MIT", "cpu", "python", "PNG", "SVG", "CSV", "JSON", "HTML"}  # in any language
+SPOKEN = {kind.__name__ for kind in api.STATUS} | {
+    *("HTTPException", "Denied", "GuessError", "StorageFull", "CannotStart"),
+}
+ZH = languages.load("zh", load_all())
+SCRIPT = languages.sections("zh")["script"]
+TABLES = [  # texts that stand in tables, and reach people through a variable
+    *pages.ADVICE.values(),
+    *(text for _, *told in conditions.CONDITIONS for text in told),
+    *(label for _, label in pages.MACHINE_CHANNELS),
+    *(state.value for state in State),
+    *(text for chapter in chapters() for text in (chapter.title, chapter.about)),
+]
+
+
+def holes(text: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name is not None}
+
+
+def missing(said: set[str], known: Words = ZH) -> list[str]:
+    return sorted(text for text in said if text.strip() and not known.knows(text))
+
+
+# -- nothing is left in English ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", texts.templates())
+def test_every_text_of_a_template_is_translated(name):
+    assert missing(set(texts.said_in(texts.templates()[name]))) == []
+
+
+@pytest.mark.parametrize("name", texts.templates())
+def test_a_template_says_nothing_past_the_translation(name):
+    found = texts.Raw(texts.written(texts.templates()[name])).found
+    words = {word for text in found for word in re.findall(r"[A-Za-z]{2,}", text)}
+    assert words - NAMES == set()
+
+
+@pytest.mark.parametrize("path", texts.modules("app"), ids=str)
+def test_every_text_of_a_module_is_translated(path):
+    assert missing(set(texts.said_by(path))) == []
+
+
+@pytest.mark.parametrize("path", texts.modules("app") + texts.modules("experiments/kit"), ids=str)
+def test_every_sentence_of_an_error_is_translated(path):
+    assert missing(set(texts.raised_by(path, SPOKEN))) == []
+
+
+def test_every_text_that_stands_in_a_table_is_translated():
+    assert missing(set(TABLES)) == []
+
+
+def test_the_scripts_get_every_text_that_they_say():
+    assert sorted(texts.said_by_scripts() - {*SCRIPT}) == []
+
+
+def test_the_scripts_get_no_text_that_they_do_not_say():
+    assert sorted({*SCRIPT} - texts.said_by_scripts()) == []
+
+
+def test_a_translation_has_the_places_of_its_english():
+    wrong = {english: said for english, said in ZH.texts.items() if holes(english) != holes(said)}
+    assert wrong == {}
+
+
+def test_a_text_that_stays_as_it_is_needs_no_entry():
+    own = [entry for section in languages.sections("zh").values() for entry in section.items()]
+    assert [english for english, said in own if said == english] == []
+
+
+# -- the search for texts finds them ----------------------------------------------------------
+
+
+def test_the_search_finds_both_arms_of_a_choice_and_a_plural():
+    template = pages.environment().parse('{{ t("a" if x else "b") }}{{ count(2, "{n} run", "{n} runs") }}')
+    assert list(texts.said_in(template)) == ["a", "b", "{n} run", "{n} runs"]
+
+
+def test_the_search_finds_raw_text_in_any_branch():
+    source = '<p title="{{ x }}">{% if x %}Left{% else %}{{ t("Right") }}{{ "Bare" if x }}{% endif %}</p>'
+    written = texts.written(pages.environment().parse(source + '<a aria-label="Go">{{ x }}</a>'))
+    assert [text for text in texts.Raw(written).found if text.strip()] == ["LeftBare", "Go"]
+
+
+def test_the_search_finds_what_a_module_says_and_raises(tmp_path):
+    path = tmp_path / "module.py"
+    path.write_text('t("Said")\nself.t("Mine" if x else "Yours")\nraise UnknownRun(f"no {id!r} here")\n')
+    assert list(texts.said_by(path)) == ["Said", "Mine", "Yours"]
+    assert list(texts.raised_by(path, {"UnknownRun"})) == ["no 7 here"]
+
+
+# -- how a text is found ----------------------------------------------------------------------
+
+SMALL = Words(
+    "zh",
+    {
+        "Run": "运行",
+        "workers": "工作者数",
+        "{name}: {value} is outside {range}": "{name}：{value} 超出范围 {range}",
+        "{low} to {high}": "{low} 到 {high}",
+        "{n} run": "{n} 个运行",
+        "{n} runs": "{n} 个运行",
+        "Failed: {why}.": "失败：{why}。",
+        "it broke": "坏了",
+        "{name} has no preset {preset}; it has {names}": "{name} 没有预设 {preset}；它有 {names}",
+        "quick": "快速",
+        "careful": "仔细",
+        "It is over.": "结束了。",
+        "Nothing is here.": "什么也没有。",
+        "{share} of the time.": "时间的 {share}。",
+    },
+)
+
+
+@pytest.mark.parametrize(
+    ("english", "said"),
+    [
+        ("Run", "运行"),
+        ("workers: 99 is outside 2 to 32", "工作者数：99 超出范围 2 到 32"),
+        ("Failed: it broke.", "失败：坏了。"),
+        ("It is over. Nothing is here.", "结束了。什么也没有。"),
+        ("quick, careful", "快速、仔细"),
+        ("scaling has no preset 'x'; it has quick, careful", "scaling 没有预设 'x'；它有 quick, careful"),
+        ("how to do it", "how to do it"),
+        ("quick, unheard", "quick, unheard"),
+        ("", ""),
+    ],
+)
+def test_a_text_is_found_whole_by_its_template_or_part_by_part(english, said):
+    assert SMALL(english) == said
+
+
+def test_values_stand_where_the_translation_wants_them():
+    assert SMALL("Failed: {why}.", why="x {y}") == "失败：x {y}。"
+    assert SMALL.count(1, "{n} run", "{n} runs") == SMALL.count(4, "{n} run", "{n} runs").replace("4", "1")
+
+
+def test_english_is_said_as_it_stands():
+    assert ENGLISH("Failed: {why}.", why="it broke") == "Failed: it broke."
+    assert (ENGLISH.count(1, "{n} run", "{n} runs"), ENGLISH.count(0, "{n} run", "{n} runs")) == (
+        "1 run",
+        "0 runs",
+    )
+
+
+def test_a_sentence_keeps_its_numbers():
+    said = SMALL.sentence(say("{share} of the time.", share=percent(0.25, "ready")).as_json())
+    assert said["template"] == "时间的 {share}。"
+    assert said["values"]["share"]["number"] == 0.25
+    assert said["values"]["share"]["about"] == "ready"
+
+
+@pytest.mark.parametrize(
+    ("english", "said"),
+    [
+        ("threads.scaling has no preset 'none'; it has quick", "threads.scaling 没有预设 'none'；它有 quick"),
+        ("limit: 0 is less than 1", "limit：0 小于 1"),
+        ("the run has ended already: it is stopped", "运行已经结束：已停止"),
+        (
+            "the queue is full: 20 runs wait already; the next place is free in about 3 s",
+            "队列已满：已有 20 个运行在等待；大约 3 s 后空出下一个位置",
+        ),
+        ("it took longer than 32.5 s", "它用时超过 32.5 s"),
+        ("it used more than 512 MB", "它用了超过 512 MB 内存"),
+        ("the experiment was ended by SIGKILL", "实验被 SIGKILL 终止"),
+        (
+            "the experiment left with exit code 3 before it was done",
+            "实验没有做完就以退出码 3 结束",
+        ),
+        (
+            "The 3 oldest runs were removed to keep the history under 512 MB (last on 2026-01-02).",
+            "为使运行记录不超过 512 MB，移除了最旧的 3 个运行（最近一次在 2026-01-02）。",
+        ),
+        (guard.too_large(guard.BODY_B), "一个请求最多携带 64 kB"),
+        (guard.too_large(guard.IMPORT_B), "要导入的文件最多 64 MB"),
+    ],
+)
+def test_what_the_app_says_is_recognised(english, said):
+    assert ZH(english) == said
+
+
+# -- whom a browser speaks for ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("cookie", "accepts", "language"),
+    [
+        ("", "", "en"),
+        ("", "zh-CN,zh;q=0.9,en;q=0.8", "zh"),
+        ("", "en-GB,en;q=0.9,zh;q=0.8", "en"),
+        ("", "de-DE,de;q=0.9,zh;q=0.8,en;q=0.7", "zh"),
+        ("", "fr", "en"),
+        ("", "zh;q=0,en;q=0.1", "en"),
+        ("", "zh;q=much, *", "en"),
+        ("zh", "en", "zh"),
+        ("en", "zh", "en"),
+        ("tlh", "zh", "zh"),
+    ],
+)
+def test_the_language_is_the_one_chosen_here_or_the_first_that_we_have(cookie, accepts, language):
+    assert preferred(cookie, accepts) == language

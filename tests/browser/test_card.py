@@ -1,0 +1,184 @@
+"""The card of a run: a picture of the right size with something on it, copied, downloaded, honest."""
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from experiments.kit.spec import names
+from tests.served import ROOT, Served
+
+DRAWN = "() => document.querySelector('#card')?.dataset.run"
+
+# [width, height, how many of 1000 sampled pixels differ from the one in the corner, has it colours]
+LOOK = """async (blob) => {
+  const image = await createImageBitmap(blob);
+  const canvas = new OffscreenCanvas(image.width, image.height);
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  context.drawImage(image, 0, 0);
+  const pixels = new Uint32Array(context.getImageData(0, 0, image.width, image.height).data.buffer);
+  const step = Math.floor(pixels.length / 1000);
+  const sampled = pixels.filter((_, place) => place % step === 0);
+  const inked = sampled.filter((pixel) => pixel !== pixels.at(-1)).length;
+  return [image.width, image.height, inked, new Set(pixels).size];
+}"""
+
+
+@pytest.fixture(scope="module")
+def runs(server: Served) -> dict[str, str]:
+    started = {name: server.run(name) for name in names()}
+    for run in started.values():
+        assert server.ended(run, 120)["state"] == "done"
+    return started
+
+
+def open_run(page: Page, run: str) -> None:
+    page.goto(f"/runs/{run}")
+    page.locator("#card").scroll_into_view_if_needed()
+    page.wait_for_function(DRAWN, polling=100)
+
+
+def facts(page: Page) -> dict[str, object]:
+    return dict(json.loads(page.locator("#card-facts").text_content() or ""))
+
+
+def download(page: Page, name: str) -> tuple[str, list[int]]:
+    """The file's name, and how the picture in it looks."""
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name=name, exact=True).click()
+    content = list(waiting.value.path().read_bytes())
+    bytes_to_blob = "(bytes) => new Blob([new Uint8Array(bytes)], { type: 'image/png' })"
+    looked = page.evaluate(f"async (bytes) => ({LOOK})(({bytes_to_blob})(bytes))", content)
+    return waiting.value.suggested_filename, looked
+
+
+@pytest.mark.parametrize("name", names())
+def test_the_card_of_every_experiment_is_a_full_picture(page: Page, runs, name: str):
+    open_run(page, runs[name])
+    saved, (width, height, inked, colours) = download(page, "PNG")
+    assert saved == f"{name}-{runs[name]}-card.png"
+    assert (width, height) == (1200, 675)
+    assert inked > 300  # figures have a ground of their own: an empty card would have next to none
+    assert colours > 200
+
+
+def test_twice_the_size_has_twice_the_pixels(page: Page, runs):
+    open_run(page, runs["threads.scaling"])
+    saved, (width, height, inked, _) = download(page, "PNG 2×")
+    assert saved.endswith("-card@2x.png")
+    assert (width, height) == (2400, 1350)
+    assert inked > 300
+
+
+def test_the_picture_in_the_clipboard_is_the_card(context: BrowserContext, page: Page, runs):
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    open_run(page, runs["threads.scaling"])
+    page.get_by_role("button", name="Copy image").click()
+    expect(page.locator("#card-told")).to_have_text("The card is in the clipboard.")
+    look = f"""async () => {{
+      const [item] = await navigator.clipboard.read();
+      return ({LOOK})(await item.getType("image/png"));
+    }}"""
+    width, height, inked, _ = page.evaluate(look)
+    assert (width, height) == (1200, 675)
+    assert inked > 300
+
+
+REFUSALS = {
+    "denied": (
+        "Clipboard.prototype.write = () => Promise.reject(new DOMException('no', 'NotAllowedError'))",
+        "The browser did not allow copying. The card was downloaded instead.",
+    ),
+    "insecure": (
+        "Object.defineProperty(window, 'isSecureContext', { value: false })",
+        "Copying pictures needs https or localhost. The card was downloaded instead.",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", REFUSALS)
+def test_where_the_clipboard_is_refused_the_card_is_downloaded_and_the_page_says_so(
+    page: Page, runs, kind: str
+):
+    script, sentence = REFUSALS[kind]
+    page.add_init_script(script)
+    open_run(page, runs["threads.scaling"])
+    _, (width, height, inked, _) = download(page, "Copy image")
+    assert (width, height) == (1200, 675)
+    assert inked > 300
+    expect(page.locator("#card-told")).to_have_text(sentence)
+
+
+def test_without_a_clipboard_a_link_is_shown_selected(page: Page, runs):
+    page.add_init_script("Clipboard.prototype.writeText = () => Promise.reject(new Error('no'))")
+    open_run(page, runs["threads.scaling"])
+    page.get_by_role("button", name="Copy link").click()
+    field = page.get_by_role("textbox", name="Selected; copy it with your keyboard.")
+    expect(field).to_have_value(re.compile(f"^http://127.0.0.1:[0-9]+/runs/{runs['threads.scaling']}$"))
+    expect(field).to_be_focused()
+
+
+def test_the_command_on_the_card_repeats_the_run(page: Page, server: Served):
+    run = server.run("processes.states", preset=None, seconds=1.5, spinners=3)
+    params = server.ended(run)["params"]
+    open_run(page, run)
+    command = str(facts(page)["command"])
+    assert page.locator("#card-command").text_content() == command
+    program, *arguments = shlex.split(command)
+    assert program == "oscope"
+    done = subprocess.run(
+        [sys.executable, "-m", "app.cli", *arguments, "--json", "-"],
+        cwd=ROOT,
+        env=os.environ | {"NO_COLOR": "1"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["params"] == params
+
+
+def test_a_stopped_run_has_a_card_that_says_so(page: Page, server: Served):
+    run = server.run("processes.states", preset="careful")
+    server.post(f"/api/runs/{run}/stop")
+    assert server.ended(run)["state"] == "stopped"
+    open_run(page, run)
+    label = page.locator("#card").get_attribute("aria-label") or ""
+    assert "Stopped." in label
+    _, (width, _, inked, _) = download(page, "PNG")
+    assert width == 1200
+    assert inked > 20
+
+
+def test_the_card_follows_the_theme(page: Page, runs, complaints):
+    complaints.expect("willReadFrequently")  # looking at pixels is the test's doing
+    page.emulate_media(color_scheme="light")
+    open_run(page, runs["threads.scaling"])
+    corner = "() => document.querySelector('#card').getContext('2d').getImageData(2, 400, 1, 1).data[0]"
+    assert page.evaluate(corner) > 200
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_function(f"() => ({corner})() < 60", polling=100)
+
+
+def test_a_run_that_ends_while_one_looks_gets_its_card_at_once(page: Page, server: Served):
+    run = server.run("processes.states")
+    page.goto(f"/runs/{run}")
+    expect(page.locator("[data-part=take]")).to_be_visible(timeout=60_000)
+    page.locator("#card").scroll_into_view_if_needed()
+    page.wait_for_function(DRAWN, polling=100)
+    assert facts(page)["id"] == run
+
+
+def test_every_link_of_the_section_answers(page: Page, server: Served, runs):
+    open_run(page, runs["threads.scaling"])
+    links = [link.get_attribute("href") or "" for link in page.locator(".offers a").all()]
+    assert len(links) > 8
+    for link in links:
+        answer = page.request.get(link)
+        assert answer.status == 200, f"{link}: {answer.text()[:200]}"
+        assert len(answer.body()) > 50, link
