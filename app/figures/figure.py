@@ -72,7 +72,7 @@ class Figure:
         raise NotImplementedError
 
     def take_reference(self, row: type, rows: Sequence[Row]) -> Patch:
-        """What changes with these rows of another table."""
+        """What changes with these rows, where a reference is made of them."""
         return []
 
     def guess(self, said: Sequence[Guessed]) -> Patch:
@@ -140,7 +140,9 @@ class Figure:
     def add(self, row: type, rows: Sequence[Row]) -> Patch:
         if not rows:
             return []
-        patch = self.take(rows) if row is self.chart.row else self.take_reference(row, rows)
+        patch = self.take_reference(row, rows)
+        if row is self.chart.row:  # which may hold its lines against another column of the same rows
+            patch += self.take(rows)
         apply(self.spec, patch)
         return patch
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 import os
 import sys
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
+CGROUP = "/sys/fs/cgroup"  # version 2
 IMPLEMENTATIONS = {"cpython": "CPython", "pypy": "PyPy", "graalpy": "GraalVM"}
 
 
@@ -69,7 +71,7 @@ def usable_cores() -> int:
 def quota() -> float | None:
     """Cores' worth of time that the control group allows, or None (cgroup v2, `cpu.max`)."""
     try:
-        with open("/sys/fs/cgroup/cpu.max") as file:
+        with open(f"{CGROUP}/cpu.max") as file:
             limit, period = file.read().split()
     except (OSError, ValueError):
         return None
@@ -82,6 +84,17 @@ def memory() -> int:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (ValueError, OSError, AttributeError):
         return 0
+
+
+def available() -> int:
+    """Bytes that programs could be given now without swapping, as far as the control group allows."""
+    free = memory()
+    with suppress(OSError, ValueError), open("/proc/meminfo") as file:
+        free = next(int(line.split()[1]) for line in file if line.startswith("MemAvailable:")) * 1024
+    most, held = f"{CGROUP}/memory.max", f"{CGROUP}/memory.current"
+    with suppress(OSError, ValueError), open(most) as limit, open(held) as used:  # "max" is no number
+        free = min(free, max(0, int(limit.read()) - int(used.read())))
+    return free
 
 
 def cpu_model() -> str:

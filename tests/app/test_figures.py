@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -282,6 +283,14 @@ def test_a_reference_is_dashed_and_held_flat_to_the_right_edge() -> None:
     assert (capacity["x"], capacity["y"]) == ([1, 2, 4], [1.0, 1.6, 1.6])
     assert capacity["line"]["dash"] == "dash"
     assert label(figure, "reference:measured capacity")["text"] == "measured capacity 1.60×"
+
+
+def test_a_line_may_be_held_against_another_column_of_its_own_rows() -> None:
+    own = Reference(label="wall clock", row=Round, x="workers", y="wall_s")
+    rows = [Round("threads", workers, 0.5, 1.0) for workers in (1, 2)]
+    figure = drawn(replace(SPEEDUP, references=(own,)), *rows)
+
+    assert (trace(figure, "reference:wall clock")["y"], trace(figure, "threads")["y"]) == ([0.5, 0.5], [1, 1])
 
 
 def test_the_ideal_line_does_not_squeeze_what_was_measured() -> None:

@@ -1,5 +1,9 @@
+import io
 import os
+import subprocess
 import sys
+from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -41,3 +45,23 @@ def test_a_quota_is_told_in_cores(tmp_path, monkeypatch, content, cores):
         limit.write_text(content)
     monkeypatch.setattr(machine, "open", lambda _: limit.open(), raising=False)
     assert machine.quota() == cores
+
+
+def test_what_is_available_is_what_free_says():
+    said = subprocess.run(["free", "-b"], capture_output=True, text=True, check=True).stdout.splitlines()[1]
+    assert machine.available() <= int(said.split()[-1]) + (256 << 20)  # others take and give meanwhile
+    assert 0 < machine.available() < machine.memory()
+
+
+@pytest.mark.parametrize(("limit", "left_mib"), [("max", 4096), (str(1 << 30), 768), (str(1 << 20), 0)])
+def test_a_control_group_leaves_less(tmp_path, monkeypatch, limit, left_mib):
+    (tmp_path / "memory.max").write_text(limit)
+    (tmp_path / "memory.current").write_text(str(256 << 20))
+    monkeypatch.setattr(machine, "CGROUP", str(tmp_path))
+    meminfo = "MemTotal: 8388608 kB\nMemAvailable: 4194304 kB\n"
+    monkeypatch.setattr(machine, "open", partial(read, {"/proc/meminfo": meminfo}), raising=False)
+    assert machine.available() == left_mib << 20
+
+
+def read(instead: dict[str, str], path: str) -> io.StringIO:
+    return io.StringIO(instead[path] if path in instead else Path(path).read_text())
