@@ -245,7 +245,7 @@ def read_guess(experiment: Experiment, said: str | None, params: Mapping[str, An
     """What "threads@2=1.9,threads@4=3", "0.5" or "blocking" stands for; ParameterError says why not."""
     if said is None:
         return None
-    points = [point.partition("=") for point in said.split(",")]
+    points = [point.rpartition("=") for point in said.split(",")]  # a key may be "n += 1"
     given: object = said.strip()
     if "=" in said:
         given = {name.strip(): value.strip() for name, _, value in points}
