@@ -63,6 +63,11 @@ def test_the_points_are_those_of_the_parameters_that_are_given(nothing_is_measur
             " running = 25% , gil=0.7,ready=5 %,blocked=0",
             {"running": 0.25, "gil": 0.7, "ready": 0.05, "blocked": 0.0},
         ),
+        (
+            "threads.race",
+            "n += 1=0, o.n += 1=0, n = int(n) + 1=40 %, t = n; one(); n = t + 1=0.3",
+            {"n += 1": 0.0, "o.n += 1": 0.0, "n = int(n) + 1": 0.4, "t = n; one(); n = t + 1": 0.3},
+        ),
         ("processes.states", "0.5", {"value": 0.5}),
         ("processes.states", "value=50%", {"value": 0.5}),
         ("io_models.five_models", "blocking", {"choice": "blocking"}),
