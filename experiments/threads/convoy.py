@@ -33,70 +33,35 @@ for which the neighbour may keep the lock. All neighbours take turns within a ro
 
 from __future__ import annotations
 
-import math
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Annotated, NamedTuple, get_args
 
 from experiments.kit import (
     Bars,
     BarsGuess,
     Between,
-    Check,
     Count,
     Ecdf,
     Line,
     Milliseconds,
     Progress,
-    Record,
     Reference,
-    Seconds,
-    Sentence,
-    Share,
-    Verdict,
-    duration,
-    percent,
-    say,
     tally,
 )
 from experiments.kit.clock import NS_PER_S, now_ns, seconds
-from experiments.kit.stats import Estimate, estimate, median
+from experiments.kit.stats import median
 from experiments.kit.subjects import Group
 from experiments.threads._echo import Beside, answer, ask, busy_process, calls_for, schedule
+from experiments.threads._waits import Echo, Part, Sweep, answers, verdict
 
-GAP_S = 0.015  # on average, between two questions; three times
-HELD_S = 0.005  # what a neighbour may keep the lock for: an answer takes it twice
+__all__ = ["Echo", "Part", "Sweep", "charts", "cost", "guess", "measure", "presets", "verdict"]
+
+GAP_S = 0.015  # between two questions, on average, where nobody keeps the lock for longer than
+HELD_S = 0.005  # this; an answer must take it twice, so a third of the gap is left
 INTERVALS_S = (0.0001, 0.001, 0.02)  # at which the wait beside Python code is looked at, too
 PART = 20  # questions in a row to one neighbour
 BEGIN_S = 0.03  # until the neighbours are busy
-FEWEST = 6  # answers that a median is judged from
-BUSY = 0.2  # cores that busy threads must have had together, to be called busy
-CROWD = 0.8  # cores; with less of one, other programs may have bent what is hard to explain
-SLOW_S = 0.001  # no answer takes that long when it finds a core
-
-
-class Echo(NamedTuple):
-    """A question, and how long its answer took; empty where none came."""
-
-    beside: Beside
-    answer_s: Annotated[Seconds | None, "from sending the question to reading the answer"]
-
-
-class Part(NamedTuple):
-    """Some questions in a row, and what the busy neighbour got meanwhile."""
-
-    beside: Beside
-    interval_s: Annotated[Seconds, "switch interval of the interpreter"]
-    questions: Count
-    busy_share: Annotated[Share, "of the time, that a busy thread or process was on a core"]
-
-
-class Sweep(NamedTuple):
-    """The same beside Python code, with other switch intervals."""
-
-    interval_s: Annotated[Seconds, "switch interval of the interpreter"]
-    answer_s: Annotated[Seconds | None, "from sending the question to reading the answer"]
-
 
 charts = [
     Ecdf(
@@ -242,131 +207,3 @@ class Bakery:
         tally.add(0, own[1] + sum(delay_ns for _, delay_ns, _ in busy))  # processes are added when reaped
         busy += [process.answer() for process in burning]
         return took, sum(cpu_ns / wall_ns for cpu_ns, _, wall_ns in busy) / max(1, len(busy))
-
-
-# -- what was guessed, and the verdict -----------------------------------------------------------
-
-
-def answers(record: Record) -> dict[str, list[float]]:
-    """The seconds that answers took beside each neighbour; an answer that never came took for ever."""
-    found: dict[str, list[float]] = {}
-    for row in record[Echo]:
-        found.setdefault(row.beside, []).append(math.inf if row.answer_s is None else row.answer_s)
-    return found
-
-
-ONE = "Beside a busy thread a typical answer took {python}, beside a busy process {process}."
-MORE = "Beside {hogs} busy threads a typical answer took {python}, beside as many processes {process}."
-WHY = {
-    "about one switch interval": "It must get the GIL back, and may ask for it only after that time.",
-    "several switch intervals": "Whoever lets go of the GIL may lose it to another busy thread first.",
-    "not at all": "This Python runs without a GIL: nobody waits for a neighbour while there is a core.",
-}
-CROWDED = "But beside processes it waited as well: there was no core to spare."
-IDLE = "But what should be busy had a core for {busy} of the time only: there was none to spare."
-SPREAD = "But the answers spread too far to say how many switch intervals that is: ask more of them."
-RIDDLE = "That does not fit what is known of the GIL, so run it again."
-
-
-def verdict(record: Record) -> Verdict:
-    took = answers(record)
-    if min(len(took.get(name, ())) for name in get_args(Beside)) < FEWEST:
-        return Verdict("unclear", say("It takes {few} answers beside each neighbour to judge.", few=FEWEST))
-    seen = {name: estimate(values) for name, values in took.items()}
-    hogs, busy = record.params["hogs"], busy_share(record)
-    waited = in_intervals(took["python"], seen["process"].value, record.params["interval"] / 1000)
-    answer = "not at all" if not record.machine.gil else in_words(waited, hogs)
-    doubt = contradiction(seen, waited, busy * hogs, record.machine.gil) or ("" if answer in WHY else SPREAD)
-    if doubt in (RIDDLE, SPREAD) and busy * hogs < CROWD:
-        doubt = IDLE
-    headline = say(
-        f"{ONE if hogs == 1 else MORE} {doubt or WHY[answer]}",
-        hogs=hogs,
-        python=duration(seen["python"].value, "threads"),
-        process=duration(seen["process"].value, "processes"),
-        busy=percent(busy, "running"),
-    )
-    checks = checks_of(record, seen)
-    return Verdict("unclear" if doubt else answer, headline, tuple(checks), tuple(unanswered(took)))
-
-
-def busy_share(record: Record) -> float:
-    """Of the time, that a thread with Python code was on a core while it kept answers waiting."""
-    parts = [row for row in record[Part] if row.beside == "python"]
-    return median(row.busy_share for row in parts) if parts else 0.0
-
-
-def in_intervals(took_s: Sequence[float], free_s: float, interval_s: float) -> Estimate:
-    """How many switch intervals an answer waited beyond what it takes anyway."""
-    return estimate([(one - free_s) / interval_s for one in took_s])
-
-
-def in_words(waited: Estimate, hogs: int) -> str:
-    if hogs > 1 and waited.low > 1.5:
-        return "several switch intervals"
-    if 0.7 <= waited.value <= 1.6 and waited.low >= 0.5 and waited.high <= 3:
-        return "about one switch interval"
-    return "unclear"
-
-
-def contradiction(seen: Mapping[str, Estimate], waited: Estimate, busy_cores: float, gil: bool) -> str:
-    """Why nothing can be concluded, or "": what is known of the machine beats what was seen."""
-    python, process = seen["python"], seen["process"]
-    if busy_cores < BUSY:
-        return IDLE
-    if process.value > SLOW_S:
-        return CROWDED
-    if gil and waited.high < 0.5:
-        return RIDDLE
-    if gil and process.high > python.low / 2:
-        return CROWDED
-    if not gil and python.low > max(SLOW_S, 2 * process.high):
-        return RIDDLE
-    return ""
-
-
-def checks_of(record: Record, seen: Mapping[str, Estimate]) -> Iterator[Check]:
-    python, call_s = seen["python"], record.params["call"] / 1000
-    claim = say(
-        "With nobody beside it an answer took {nobody}, and beside a process from {low} to {high}.",
-        nobody=duration(seen["nobody"].value),
-        low=duration(seen["process"].low, "processes"),
-        high=duration(seen["process"].high, "processes"),
-    )
-    yield Check(claim, seen["process"].high < python.low or None)
-    if not record.machine.gil:
-        return
-    small, large, long = (seen[name] for name in ("small hash", "large hash", "long call"))
-    claim = say("Small hashes keep the GIL: {took}.", took=duration(small.value, "gil"))
-    yield Check(claim, small.low > seen["process"].high or None)
-    claim = say("Large ones let go of it: {took}.", took=duration(large.value))
-    yield Check(claim, large.high < python.low or None)
-    claim = say(
-        "A long call of {call} keeps it to its end, whatever the interval: {took}.",
-        call=duration(call_s),
-        took=duration(long.value, "gil"),
-    )
-    yield Check(claim, long.low >= call_s / 2 or None)
-    yield from sweep_checks(record)
-
-
-def sweep_checks(record: Record) -> Iterator[Check]:
-    found: dict[float, list[float]] = {}
-    for row in record[Sweep]:
-        found.setdefault(row.interval_s, []).append(math.inf if row.answer_s is None else row.answer_s)
-    if len(found) < 2:
-        return
-    (short_s, quick), *_, (long_s, slow) = sorted((at, estimate(took)) for at, took in found.items())
-    claim = say(
-        "With a switch interval of {short} it took {quick}, with {long} {slow}.",
-        short=duration(short_s),
-        quick=duration(quick.value, "gil"),
-        long=duration(long_s),
-        slow=duration(slow.value, "gil"),
-    )
-    yield Check(claim, quick.high < slow.low or None)
-
-
-def unanswered(took: Mapping[str, Sequence[float]]) -> Iterator[Sentence]:
-    if missing := sum(math.isinf(one) for values in took.values() for one in values):
-        yield say("{n} questions were never answered.", n=missing)

@@ -36,70 +36,31 @@ builds, choose another Python for the next run.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import product
-from typing import Annotated, Any, NamedTuple, get_args
+from typing import Annotated, Any, get_args
 
 from experiments.kit import (
     Bars,
     BarsGuess,
     Between,
     Cells,
-    Check,
     Count,
     Line,
     Milliseconds,
     Progress,
-    Record,
-    Seconds,
-    Sentence,
-    Share,
-    Verdict,
-    duration,
-    percent,
-    say,
     tally,
 )
 from experiments.kit.clock import seconds
-from experiments.kit.stats import FEWEST, estimate, median
+from experiments.kit.stats import median
 from experiments.kit.subjects import Group, Worker
+from experiments.threads._losses import Loss, Switch, Trial, losses, verdict
 from experiments.threads._variants import Guard, Variant, do
 
-PLAIN: Variant = "n += 1"
-CALLED: Variant = "t = n; one(); n = t + 1"
+__all__ = ["Loss", "Switch", "Trial", "charts", "cost", "guess", "measure", "presets", "verdict"]
+
 LOOK_S = 0.08  # at the switches of each variant
 BETWEEN = "▸ "  # in front of an instruction after which n has been read and not yet written
-
-
-class Trial(NamedTuple):
-    """One repeat: all threads count together, from nought."""
-
-    variant: Variant
-    guard: Guard
-    repeat: Count
-    expected: Annotated[Count, "increments that the threads made"]
-    counted: Annotated[Count, "what n was afterwards"]
-    lost_share: Annotated[Share, "of the increments that left no trace"]
-    step_s: Annotated[Seconds, "per increment, all threads together"]
-
-
-class Loss(NamedTuple):
-    """The repeats without a lock, one by one."""
-
-    variant: Variant
-    repeat: Count
-    lost_share: Annotated[Share, "of the increments that left no trace"]
-
-
-class Switch(NamedTuple):
-    """Where a thread that counts had to let go of the GIL: every instruction of one turn of its loop."""
-
-    variant: Variant
-    instruction: str
-    between: Annotated[bool, "after it n has been read, and not yet written"]
-    seen: Annotated[Count, "times that the thread was found interrupted there"]
-    share: Annotated[Share, "of all that were seen in this variant"]
-
 
 charts = [
     Bars(
@@ -203,82 +164,3 @@ def switches(subject: Worker) -> Iterator[Switch]:
                 rows.append(Switch(variant, label, between, seen, seen / all_seen))
     variants = get_args(Variant)
     yield from sorted(rows, key=lambda row: (order.index(row.instruction), variants.index(row.variant)))
-
-
-# -- what was guessed, and the verdict -----------------------------------------------------------
-
-SAFE = "In {repeats} repeats `n += 1` lost none of {steps} increments."
-CALLS = "With a call between reading and writing, {lost} were lost."
-WRONG = "Even with a lock {n} increments were lost, and that must never happen: run it again."
-LOSES = "`n += 1` lost {lost} of its increments, in {lossy} of {repeats} repeats."
-WITH_GIL = "So this interpreter may switch between reading and writing."
-WITHOUT_GIL = "This Python runs without a GIL: two threads read the same number at the same moment."
-NOTHING = "Nothing was lost, not even with a call between reading and writing: the threads hardly met."
-LONGER = "Let them work for longer, with a shorter switch interval."
-
-
-def losses(record: Record, variant: Variant, guard: Guard = "without a lock") -> list[float]:
-    return [row.lost_share for row in record[Trial] if (row.variant, row.guard) == (variant, guard)]
-
-
-def verdict(record: Record) -> Verdict:
-    plain, called = losses(record, PLAIN), losses(record, CALLED)
-    if min(len(plain), len(called)) < FEWEST:
-        return Verdict("unclear", say("It takes {few} repeats to see how far they spread.", few=FEWEST))
-    locked = [row for row in record[Trial] if row.guard == "with a lock"]
-    if wrong := sum(row.expected - row.counted for row in locked):
-        return Verdict("unclear", say(WRONG, n=wrong))
-    checks = (*checks_of(record, plain, called), *price(record))
-    values = {"repeats": len(plain), "lossy": sum(lost > 0 for lost in plain)}
-    if any(plain):
-        why = WITH_GIL if record.machine.gil else WITHOUT_GIL
-        return Verdict("no", say(f"{LOSES} {why}", lost=percent(estimate(plain).value), **values), checks)
-    if not any(called):
-        return Verdict("unclear", say(f"{NOTHING} {LONGER}"), checks)
-    steps = sum(
-        row.expected for row in record[Trial] if (row.variant, row.guard) == (PLAIN, "without a lock")
-    )
-    headline = say(f"{SAFE} {CALLS}", lost=percent(estimate(called).value), steps=steps, **values)
-    return Verdict("no loss seen", headline, checks, (doubt(len(plain)),))
-
-
-def doubt(repeats: int) -> Sentence:
-    """How often a repeat may lose something although none of so many did, at 95 %."""
-    return say(
-        "Not observed is not proved: after {n} repeats without a loss, up to {most} of all such repeats may"
-        " still have one, and no document promises otherwise.",
-        n=repeats,
-        most=percent(1 - 0.05 ** (1 / repeats)),
-    )
-
-
-def checks_of(record: Record, plain: Sequence[float], called: Sequence[float]) -> Iterator[Check]:
-    counted = sum(row.counted for row in record[Trial] if row.guard == "with a lock")
-    yield Check(say("With a lock all of {n} increments were counted.", n=counted), True)
-    found = [row for row in record[Switch] if row.variant == PLAIN]
-    if seen := sum(row.seen for row in found):
-        between = sum(row.seen for row in found if row.between)
-        claim = say(
-            "`n += 1` was seen interrupted {seen} times, {between} times between reading and writing.",
-            seen=seen,
-            between=between,
-        )
-        yield Check(claim, (between > 0) == any(plain) or None)
-    lost = estimate(called)
-    claim = say(
-        "With a call between, {low} to {high} were lost.", low=percent(lost.low), high=percent(lost.high)
-    )
-    yield Check(claim, lost.low > 0 or None)
-
-
-def price(record: Record) -> Iterator[Check]:
-    """What the lock costs, from pairs that were measured in the same repeat."""
-    steps = {
-        guard: [r.step_s for r in record[Trial] if (r.variant, r.guard) == (PLAIN, guard)]
-        for guard in get_args(Guard)
-    }
-    cost = estimate([b - a for a, b in zip(*steps.values(), strict=False)])
-    claim = say(
-        "The lock adds {low} to {high} to `n += 1`.", low=duration(cost.low), high=duration(cost.high)
-    )
-    yield Check(claim, cost.low > 0 or None)

@@ -7,8 +7,9 @@ import pytest
 from experiments.kit import Machine, Progress, Record
 from experiments.kit.spec import load
 from experiments.threads import _variants, race
+from experiments.threads._losses import CALLED, PLAIN
 from experiments.threads._variants import LOOPS, Step, place_of, steps_of
-from experiments.threads.race import CALLED, PLAIN, Loss, Switch, Trial, verdict
+from experiments.threads.race import Loss, Switch, Trial, verdict
 
 STEPS = 1_000_000
 OTHERS = ("o.n += 1", "n = int(n) + 1")

@@ -1,0 +1,181 @@
+"""What `scheduling.concurrency` measures, and what it says: rows, checks and the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Literal, NamedTuple
+
+from experiments.kit import (
+    Check,
+    Count,
+    Microseconds,
+    Ratio,
+    Record,
+    Seconds,
+    Verdict,
+    duration,
+    percent,
+    say,
+    times,
+)
+from experiments.kit.stats import FEWEST, Estimate, estimate, median, ratio_interval
+
+Arrangement = Literal["in sequence", "on one core", "on all cores"]
+Placement = Literal["one core", "two cores"]
+
+FASTER = 1.15  # a gain below this is none
+CROWDED = 0.15  # of its time in the run queue, with a core for each task: others had it
+
+
+class Slice(NamedTuple):
+    """A stretch of a task's time in the first round of each arrangement."""
+
+    arrangement: Arrangement
+    lane: str
+    task: Count
+    state: str
+    core: Count | None
+    start_s: Seconds
+    end_s: Seconds
+
+
+class Finish(NamedTuple):
+    """When each task was done, counted from the start of the first."""
+
+    task: Count
+    arrangement: Arrangement
+    repeat: Count
+    finish_s: Seconds
+    cpu_s: Annotated[Seconds, "on a core"]
+    delay_s: Annotated[Seconds, "ready without a core"]
+
+
+class Whole(NamedTuple):
+    """All tasks of one round, done in one arrangement."""
+
+    arrangement: Arrangement
+    repeat: Count
+    makespan_s: Annotated[Seconds, "from the first start to the last end"]
+    gain: Annotated[Ratio, "how many times as soon as in sequence, in the same round"]
+    effective_cores: Annotated[Ratio, "CPU seconds per second"]
+    at_once: Annotated[Count, "tasks that ran at the same moment, at most"]
+
+
+class Chatty(NamedTuple):
+    """Two tasks that swap a byte after every piece of work."""
+
+    work_us: Annotated[Microseconds, "work of each task between two messages"]
+    placement: Placement
+    us_per_step: Annotated[Microseconds, "for the work of both, and the exchange"]
+
+
+def gains(record: Record) -> dict[str, list[float]]:
+    found: dict[str, list[float]] = {}
+    for row in record[Whole]:
+        found.setdefault(row.arrangement, []).append(row.gain)
+    return found
+
+
+TOLD = "{n} tasks that start at once on one core are done {one} as soon as in sequence"
+BOTH = f"{TOLD}, on {{cores}} cores {{all}}."
+ALONE = f"{TOLD}."
+WHY = {
+    "only on several cores": "One core that takes turns does the same work; only more cores do more.",
+    "not on one core": "A core that takes turns does the same work; it has just more tasks under way.",
+}
+SPREAD = "But the rounds spread too far to be sure: take more of them, or a quieter moment."
+CROWDED_OUT = "But for {waited} of the time a task alone waited for a core: other programs had it."
+NO_CORE = "But there was no second core to spare."
+RIDDLE = "Taking turns cannot make work less, so run it again."
+
+
+def verdict(record: Record) -> Verdict:
+    gained = gains(record)
+    one, many = gained.get("on one core", []), gained.get("on all cores", [])
+    if len(one) < FEWEST or (record.machine.cores > 1 and len(many) < FEWEST):
+        return Verdict("unclear", say("It takes {few} rounds to see how far they spread.", few=FEWEST))
+    seen = {name: estimate(values) for name, values in gained.items()}
+    waited = waiting_alone(record)
+    doubt = contradiction(seen, waited)
+    answer = "only on several cores" if many else "not on one core"
+    headline = say(
+        f"{BOTH if many else ALONE} {doubt or WHY[answer]}",
+        n=record.params["tasks"],
+        one=times(seen["on one core"].value),
+        cores=record.machine.cores,
+        all=times(seen["on all cores"].value if many else 1),
+        waited=percent(waited, "ready"),
+    )
+    return Verdict("unclear" if doubt else answer, headline, tuple(checks_of(record, seen)))
+
+
+def waiting_alone(record: Record) -> float:
+    """The share of its time that a task in sequence was ready without a core: nobody of ours wanted it."""
+    alone = [row for row in record[Finish] if row.arrangement == "in sequence"]
+    return median(row.delay_s / (row.cpu_s + row.delay_s) for row in alone)
+
+
+def contradiction(seen: Mapping[str, Estimate], waited: float) -> str:
+    """Why nothing can be concluded, or ""."""
+    crowded = waited > CROWDED
+    one = seen["on one core"]
+    if one.low > FASTER:
+        return CROWDED_OUT if crowded else RIDDLE
+    if one.high > FASTER:
+        return CROWDED_OUT if crowded else SPREAD
+    if "on all cores" in seen and not (faster := seen["on all cores"].beyond(FASTER)):
+        return CROWDED_OUT if crowded else SPREAD if faster is None else NO_CORE
+    return ""
+
+
+def checks_of(record: Record, seen: Mapping[str, Estimate]) -> Iterator[Check]:
+    one = seen["on one core"]
+    claim = say("On one core nothing is gained: {low} to {high}.", low=times(one.low), high=times(one.high))
+    yield Check(claim, one.high <= FASTER or None)
+    if "on all cores" in seen:
+        many = seen["on all cores"]
+        claim = say("On all cores it is sooner: {low} to {high}.", low=times(many.low), high=times(many.high))
+        yield Check(claim, many.beyond(FASTER))
+    most = {row.arrangement: row.at_once for row in record[Whole]}
+    claim = say("At the same moment at most {n} of them ran on one core.", n=most["on one core"])
+    yield Check(claim, most["on one core"] == 1)
+    yield first_check(record)
+    yield from chat_checks(record[Chatty], crowded=waiting_alone(record) > CROWDED)
+
+
+def first_check(record: Record) -> Check:
+    """Who is done first: that is what taking turns costs."""
+    firsts: dict[str, dict[int, float]] = {}
+    for row in record[Finish]:
+        rounds = firsts.setdefault(row.arrangement, {})
+        rounds[row.repeat] = min(row.finish_s, rounds.get(row.repeat, row.finish_s))
+    alone, turns = (list(firsts[name].values()) for name in ("in sequence", "on one core"))
+    claim = say(
+        "The first task was done after {alone} in sequence, and after {turns} by turns.",
+        alone=duration(median(alone)),
+        turns=duration(median(turns)),
+    )
+    n = min(len(alone), len(turns))
+    return Check(claim, ratio_interval(turns[:n], alone[:n]).beyond(FASTER))
+
+
+def chat_checks(rows: Sequence[Chatty], crowded: bool) -> Iterator[Check]:
+    took: dict[float, dict[str, list[float]]] = {}
+    for row in rows:
+        took.setdefault(row.work_us, {}).setdefault(row.placement, []).append(row.us_per_step)
+    if not took or any(len(places) < 2 for places in took.values()):
+        return
+    idle = took[min(took)]
+    n = min(map(len, idle.values()))
+    quicker = ratio_interval(idle["two cores"][:n], idle["one core"][:n])
+    claim = say(
+        "Tasks that only talk are {low} to {high} as quick on one core as on two.",
+        low=times(quicker.low),
+        high=times(quicker.high),
+    )
+    yield Check(claim, None if crowded else quicker.beyond(1))
+    if pays := [w for w in sorted(took) if median(took[w]["two cores"]) < median(took[w]["one core"])]:
+        claim = say(
+            "A second core pays from about {work} of work between two messages.", work=duration(pays[0] / 1e6)
+        )
+        yield Check(claim, True if quicker.low > 1 and pays[0] > min(took) and not crowded else None)
