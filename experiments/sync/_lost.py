@@ -55,7 +55,7 @@ def counts(record: Record, rule: Rule, what: What) -> list[int]:
 
 def lost_of_the_bell(record: Record) -> dict[str, float]:
     lost = counts(record, "notify only", "lost")
-    return {"value": sum(lost) / (len(lost) * record.params["items"])} if lost else {}
+    return {"value": median(lost) / record.params["items"]} if lost else {}
 
 
 def verdict(record: Record) -> Verdict:
@@ -70,7 +70,7 @@ def verdict(record: Record) -> Verdict:
         *fact_checks(record),
         *timer_checks(record),
     )
-    kept = [check_kept(record, rule) for rule in SAFE]
+    kept = [check_kept(record, rule) for rule in KEPT]
     told = {
         "made": made * len(lost),
         "lost": sum(lost),
@@ -86,10 +86,13 @@ def verdict(record: Record) -> Verdict:
     return Verdict("every notify that nobody waits for", say(LOST, **told), checks)
 
 
-SAFE: tuple[Rule, ...] = ("while", "wait_for")
+KEPT: dict[Rule, str] = {
+    "while": "With `while` {lost} were lost, {errors} takes were errors, {vain} wake-ups were in vain.",
+    "wait_for": "With `wait_for` {lost} were lost, {errors} takes were errors, {vain} wake-ups were in vain.",
+}
 LOST = (
     "Of {made} notifies {lost} were lost, {share} of a round ({low} to {high}): nobody was waiting, and a"
-    " notify is not kept. With `wait_for` all {kept} things arrived."
+    " notify is not kept. With a predicate all {kept} things arrived."
 )
 NONE = "None of {made} notifies was lost: the consumer was back in time for each. Choose a shorter gap."
 
@@ -111,20 +114,12 @@ def shelf_checks(record: Record) -> Iterator[Check]:
     errors = sum(counts(record, "if", "errors"))
     claim = say("With `if`, {errors} times a thread took from an empty shelf.", errors=errors)
     yield Check(claim, True if errors else None)  # without luck nobody is overtaken
-    yield from (check_kept(record, rule) for rule in SAFE)
+    yield from (check_kept(record, rule) for rule in KEPT)
 
 
 def check_kept(record: Record, rule: Rule) -> Check:
     lost, errors, vain = (sum(counts(record, rule, what)) for what in ("lost", "errors", "in vain"))
-    claim = say(
-        "With `{rule}` {lost} were lost and {errors} threads took from an empty shelf;"
-        " {vain} wake-ups were in vain.",
-        rule=rule,
-        lost=lost,
-        errors=errors,
-        vain=vain,
-    )
-    return Check(claim, lost == errors == 0)
+    return Check(say(KEPT[rule], lost=lost, errors=errors, vain=vain), lost == errors == 0)
 
 
 FACT_CLAIMS: dict[Fact, str] = {
