@@ -88,13 +88,21 @@ def touch(room: mmap.mmap, edges: list[int], write: bool, statm: int, before: Co
 def mapping(size_b: int, huge: bool) -> Iterator[tuple[mmap.mmap, int]]:
     """Private memory of its own, and where in it to begin.
 
-    A huge page has to lie at a multiple of its size. New kernels see to that; for older ones we ask
-    for one huge page more, and begin later.
+    A huge page has to lie at a multiple of its size. New kernels see to that; from older ones we take
+    one huge page more, and begin later.
     """
     spare = huge_b() if huge else 0
-    with mmap.mmap(-1, size_b + spare, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) as room:
+    room = anonymous(size_b)
+    if spare and address(room) % spare:
+        room.close()
+        room = anonymous(size_b + spare)
+    with room:
         room.madvise(mmap.MADV_HUGEPAGE if huge else mmap.MADV_NOHUGEPAGE)
         yield room, -address(room) % spare if spare else 0
+
+
+def anonymous(size_b: int) -> mmap.mmap:
+    return mmap.mmap(-1, size_b, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
 
 
 def address(room: mmap.mmap) -> int:

@@ -92,9 +92,21 @@ def resident_kib(room) -> int:
     return int(subprocess.run(["awk", find, smaps], capture_output=True, check=True).stdout)
 
 
-def test_a_huge_mapping_begins_at_a_multiple_of_a_huge_page():
-    with mapping(4 * MIB, huge=bool(huge_b())) as (room, start):
-        assert (_touch.address(room) + start) % max(huge_b(), PAGE_B) == 0
+@pytest.mark.skipif(not huge_b(), reason="this kernel has no huge pages")
+@pytest.mark.parametrize("size_b", [4 * MIB, 4 * MIB + PAGE_B])
+def test_a_huge_mapping_begins_at_a_multiple_of_a_huge_page(size_b):
+    with mapping(size_b, huge=True) as (room, start):
+        assert (_touch.address(room) + start) % huge_b() == 0
+        assert len(room) >= start + size_b
+
+
+@pytest.mark.skipif(not huge_b(), reason="this kernel has no huge pages")
+def test_an_old_kernel_that_aligns_nothing_is_asked_for_one_huge_page_more(monkeypatch):
+    at = 7 * PAGE_B
+    monkeypatch.setattr(_touch, "huge_b", lambda: 2 * MIB)
+    monkeypatch.setattr(_touch, "address", lambda _: at)
+    with mapping(4 * MIB, huge=True) as (room, start):
+        assert (len(room), at + start) == (6 * MIB, 2 * MIB)
 
 
 def test_an_uneven_number_of_steps_touches_every_page_once():
