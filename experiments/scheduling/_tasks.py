@@ -107,7 +107,10 @@ def lane(done: Done, begin_ns: int, waits_for_a_core: bool) -> Iterator[Stretch]
 
 
 def most_at_once(tasks: Iterable[Done]) -> int:
-    """How many tasks ran at the same moment, at most."""
+    """How many tasks ran at the same moment, at most.
+
+    What is shorter than a gap does not count: one that ran in an unseen gap of another was not beside it.
+    """
     steps = sorted(
         (at, step)
         for done in tasks
@@ -115,9 +118,10 @@ def most_at_once(tasks: Iterable[Done]) -> int:
         for at, step in ((start, 1), (end, -1))
     )
     most = running = 0
-    for _, step in steps:
+    for (at, step), (after, _) in pairwise(steps):
         running += step
-        most = max(most, running)
+        if after - at > GAP_NS:
+            most = max(most, running)
     return most
 
 

@@ -18,7 +18,7 @@ a hundredfold, while the busy one hardly notices. Engineers call that the convoy
   its own, and the answers are quick again: there was a core to spare all the time, but not a lock.
 - "A shorter switch interval cures it" is half right. Beside Python code the wait follows the interval,
   as the second figure shows. But one long call of C code that keeps the lock cannot be interrupted
-  at all: the wait is as long as the call, whatever the interval.
+  at all: you wait until the call is over, however short the interval.
 - "Hashing is C code, so it does no harm" depends on the size. `hashlib` lets go of the lock for large
   buffers; for small ones that would cost more than it brings, so it keeps the lock, and many small
   hashes are as bad as Python code.

@@ -41,6 +41,10 @@ def test_tasks_are_at_once_where_their_slices_overlap():
     assert most_at_once([done((0, 4, 1)), done((3, 8, 0)), done((3.5, 5, 2))]) == 3
 
 
+def test_who_ran_in_an_unseen_gap_of_another_was_not_beside_it():
+    assert most_at_once([done((0, 8, 1)), done((4, 4.25, 1), (8, 12, 1))]) == 1
+
+
 def test_lanes_of_different_arrangements_have_different_names():
     rows = [row for name in (SEQUENCE, ONE, ALL) for row in slices(name, 0, [done((0, 1, 0))] * 2)]
     assert len({row.lane for row in rows}) == 6
