@@ -29,7 +29,7 @@ STILL = 0.03  # of what was written: as far as a size may move that is said not 
 COUNTED = 0.02  # faults per page: some pages are the interpreter's own
 MUCH, LITTLE = 0.3, 0.1  # of the things that were read
 
-Role = Literal["parent", "child", "both"]
+Role = Literal["parent", "child", "together"]
 Moment = Literal["before", "after"]
 
 
@@ -65,7 +65,7 @@ class Address(NamedTuple):
     repeat: Count
     role: Role
     moment: Moment
-    address: Annotated[str, "virtual"]
+    address: Annotated[str, "of the first byte, as the program knows it"]
     value: Annotated[Count, "at this address"]
     frame: Annotated[Count | None, "page frame behind it; the kernel tells it to root only"]
 
@@ -129,7 +129,7 @@ def growth(record: Record) -> Estimate | None:
     """What both together took for each MiB written: the slopes from step to step, of all children."""
     slopes = []
     for repeat in sorted({row.repeat for row in record[Step]}):
-        for before, after in pairwise(steps_of(record, repeat, "both")):
+        for before, after in pairwise(steps_of(record, repeat, "together")):
             slopes.append((after.pss_mib - before.pss_mib) / (after.written_mib - before.written_mib))
     return estimate(slopes) if len(slopes) >= FEWEST else None
 

@@ -137,7 +137,7 @@ def measure(
         yield from child_that_writes(repeat, int(mib * MIB), steps)
         yield Progress((repeat + 0.5) / repeats, f"children that only read, {repeat + 1} of {repeats}")
         yield from children_that_read(repeat, objects)
-    yield Progress(1, "done")
+    yield Progress(1)
 
 
 def cost(mib: float, steps: int, objects: int, repeats: int) -> float:
@@ -207,7 +207,7 @@ def sizes_of_both(repeat: int, written_mib: float, child: int, told: Told) -> It
     yield Step(repeat, "parent", written_mib, *parents, None, None, None)
     times = told[:2] if written_mib else (None, None)
     yield Step(repeat, "child", written_mib, *childs, told.minor_faults, *times)
-    yield Step(repeat, "both", written_mib, *parents.plus(childs), None, None, None)
+    yield Step(repeat, "together", written_mib, *parents.plus(childs), None, None, None)
 
 
 def same_address(repeat: int, moment: Moment, room: mmap.mmap, told: Told) -> Iterator[Address]:

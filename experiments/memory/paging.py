@@ -125,7 +125,7 @@ def measure(
         Between(LEAST_MIB, max(USUAL_MIB, min(MOST_MIB, memory() // 4 // MIB))),
         "size of the mapping; a quarter of this machine's memory at most",
     ] = USUAL_MIB,
-    huge: Annotated[Huge, "huge pages: never, only, or one after the other"] = "both",
+    huge: Annotated[Huge, "huge pages: off, on, or both in turns"] = "both",
     steps: Annotated[Count, Between(4, 64), "how often we look while we touch it"] = 16,
     repeats: Annotated[Count, Between(3, 20), "passes of each kind"] = 3,
 ) -> Iterator[Step | Total | Progress]:
@@ -138,7 +138,7 @@ def measure(
         yield Progress(repeat / repeats, f"pass {repeat + 1} of {repeats}")
         for arm in arms[:: 1 if repeat % 2 == 0 else -1]:  # every second time backwards: a drift cancels
             yield from touched(arm, repeat, mib, steps)
-    yield Progress(1, "done")
+    yield Progress(1)
 
 
 def cost(mib: float, huge: str, steps: int, repeats: int) -> float:

@@ -54,14 +54,14 @@ def counts(record: Record, rule: Rule, what: What) -> list[int]:
 
 
 def lost_of_the_bell(record: Record) -> dict[str, float]:
-    lost = counts(record, "notify only", "lost")
+    lost = counts(record, "notify only", "missed")
     return {"value": median(lost) / record.params["items"]} if lost else {}
 
 
 def verdict(record: Record) -> Verdict:
     made = record.params["items"]
-    lost, heard = counts(record, "notify only", "lost"), counts(record, "notify only", "taken")
-    if len(lost) < FEWEST or not counts(record, "wait_for", "lost"):
+    lost, heard = counts(record, "notify only", "missed"), counts(record, "notify only", "taken")
+    if len(lost) < FEWEST or not counts(record, "wait_for", "missed"):
         return Verdict("unclear", say("It takes {few} rounds to see how far they spread.", few=FEWEST))
     share = estimate([each / made for each in lost])
     checks = (
@@ -118,7 +118,7 @@ def shelf_checks(record: Record) -> Iterator[Check]:
 
 
 def check_kept(record: Record, rule: Rule) -> Check:
-    lost, errors, vain = (sum(counts(record, rule, what)) for what in ("lost", "errors", "in vain"))
+    lost, errors, vain = (sum(counts(record, rule, what)) for what in ("missed", "errors", "in vain"))
     return Check(say(KEPT[rule], lost=lost, errors=errors, vain=vain), lost == errors == 0)
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Literal, get_args
 
 Rule = Literal["notify only", "if", "while", "wait_for"]
-What = Literal["taken", "lost", "errors", "in vain"]
+What = Literal["taken", "missed", "errors", "in vain"]
 RULES: tuple[Rule, ...] = get_args(Rule)
 WHATS: tuple[What, ...] = get_args(What)
 CLOSING_S = 0.0005  # between two looks whether the consumer has come back to its bell
@@ -37,7 +37,7 @@ def pause(dice: random.Random, mean_s: float) -> Pause:
 def bell(items: int, make: Pause, use: Pause) -> Counter[What]:
     """Nothing but a bell: the consumer waits for a notify, and believes each to be one thing.
 
-    "taken" is counted by who hears, "lost" by who rings: nobody stood at the bell at that moment.
+    "taken" is counted by who hears, "missed" by who rings: nobody stood at the bell at that moment.
     """
     condition = threading.Condition()
     counted: Counter[What] = Counter()
@@ -59,7 +59,7 @@ def bell(items: int, make: Pause, use: Pause) -> Counter[What]:
     for _ in range(items):
         make()
         with condition:
-            counted["lost"] += not standing
+            counted["missed"] += not standing
             standing = False  # who was notified is on the way, and hears no second notify
             condition.notify()
     while not closed:
@@ -96,7 +96,7 @@ class Shelf:
             self.condition.notify_all()
         for consumer in consumers:
             consumer.join()
-        self.counted["lost"] = items - self.counted["taken"]
+        self.counted["missed"] = items - self.counted["taken"]
         return self.counted
 
     def consume(self, use: Pause) -> None:

@@ -37,14 +37,14 @@ def steps(rows: list[object], role: str) -> list[Step]:
 
 
 def test_both_together_grow_by_exactly_what_the_child_writes(rows):
-    first, *more = steps(rows, "both")
+    first, *more = steps(rows, "together")
     assert [row.written_mib for row in more] == [4, 8, 12, 16]
     for row in more:
         assert row.pss_mib - first.pss_mib == pytest.approx(row.written_mib, abs=0.3)
 
 
 def test_resident_sizes_do_not_show_it(rows):
-    for role in ("parent", "child", "both"):
+    for role in ("parent", "child", "together"):
         assert {round(row.rss_mib - steps(rows, role)[0].rss_mib) for row in steps(rows, role)} == {0}
 
 
@@ -172,7 +172,7 @@ def both(*pss_mib: float, repeat: int = 0, rss_mib: float = 70.0) -> list[Step]:
         found.append(
             Step(repeat, "child", 8.0 * i, rss_mib + (i and 0.1), 0.0, 0.0, 0.0, faults, first, again)
         )
-        found.append(Step(repeat, "both", 8.0 * i, 2 * rss_mib, pss, 0.0, 0.0, None, None, None))
+        found.append(Step(repeat, "together", 8.0 * i, 2 * rss_mib, pss, 0.0, 0.0, None, None, None))
     return found
 
 

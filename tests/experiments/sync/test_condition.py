@@ -31,7 +31,7 @@ def of(rows: list[object], rule: str, what: str) -> list[int]:
 
 
 def test_lost_notifies_are_those_that_nobody_waited_for(rows):
-    lost, taken = of(rows, "notify only", "lost"), of(rows, "notify only", "taken")
+    lost, taken = of(rows, "notify only", "missed"), of(rows, "notify only", "taken")
     assert [a + b for a, b in zip(lost, taken, strict=True)] == [50, 50, 50]
     assert 0 < sum(lost) < 150
 
@@ -39,7 +39,7 @@ def test_lost_notifies_are_those_that_nobody_waited_for(rows):
 @pytest.mark.parametrize("rule", ["while", "wait_for"])
 def test_with_a_predicate_that_is_looked_at_again_nothing_is_lost(rows, rule):
     assert of(rows, rule, "taken") == [50, 50, 50]
-    assert of(rows, rule, "lost") == of(rows, rule, "errors") == [0, 0, 0]
+    assert of(rows, rule, "missed") == of(rows, rule, "errors") == [0, 0, 0]
 
 
 def test_whoever_looks_only_once_takes_from_an_empty_shelf(rows):
@@ -58,7 +58,7 @@ def test_things_that_fall_from_the_shelf_are_lost():
                 super().take()
 
     counted = Slippery("while").play(10, [lambda: None] * 3)
-    assert (counted["taken"], counted["lost"]) == (1, 9)
+    assert (counted["taken"], counted["missed"]) == (1, 9)
 
 
 class Watched(threading.Condition):
@@ -88,12 +88,12 @@ def watched(monkeypatch) -> Watched:
 
 def test_what_the_library_knows_of_its_waiters_is_what_the_producer_counts(watched):
     counted = bell(60, *(_rules.pause(random.Random(seed), GAP_S) for seed in (1, 2)))
-    assert sum(watched.empty) == counted["lost"] > 0
+    assert sum(watched.empty) == counted["missed"] > 0
     assert len(watched.empty) == 60 + 1  # and the one that ends it
 
 
 def test_a_consumer_that_is_always_back_in_time_misses_nothing(watched):
-    assert bell(20, watched.until_somebody_waits, lambda: None) == {"taken": 20, "lost": 0}
+    assert bell(20, watched.until_somebody_waits, lambda: None) == {"taken": 20, "missed": 0}
 
 
 def test_a_consumer_that_is_always_busy_hears_one(watched):
@@ -111,7 +111,7 @@ def test_a_consumer_that_is_always_busy_hears_one(watched):
         while len(watched.empty) < 20:
             time.sleep(0.0005)
 
-    assert bell(20, make, use) == {"taken": 1, "lost": 19}
+    assert bell(20, make, use) == {"taken": 1, "missed": 19}
 
 
 def test_every_fact_is_seen_as_often_as_it_must():
@@ -171,7 +171,7 @@ def test_a_round_ends_with_one_thread(rule):
 
 
 def outcomes(rule: str, **times: list[int]) -> list[Outcome]:
-    names = {"taken": "taken", "lost": "lost", "errors": "errors", "in_vain": "in vain"}
+    names = {"taken": "taken", "missed": "missed", "errors": "errors", "in_vain": "in vain"}
     found = {names[key]: values for key, values in times.items()}
     return [
         Outcome(rule, i, 100, what, values[i], values[i] / 100)
@@ -181,7 +181,7 @@ def outcomes(rule: str, **times: list[int]) -> list[Outcome]:
     ]
 
 
-BELL = outcomes("notify only", taken=[60, 65, 63], lost=[40, 35, 37])
+BELL = outcomes("notify only", taken=[60, 65, 63], missed=[40, 35, 37])
 IF = outcomes("if", taken=[100, 100, 100], errors=[50, 60, 70])
 WHILE = outcomes("while", taken=[100, 100, 100], in_vain=[50, 60, 70])
 WAIT_FOR = outcomes("wait_for", taken=[100, 100, 100], in_vain=[50, 60, 70])
@@ -204,11 +204,11 @@ def test_notifies_that_nobody_waits_for_are_lost():
 
 
 def test_counts_that_do_not_add_up_are_unclear():
-    said = judged(*outcomes("notify only", taken=[60, 65, 63], lost=[40, 34, 37]), *IF, *WHILE, *WAIT_FOR)
+    said = judged(*outcomes("notify only", taken=[60, 65, 63], missed=[40, 34, 37]), *IF, *WHILE, *WAIT_FOR)
     assert (said.answer, said.checks[0].ok) == ("unclear", False)
 
 
-@pytest.mark.parametrize("wrong", [{"errors": [0, 1, 0]}, {"lost": [1, 0, 0]}])
+@pytest.mark.parametrize("wrong", [{"errors": [0, 1, 0]}, {"missed": [1, 0, 0]}])
 def test_a_predicate_that_loses_contradicts_what_is_known(wrong):
     said = judged(*BELL, *IF, *WHILE, *outcomes("wait_for", taken=[100, 100, 100], **wrong))
     assert (said.answer, said.checks[3].ok) == ("unclear", False)
