@@ -46,8 +46,8 @@ class Finish(NamedTuple):
     arrangement: Arrangement
     repeat: Count
     finish_s: Seconds
-    cpu_s: Annotated[Seconds, "on a core"]
-    delay_s: Annotated[Seconds, "ready without a core"]
+    cpu_s: Annotated[Seconds, "time on a core"]
+    delay_s: Annotated[Seconds, "time ready without a core"]
 
 
 class Whole(NamedTuple):

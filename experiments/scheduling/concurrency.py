@@ -95,7 +95,7 @@ guess = BarsGuess(
 )
 
 presets = {
-    "quick": {"tasks": 3, "work": 50, "repeats": 3},
+    "quick": {"work": 40, "repeats": 4},
     "crowd": {"tasks": 8, "work": 50},
     "careful": {"work": 200, "repeats": 12},
 }

@@ -79,7 +79,9 @@ def verdict(record: Record) -> Verdict:
     values = {"repeats": len(plain), "lossy": sum(lost > 0 for lost in plain)}
     if any(plain):
         why = WITH_GIL if record.machine.gil else WITHOUT_GIL
-        return Verdict("no", say(f"{LOSES} {why}", lost=percent(estimate(plain).value), **values), checks)
+        return Verdict(
+            "not atomic", say(f"{LOSES} {why}", lost=percent(estimate(plain).value), **values), checks
+        )
     if not any(called):
         return Verdict("unclear", say(f"{NOTHING} {LONGER}"), checks)
     steps = sum(
