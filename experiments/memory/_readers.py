@@ -13,7 +13,7 @@ from typing import Literal, get_args
 from experiments.kit.subjects import Group
 from experiments.memory._smaps import sizes
 
-Way = Literal["strings, looped over", "numbers in an array", "lists, collected", "lists, frozen, collected"]
+Way = Literal["strings", "array", "lists", "frozen lists"]
 WAYS: tuple[Way, ...] = get_args(Way)
 
 
@@ -32,10 +32,10 @@ def lists(count: int) -> list[list[int]]:
 
 
 MADE: dict[Way, Callable[[int], Sequence[object]]] = {
-    "strings, looped over": strings,
-    "numbers in an array": numbers,
-    "lists, collected": lists,
-    "lists, frozen, collected": lists,
+    "strings": strings,
+    "array": numbers,
+    "lists": lists,
+    "frozen lists": lists,
 }
 
 
@@ -65,11 +65,11 @@ def share_of_copies(way: Way, count: int) -> list[float]:
 
 def read(way: Way, made: Sequence[object]) -> list[float]:
     """In the child: the MiB that it copied, and the page faults that it took, by reading everything."""
-    if "collected" not in way:
+    if "lists" not in way:
         loop_over(made[:1000])  # the pages of the interpreter itself are copied before it counts
     sizes(os.getpid())
     before, faults = sizes(os.getpid()).private_dirty_mib, minor_faults()
-    if "collected" in way:
+    if "lists" in way:
         gc.collect()  # the collector counts references to everything it watches, in the things themselves
     else:
         loop_over(made)

@@ -71,7 +71,7 @@ class Address(NamedTuple):
 
 
 def read_copies(record: Record) -> dict[str, float]:
-    shares = copied(record, "strings, looped over")
+    shares = copied(record, "strings")
     return {"value": median(shares)} if shares else {}
 
 
@@ -191,8 +191,8 @@ def reading_checks(record: Record) -> Iterator[Check]:
 
 
 READ: tuple[tuple[str, Way, str], ...] = (
-    ("much", "strings, looped over", "A child that only looped over strings copied {share} of them."),
-    ("little", "numbers in an array", "A child that looped over an array of numbers copied {share} of it."),
-    ("much", "lists, collected", "A garbage collection copied {share} of the lists in the child."),
-    ("little", "lists, frozen, collected", "After `gc.freeze()` it copied {share} of them."),
+    ("much", "strings", "A child that only looped over strings copied {share} of them."),
+    ("little", "array", "A child that looped over an array of numbers copied {share} of it."),
+    ("much", "lists", "A garbage collection copied {share} of the lists in the child."),
+    ("little", "frozen lists", "After `gc.freeze()` it copied {share} of them."),
 )

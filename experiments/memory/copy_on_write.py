@@ -91,6 +91,8 @@ charts = [
         Reading,
         id="reading",
         title="How much does a child copy that only reads?",
+        caption="Strings and the numbers of an array were looped over. Lists were only garbage collected,"
+        " and frozen ones were, after gc.freeze() before the fork.",
         x="way",
         y="copied_share",
     ),
@@ -107,7 +109,7 @@ charts = [
 guess = NumberGuess(
     ask="A child only loops over a list of strings that its parent made. What share of it is copied?",
     figure="reading",
-    about="strings, looped over",
+    about="strings",
     unit="share",
     low=0,
     high=1,
