@@ -73,7 +73,7 @@ charts = [
         group="arrangement",
     ),
     Line(Finish, title="When is each task done?", x="task", y="finish_s", by="arrangement"),
-    Bars(Whole, title="How many times as soon is everything done?", x="arrangement", y="gain"),
+    Bars(Whole, title="How many times as fast is everything done?", x="arrangement", y="gain"),
     Line(
         Chatty,
         id="chatty",
@@ -85,7 +85,7 @@ charts = [
 ]
 
 guess = BarsGuess(
-    ask="In sequence is 1×. How many times as soon is everything done when all tasks start at once?",
+    ask="In sequence is 1×. How many times as fast is everything done when all tasks start at once?",
     figure="bars",
     unit="×",
     low=0,
