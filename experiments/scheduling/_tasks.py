@@ -32,6 +32,13 @@ class Done(NamedTuple):
         return list(zip(self.slices[::3], self.slices[1::3], self.slices[2::3], strict=True))
 
 
+def missing() -> str:
+    """Why tasks cannot be arranged here, as a sentence; empty where they can."""
+    if hasattr(os, "sched_setaffinity"):
+        return ""
+    return "This system does not let a program choose its cores; Linux does (sched_setaffinity)."
+
+
 @lru_cache
 def core_asker() -> Callable[[], int]:
     """A function that says on which core it is called: a microsecond, without a system call (getcpu(3))."""
@@ -94,12 +101,15 @@ class Stretch(NamedTuple):
     end_ns: int
 
 
-def lane(done: Done, begin_ns: int, waits_for_a_core: bool) -> Iterator[Stretch]:
-    """A task's time until it is done: on a core, or without one; at first perhaps not even asked to start."""
+def lane(done: Done, begin_ns: int, asked_ns: int) -> Iterator[Stretch]:
+    """A task's time until it is done: blocked until it was asked to start, then on a core or without one."""
     pieces = done.pieces()
     first_ns = pieces[0][0]
-    if first_ns > begin_ns:
-        yield Stretch("ready" if waits_for_a_core else "blocked", None, begin_ns, first_ns)
+    asked_ns = min(asked_ns, first_ns)
+    if begin_ns < asked_ns:
+        yield Stretch("blocked", None, begin_ns, asked_ns)
+    if asked_ns < first_ns:
+        yield Stretch("ready", None, asked_ns, first_ns)
     for (start, end, core), (next_start, _, _) in pairwise([*pieces, (done.end_ns, 0, 0)]):
         yield Stretch("running", core, start, end)
         if end < next_start:

@@ -43,6 +43,7 @@ from experiments.kit import (
     Count,
     Line,
     Milliseconds,
+    Need,
     Progress,
     Timeline,
 )
@@ -52,9 +53,21 @@ from experiments.kit.stats import median
 from experiments.kit.subjects import Gate, Group, Worker
 from experiments.kit.work import calibrate, python_loop
 from experiments.scheduling._gains import Arrangement, Chatty, Finish, Placement, Slice, Whole, gains, verdict
-from experiments.scheduling._tasks import CHUNK_S, JOBS, Done, lane, most_at_once
+from experiments.scheduling._tasks import CHUNK_S, JOBS, Done, lane, missing, most_at_once
 
-__all__ = ["Chatty", "Finish", "Slice", "Whole", "charts", "cost", "guess", "measure", "presets", "verdict"]
+__all__ = [
+    "Chatty",
+    "Finish",
+    "Slice",
+    "Whole",
+    "charts",
+    "cost",
+    "guess",
+    "measure",
+    "needs",
+    "presets",
+    "verdict",
+]
 
 TALK_US = (0, 2, 5, 10, 15, 20, 30, 50)  # of work between two messages
 TALK_S = 0.01  # about how long two tasks talk at a stretch
@@ -93,6 +106,8 @@ guess = BarsGuess(
     bars=("on one core", "on all cores"),
     measured=lambda record: {name: median(values) for name, values in gains(record).items()},
 )
+
+needs = (Need(missing),)
 
 presets = {
     "quick": {"work": 40, "repeats": 4},
@@ -143,6 +158,8 @@ class Stage:
         self.gate = Gate(tasks)
         self.pipes = os.pipe(), os.pipe()
         self.tasks = [group.worker(partial(perform, self.gate), name=f"task {i + 1}") for i in range(tasks)]
+        for task in self.tasks:
+            answer_of(task, "compute", False, self.cores, 10, 100)  # every task has worked once
 
     def __enter__(self) -> Stage:
         return self
@@ -201,8 +218,11 @@ def answer_of(task: Worker, *job: object) -> Any:
 
 
 def slices(arrangement: Arrangement, began_ns: int, tasks: Sequence[Done]) -> Iterator[Slice]:
+    asked_ns = began_ns
     for number, done in enumerate(tasks, 1):
         name = f"task {number}" if arrangement == "in sequence" else f"task {number} {arrangement}"
-        for state, core, start, end in lane(done, began_ns, arrangement != "in sequence"):
+        for state, core, start, end in lane(done, began_ns, asked_ns):
             place = seconds(start - began_ns), seconds(end - began_ns)
             yield Slice(arrangement, name, number, state, core, *place)
+        if arrangement == "in sequence":
+            asked_ns = done.end_ns

@@ -22,7 +22,7 @@ def done(*pieces: tuple[float, float, int]) -> Done:
 
 def test_a_gap_in_a_task_that_has_started_is_time_without_a_core():
     task = done((0, 4, 1), (8, 12, 1), (12, 14, 0))
-    assert list(lane(task, 0, waits_for_a_core=True)) == [
+    assert list(lane(task, 0, 0)) == [
         Stretch("running", 1, 0, 4 * MS),
         Stretch("ready", None, 4 * MS, 8 * MS),
         Stretch("running", 1, 8 * MS, 12 * MS),
@@ -30,10 +30,22 @@ def test_a_gap_in_a_task_that_has_started_is_time_without_a_core():
     ]
 
 
-@pytest.mark.parametrize(("waits", "state"), [(True, "ready"), (False, "blocked")])
-def test_before_its_first_slice_a_task_waits_for_a_core_or_for_its_turn(waits, state):
-    first, *_ = lane(done((5, 6, 0)), 0, waits_for_a_core=waits)
-    assert first == Stretch(state, None, 0, 5 * MS)
+def test_before_its_first_slice_a_task_waits_for_its_turn_and_then_for_a_core():
+    assert list(lane(done((5, 6, 0)), 0, 3 * MS)) == [
+        Stretch("blocked", None, 0, 3 * MS),
+        Stretch("ready", None, 3 * MS, 5 * MS),
+        Stretch("running", 0, 5 * MS, 6 * MS),
+    ]
+
+
+def test_in_sequence_it_is_a_tasks_turn_when_the_one_before_is_done():
+    rows = list(slices(SEQUENCE, 0, [done((0, 4, 1)), done((5, 9, 1))]))
+    assert [(row.task, row.state, row.end_s) for row in rows] == [
+        (1, "running", 0.004),
+        (2, "blocked", 0.004),
+        (2, "ready", 0.005),
+        (2, "running", 0.009),
+    ]
 
 
 def test_tasks_are_at_once_where_their_slices_overlap():
@@ -211,6 +223,13 @@ def test_on_one_core_the_rest_is_left_out(monkeypatch):
         os.sched_setaffinity(0, pinned)
     assert {row.arrangement for row in of(rows, Whole)} == {SEQUENCE, ONE}
     assert not of(rows, Chatty)
+
+
+def test_a_system_without_affinity_says_what_is_missing(monkeypatch):
+    assert load("scheduling.concurrency").missing() == ()
+    monkeypatch.delattr(os, "sched_setaffinity")
+    (sentence,) = load("scheduling.concurrency").missing()
+    assert "choose its cores" in sentence
 
 
 def test_the_most_that_can_be_asked_for_fits_into_a_run():
