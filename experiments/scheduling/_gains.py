@@ -134,7 +134,7 @@ def checks_of(record: Record, seen: Mapping[str, Estimate]) -> Iterator[Check]:
     if "on all cores" in seen:
         many = seen["on all cores"]
         claim = say("On all cores it is faster: {low} to {high}.", low=times(many.low), high=times(many.high))
-        yield Check(claim, many.beyond(FASTER))
+        yield Check(claim, many.beyond(FASTER) or None)
     most = {row.arrangement: row.at_once for row in record[Whole]}
     claim = say("At the same moment at most {n} of them ran on one core.", n=most["on one core"])
     yield Check(claim, most["on one core"] == 1)

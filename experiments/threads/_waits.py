@@ -60,9 +60,10 @@ def answers(record: Record) -> dict[str, list[float]]:
 
 ONE = "Beside a busy thread a typical answer took {python}, beside a busy process {process}."
 MORE = "Beside {hogs} busy threads a typical answer took {python}, beside as many processes {process}."
+SEVERAL = "several switch intervals"
 WHY = {
     "about one switch interval": "It must get the GIL back, and may ask for it only after that time.",
-    "several switch intervals": "Whoever lets go of the GIL may lose it to another busy thread first.",
+    SEVERAL: "Whoever lets go of the GIL may lose it to another busy thread first.",
     "not at all": "This Python runs without a GIL: nobody waits for a neighbour while there is a core.",
 }
 CROWDED = "But beside processes it waited as well: there was no core to spare."
@@ -76,18 +77,19 @@ def verdict(record: Record) -> Verdict:
     if min(len(took.get(name, ())) for name in get_args(Beside)) < FEWEST:
         return Verdict("unclear", say("It takes {few} answers beside each neighbour to judge.", few=FEWEST))
     seen = {name: estimate(values) for name, values in took.items()}
-    hogs, busy = record.params["hogs"], busy_share(record)
+    hogs = record.params["hogs"]
+    busy_cores = hogs * busy_share(record)
     waited = in_intervals(took["python"], seen["process"].value, record.params["interval"] / 1000)
     answer = "not at all" if not record.machine.gil else in_words(waited, hogs)
-    doubt = contradiction(seen, waited, busy * hogs, record.machine.gil) or ("" if answer in WHY else SPREAD)
-    if doubt in (RIDDLE, SPREAD) and busy * hogs < CROWD:
+    doubt = contradiction(seen, waited, busy_cores, record.machine.gil) or ("" if answer in WHY else SPREAD)
+    if busy_cores < CROWD and (doubt in (RIDDLE, SPREAD) or answer == SEVERAL):
         doubt = IDLE
     headline = say(
         f"{ONE if hogs == 1 else MORE} {doubt or WHY[answer]}",
         hogs=hogs,
         python=duration(seen["python"].value, "threads"),
         process=duration(seen["process"].value, "processes"),
-        busy=percent(busy, "running"),
+        busy=percent(busy_cores, "running"),
     )
     checks = checks_of(record, seen)
     return Verdict("unclear" if doubt else answer, headline, tuple(checks), tuple(unanswered(took)))
@@ -106,7 +108,7 @@ def in_intervals(took_s: Sequence[float], free_s: float, interval_s: float) -> E
 
 def in_words(waited: Estimate, hogs: int) -> str:
     if hogs > 1 and waited.low > 1.5:
-        return "several switch intervals"
+        return SEVERAL
     if 0.7 <= waited.value <= 1.6 and waited.low >= 0.5 and waited.high <= 3:
         return "about one switch interval"
     return "unclear"

@@ -56,6 +56,12 @@ def test_beside_several_busy_threads_it_may_lose_several_turns():
     assert "Beside 3 busy threads" in str(said.headline)
 
 
+def test_several_turns_are_not_told_from_a_holder_of_the_gil_that_lacks_a_core():
+    said = verdict(record_of({"python": [12, 14, 15, 11, 16, 13, 15, 30]}, hogs=3, busy=0.2))
+    assert said.answer == "unclear"
+    assert "had a core for 60\u00a0% of the time only" in str(said.headline)
+
+
 def test_without_a_gil_it_does_not_wait():
     quick = dict.fromkeys(TOOK_MS, QUICK_MS)
     said = verdict(record_of(quick, gil=False))
