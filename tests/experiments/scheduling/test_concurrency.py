@@ -5,9 +5,10 @@ import pytest
 
 from experiments.kit import Machine, Progress, Record
 from experiments.kit.spec import load
+from experiments.kit.subjects import Group
 from experiments.scheduling import concurrency
 from experiments.scheduling._tasks import Done, Stretch, lane, most_at_once, noted
-from experiments.scheduling.concurrency import Chatty, Finish, Slice, Whole, cost, slices, verdict
+from experiments.scheduling.concurrency import Chatty, Finish, Slice, Stage, Whole, cost, slices, verdict
 
 MS = 1_000_000
 SEQUENCE, ONE, ALL = "in sequence", "on one core", "on all cores"
@@ -183,6 +184,14 @@ def test_on_one_core_only_one_task_runs_at_a_time_and_all_on_that_core(rows):
     cores = {r.core for r in of(rows, Slice) if r.arrangement != ALL and r.state == "running"}
     assert cores == {max(os.sched_getaffinity(0))}
     assert all(row.effective_cores <= 1.05 for row in of(rows, Whole) if row.arrangement != ALL)
+
+
+def test_tasks_are_tied_to_the_cores_of_their_arrangement():
+    usable = os.sched_getaffinity(0)
+    with Group() as group, Stage(group, 2, 0.002) as stage:
+        for arrangement, cores in ((SEQUENCE, {max(usable)}), (ALL, usable), (ONE, {max(usable)})):
+            stage.perform(arrangement)
+            assert [os.sched_getaffinity(task.pid) for task in stage.tasks] == [cores] * 2
 
 
 def test_the_lanes_have_no_gap_and_no_overlap(rows):

@@ -151,7 +151,7 @@ def test_a_client_asks_on_although_no_answer_comes():
         thread.join()
     assert arrived == [*map(NUMBER.pack, range(3)), STOP]
     assert took[0] > took[1] > took[2] > 0
-    assert took[0] >= 40_000_000
+    assert 40_000_000 <= took[0] < 900_000_000
 
 
 def test_a_question_that_is_never_answered_is_told(monkeypatch):
