@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import pairwise, repeat
 from typing import NamedTuple
@@ -114,25 +114,6 @@ def lane(done: Done, begin_ns: int, asked_ns: int) -> Iterator[Stretch]:
         yield Stretch("running", core, start, end)
         if end < next_start:
             yield Stretch("ready", None, end, next_start)
-
-
-def most_at_once(tasks: Iterable[Done]) -> int:
-    """How many tasks ran at the same moment, at most.
-
-    What is shorter than a gap does not count: one that ran in an unseen gap of another was not beside it.
-    """
-    steps = sorted(
-        (at, step)
-        for done in tasks
-        for start, end, _ in done.pieces()
-        for at, step in ((start, 1), (end, -1))
-    )
-    most = running = 0
-    for (at, step), (after, _) in pairwise(steps):
-        running += step
-        if after - at > GAP_NS:
-            most = max(most, running)
-    return most
 
 
 JOBS: Mapping[str, Callable[..., list[object] | list[int]]] = {"compute": compute, "talk": talk}

@@ -53,7 +53,7 @@ from experiments.kit.stats import median
 from experiments.kit.subjects import Gate, Group, Worker
 from experiments.kit.work import calibrate, python_loop
 from experiments.scheduling._gains import Arrangement, Chatty, Finish, Placement, Slice, Whole, gains, verdict
-from experiments.scheduling._tasks import CHUNK_S, JOBS, Done, lane, missing, most_at_once
+from experiments.scheduling._tasks import CHUNK_S, JOBS, Done, lane, missing
 
 __all__ = [
     "Chatty",
@@ -70,7 +70,8 @@ __all__ = [
 ]
 
 TALK_US = (0, 2, 5, 10, 15, 20, 30, 50)  # of work between two messages
-TALK_S = 0.01  # about how long two tasks talk at a stretch
+TALK_S = 0.006  # about how long two tasks talk at a stretch
+TALKS = 4  # times that they talk in a run
 SWITCH_US = 15  # what a message costs beside the work, roughly: only to know how many fit
 
 charts = [
@@ -110,42 +111,29 @@ guess = BarsGuess(
 needs = (Need(missing),)
 
 presets = {
-    "quick": {"work": 40, "repeats": 4},
-    "crowd": {"tasks": 8, "work": 50},
-    "careful": {"work": 200, "repeats": 12},
+    "quick": {"work": 25, "repeats": 8},
+    "crowd": {"tasks": 8, "work": 25},
+    "careful": {"work": 100, "repeats": 30},
 }
 
 
 def measure(
     tasks: Annotated[Count, Between(2, 8), "tasks that are to be done"] = 4,
-    work: Annotated[Milliseconds, Between(20, 500), "one task, alone on a core"] = 100,
-    repeats: Annotated[Count, Between(3, 20), "rounds of all arrangements"] = 5,
+    work: Annotated[Milliseconds, Between(20, 500), "one task, alone on a core"] = 50,
+    repeats: Annotated[Count, Between(3, 50), "rounds of all arrangements"] = 10,
 ) -> Iterator[Slice | Finish | Whole | Chatty | Progress]:
     with Group() as group, Stage(group, tasks, work / 1000) as stage:
         for repeat in range(1, repeats + 1):
             yield Progress((repeat - 1) / repeats, f"round {repeat} of {repeats}")
-            sequence_s = 0.0
-            for arrangement in stage.arrangements():
-                began_ns, done = stage.perform(arrangement)
-                if repeat == 1:
-                    yield from slices(arrangement, began_ns, done)
-                finished = [seconds(one.end_ns - began_ns) for one in done]
-                sequence_s = sequence_s or max(finished)
-                for task, (one, finish_s) in enumerate(zip(done, finished, strict=True), 1):
-                    used_s = seconds(one.cpu_ns), seconds(one.delay_ns)
-                    yield Finish(task, arrangement, repeat, finish_s, *used_s)
-                cpu_s = seconds(sum(one.cpu_ns for one in done))
-                whole_s = max(finished)
-                yield Whole(
-                    arrangement, repeat, whole_s, sequence_s / whole_s, cpu_s / whole_s, most_at_once(done)
-                )
-            yield from stage.chat()
+            yield from stage.round(repeat)
+            if repeat * TALKS // repeats > (repeat - 1) * TALKS // repeats:
+                yield from stage.chat()
 
 
 def cost(tasks: int, work: float, repeats: int) -> float:
     cores = usable_cores()
     rounds_s = tasks * work / 1000 * (2 + 1 / min(cores, tasks))
-    return 0.3 + repeats * (rounds_s + 2.5 * TALK_S * len(TALK_US))
+    return 0.3 + repeats * rounds_s + 3 * min(TALKS, repeats) * TALK_S * len(TALK_US)
 
 
 class Stage:
@@ -184,6 +172,23 @@ class Stage:
             task.ask(*job)
         began_ns = self.gate.open()
         return began_ns, [Done(*task.answer()) for task in self.tasks]
+
+    def round(self, repeat: int) -> Iterator[Slice | Finish | Whole]:
+        """All arrangements once, in turns forwards and backwards: a clock speed that drifts favours none."""
+        performed = {name: self.perform(name) for name in self.arrangements()[:: 1 if repeat % 2 else -1]}
+        finished = {
+            name: [seconds(task.end_ns - began_ns) for task in done]
+            for name, (began_ns, done) in performed.items()
+        }
+        for name in self.arrangements():
+            began_ns, done = performed[name]
+            if repeat == 1:
+                yield from slices(name, began_ns, done)
+            for task, (one, finish_s) in enumerate(zip(done, finished[name], strict=True), 1):
+                yield Finish(task, name, repeat, finish_s, seconds(one.cpu_ns), seconds(one.delay_ns))
+            whole_s = max(finished[name])
+            used = seconds(sum(one.cpu_ns for one in done)) / whole_s
+            yield Whole(name, repeat, whole_s, max(finished["in sequence"]) / whole_s, used)
 
     def chat(self) -> Iterator[Chatty]:
         """Two tasks talk, on one core and on two in turns, with more and more work in between."""
