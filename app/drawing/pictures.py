@@ -71,7 +71,7 @@ def whole(figure: Mapping[str, Any], width: float, prefix: str, height: float = 
 
 def empty(width: float) -> Drawn:
     look = {"text_anchor": "middle", "fill": "$ink-3", "font_size": 13}
-    return Drawn(width, 96, [text(width / 2, 52, t("No rows yet."), **look)])
+    return Drawn(width, 96, [text(width / 2, 52, t("No rows."), **look)])
 
 
 def titled(figure: Mapping[str, Any], drawn: Drawn, width: float) -> Drawn:

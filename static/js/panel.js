@@ -184,7 +184,7 @@ export class Panel {
   fillTable() {
     const { columns, rows } = this.spec.table;
     if (!rows.length) {
-      this.table.replaceChildren(element("p", { class: "more-rows" }, t("No rows yet.")));
+      this.table.replaceChildren(element("p", { class: "more-rows" }, t("No rows.")));
       return;
     }
     const head = element("tr", {}, ...columns.map((column, n) => heading(column, rows[0][n])));

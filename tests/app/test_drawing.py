@@ -404,7 +404,7 @@ def test_a_cell_that_is_not_known_yet_is_empty():
 
 @pytest.mark.parametrize("kind", ["plotly", "timeline", "shares", "states", "flow", "cells"])
 def test_a_figure_without_rows_says_so(kind):
-    assert "No rows yet." in texts(drawn(figure(kind, [], {})))
+    assert "No rows." in texts(drawn(figure(kind, [], {})))
 
 
 # -- for everybody ----------------------------------------------------------------------------

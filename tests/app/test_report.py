@@ -268,7 +268,7 @@ def test_a_failed_run_has_its_last_words(made):
 
 def test_a_run_without_rows_shows_empty_figures(made):
     page = Page(made(tables={}))
-    assert "No rows yet." in page.text
+    assert "No rows." in page.text
     assert len(page.all("table")) == 1  # what disturbed it
 
 
