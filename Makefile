@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PORT ?= 8000
+# Two processes: the browser's waiting is another test's time. A file's tests stay together and share what they set up.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
 .PHONY: run test lint types unit browser bench lock chromium node clean
 
@@ -12,7 +14,7 @@ test: .venv/dev chromium node
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 lint: .venv/dev
 	$(BIN)/ruff format .
@@ -22,10 +24,10 @@ types: .venv/dev
 	$(BIN)/mypy
 
 unit: .venv/dev
-	$(BIN)/python -m pytest -m "not browser"
+	$(PYTEST) -m "not browser"
 
 browser: .venv/dev chromium
-	$(BIN)/python -m pytest -m browser
+	$(PYTEST) -m browser
 
 bench: .venv/dev
 	for script in tests/benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done

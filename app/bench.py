@@ -12,20 +12,29 @@ import math
 import socket
 import time
 from collections import OrderedDict, deque
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Mapping,
+)
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import Any, cast
 
-from app import search
+from app import importer, search
 from app.editions import ROWS_AT_ONCE, Draft, Edition, Ops, spoken
 from app.figures import Board
 from app.hub import Hub, Topic
 from app.interpreters import Interpreter
 from app.languages import ENGLISH, Words
 from app.runner import Spare, run_child
-from app.runs import Rows, Run, State, StorageFailed, Store, new_id
+from app.runs import Run, State, StorageFailed, Store, new_id
 from experiments.kit import machine as facts
 from experiments.kit import say
 from experiments.kit.machine import Machine
@@ -44,6 +53,7 @@ KEPT_AT_THE_END = (
 STARTING_S = 0.2  # what a run costs beside its measurement: a fresh interpreter, the verdict
 
 RunChild = Callable[..., AsyncIterator[dict[str, Any]]]
+TakeIn = Callable[[AsyncIterable[bytes], Path], Awaitable[str]]
 
 
 class UnknownExperiment(LookupError):
@@ -137,6 +147,7 @@ class Bench:
         *,
         slots: int = 1,
         run_child: RunChild = run_child,
+        take_in: TakeIn = importer.take_in,
         spare: Spare | None = None,
     ) -> None:
         """With a `spare`, an interpreter for the next run is started while nothing is measured."""
@@ -147,6 +158,7 @@ class Bench:
         self.slots = slots
         self.run_child = partial(run_child, spare=spare) if spare else run_child
         self.spare = spare
+        self.take_in = take_in
         self.languages: Mapping[str, Words] = {"en": ENGLISH}  # `main` brings the others
         self.waiting: deque[Live] = deque()
         self.running: list[Live] = []
@@ -250,10 +262,10 @@ class Bench:
         await live.ended.wait()
         return live.run
 
-    async def adopt(self, run: Run, columns: Mapping[str, list[str]], rows: Mapping[str, Rows]) -> Run:
-        """Keep a run that was measured elsewhere, and tell those who watch all runs."""
-        run = replace(run, search=self.search_text(run))
-        await asyncio.to_thread(self.store.adopt, run, columns, rows)
+    async def adopt(self, file: AsyncIterable[bytes]) -> Run:
+        """Keep a run that was measured elsewhere, and tell those who watch all runs (see `importer`)."""
+        id = await self.take_in(file, self.store.path.absolute())
+        run = await asyncio.to_thread(self.store.admit, id)
         self.latest.appendleft(run)
         self._runs.publish({"o": "run", "v": run.as_json()})
         return run
@@ -338,7 +350,7 @@ class Bench:
         return self.interpreters[id]
 
     def search_text(self, run: Run) -> str:
-        """What the history looks through for a run that has ended, or came from elsewhere."""
+        """What the history looks through for a run that has ended."""
         return search.text_of(self.experiment(run.experiment), run.verdict, self.languages.values())
 
     def position(self, id: str) -> int:

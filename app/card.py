@@ -116,7 +116,7 @@ def guessed(experiment: Experiment, run: Run) -> list[dict[str, Any]]:
 
 
 def label(experiment: Experiment, row: Mapping[str, Any]) -> str:
-    name = t(row["series"]) if row["series"] else ""
+    name = t(row["label"]) if row["label"] else ""
     if row["x"] is None:
         return name
     return t("{x} {counted}", x=f"{row['x']:g}", counted=name or t(getattr(experiment.guess, "x_about", "")))

@@ -94,4 +94,5 @@ def option(name: str) -> str:
 def as_word(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    return f"{value:.10g}" if isinstance(value, float) else str(value)
+    text = str(value)  # with every digit: the command orders just this run again
+    return text.removesuffix(".0") if isinstance(value, float) else text

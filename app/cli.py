@@ -7,6 +7,7 @@ Exit codes: 0 done, 2 a bad parameter or an unknown name, 3 the run failed, 130 
 from __future__ import annotations
 
 import io
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -237,8 +238,8 @@ def measure(experiment: Experiment, given: dict[str, Any]) -> None:
         refuse(error)
     with terminal.progress(experiment) as watch:
         outcome = local.measure(order, watch)
-    deliver(order, outcome, given)
-    sys.exit({"done": 0, "stopped": STOPPED}.get(outcome.run.state, FAILED))
+    whole = deliver(order, outcome, given)
+    sys.exit({"done": 0 if whole else BAD, "stopped": STOPPED}.get(outcome.run.state, FAILED))
 
 
 def read_guess(experiment: Experiment, said: str | None, params: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -254,38 +255,36 @@ def read_guess(experiment: Experiment, said: str | None, params: Mapping[str, An
 
 def check_target(form: str, target: str | None) -> None:
     """Better now than after the measurement."""
-    if target not in (None, "-") and not Path(target).absolute().parent.is_dir():
+    if target is None or (form, target) == ("json", "-"):
+        return
+    if target == "-":
+        refuse(f"{form}: only --json can be written to stdout")
+    path = Path(target).absolute()
+    if not path.parent.is_dir():
         refuse(f"{form}: there is no folder {str(Path(target).parent)!r}")
+    folder = form == "csv" and path.suffix != ".zip"
+    if path.exists() and path.is_dir() != folder:
+        refuse(f"{form}: {target!r} is {'no' if folder else 'a'} folder")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        refuse(f"{form}: {target!r} may not be written")
 
 
-def deliver(order: Order, outcome: Outcome, given: Mapping[str, Any]) -> None:
-    """The run to wherever it was asked for: the history, files, the terminal."""
+def deliver(order: Order, outcome: Outcome, given: Mapping[str, Any]) -> bool:
+    """The run to wherever it was asked for: the history, files, the terminal. Whether all of it got there."""
     from app import exports, local, terminal
 
     if given["json_to"] == "-":
         print_json(exports.as_json(order.experiment, outcome.run, outcome.tables))
     else:
         terminal.show_outcome(order.experiment, outcome.run)
-    if given["csv_to"] and not given["csv_to"].endswith(".zip"):
-        write_csv(Path(given["csv_to"]), exports.csv_files(order.experiment, outcome.tables))
-    for complaint in local.write(order, outcome, targets_of(given)):
+    asked = {form: given[f"{form}_to"] for form in FILES}
+    targets = {form: Path(target) for form, target in asked.items() if target not in (None, "-")}
+    complaints = list(local.write(order, outcome, targets))
+    for complaint in complaints:
         click.echo(complaint, err=True)
     if given["store"]:
         click.echo(local.keep(outcome, given["data"]), err=True)
-
-
-def targets_of(given: Mapping[str, Any]) -> dict[str, Path]:
-    """Form → file, for those that are one file."""
-    asked = {form: given[f"{form}_to"] for form in FILES}
-    if not (asked["csv"] or "").endswith(".zip"):
-        asked["csv"] = None
-    return {form: Path(target) for form, target in asked.items() if target not in (None, "-")}
-
-
-def write_csv(target: Path, files: Mapping[str, str]) -> None:
-    target.mkdir(parents=True, exist_ok=True)
-    for name, text in files.items():
-        (target / name).write_text(text, newline="")
+    return not complaints
 
 
 # -- export -----------------------------------------------------------------------------------
@@ -314,21 +313,25 @@ def export(run_id: str, form: str, output: str | None, lang: str, theme: str, da
     except LookupError as error:
         refuse(error.args[0])
     target = output or name
-    if target == "-":
-        sys.stdout.buffer.write(content)
-        return
     try:
-        Path(target).write_bytes(content)
+        if target == "-":
+            sys.stdout.buffer.write(content)
+            sys.stdout.buffer.flush()
+        else:
+            Path(target).write_bytes(content)
+    except BrokenPipeError:
+        raise  # who reads has enough; click ends quietly
     except OSError as error:
         refuse(f"{target} cannot be written: {error.strerror}")
-    click.echo(f"wrote {target}", err=True)
+    if target != "-":
+        click.echo(f"wrote {target}", err=True)
 
 
 @cli.command("import")
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("file", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path))
 @data_option
 def import_(file: Path, data: Path) -> None:
-    """Put a run that another oscope exported as JSON into the history."""
+    """Put a run that another oscope exported as JSON into the history; - reads it from stdin."""
     from app import local
     from app.runs import StorageFailed
 

@@ -6,6 +6,7 @@ A run of a comparison has a letter, A to D, and keeps it everywhere: in the figu
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 from app.figures import words as named
 from app.languages import ENGLISH, Words
 from app.runs import Run
+from experiments.kit.charts import STATES
 from experiments.kit.sentences import duration, percent
 from experiments.kit.spec import Experiment
 
@@ -50,8 +52,7 @@ def check(runs: Sequence[Run]) -> None:
     """Incomparable where runs answer different questions, go on, or left nothing to look at."""
     names = list(dict.fromkeys(run.experiment for run in runs))
     if len(names) > 1:
-        told = " and ".join(", ".join(names).rsplit(", ", 1))
-        raise Incomparable(f"these runs answer different questions: {told}")
+        raise Incomparable(f"these runs answer different questions: {', '.join(names)}")
     for run in runs:
         if not run.state.ended:
             raise Incomparable(f"run {run.id} is {run.state}: compare it when it has ended", 409, run.id)
@@ -120,7 +121,7 @@ def parameter(name: str, unit: str, runs: Sequence[Run], words: Words) -> Fact:
 def machine_fact(name: str, runs: Sequence[Run], words: Words) -> Fact:
     unit = {"memory_b": "B", "switch_interval_s": "s"}.get(name, "")
     values = [shown((run.machine or {}).get(name), unit, words) for run in runs]
-    return fact(words("machine"), words({"gil": "GIL"}.get(name, named.words(name))), values)
+    return fact(words("machine"), words({"gil": "GIL", "cpu": "CPU"}.get(name, named.words(name))), values)
 
 
 def condition(key: str, name: str, runs: Sequence[Run], words: Words) -> Fact:
@@ -158,32 +159,37 @@ class Line:
 
 
 def numbers(runs: Sequence[Run], words: Words = ENGLISH) -> list[Line]:
-    """The numbers of the headlines; those that only one run names have empty cells."""
+    """The numbers that a headline tells, for every run that knows them; those it does not are None."""
+    headlines = [headline(run) for run in runs]
+    told = {name for template, _ in headlines for name in re.findall(r"\{(\w+)\}", template)}
     found: dict[tuple[str, str], list[Mapping[str, Any] | None]] = {}
-    for place, run in enumerate(runs):
-        for name, value in headline_values(run).items():
+    for place, (_, values) in enumerate(headlines):
+        for name, value in values.items():
             about = value.get("about") or ""
-            if value.get("number") is not None and (value.get("unit") or about):  # a mere count is a name
-                cells = found.setdefault((name, about), [None] * len(runs))
-                cells[place] = value
+            counts = not (value.get("unit") or about)  # a mere count is a name
+            if name in told and value.get("number") is not None and not counts:
+                found.setdefault((name, about), [None] * len(runs))[place] = value
     abouts = [about for _, about in found]
     return [
-        Line(number_name(name, about, abouts.count(about) > 1, words), about, tuple(cells))
-        for (name, about), cells in found.items()
+        Line(number_name(name, about, about in abouts[:n], words), about, tuple(cells))
+        for n, ((name, about), cells) in enumerate(found.items())
     ]
 
 
-def headline_values(run: Run) -> Mapping[str, Mapping[str, Any]]:
+def headline(run: Run) -> tuple[str, Mapping[str, Mapping[str, Any]]]:
+    """The template of a run's headline and its values."""
     said = (run.verdict or {}).get("said") or {}
-    values: Mapping[str, Mapping[str, Any]] = (said.get("headline") or {}).get("values") or {}
-    return values
+    told = said.get("headline") or {}
+    return str(told.get("template", "")), told.get("values") or {}
 
 
-def number_name(name: str, about: str, ambiguous: bool, words: Words) -> str:
+def number_name(name: str, about: str, again: bool, words: Words) -> str:
+    """What a number is about; the second one about the same has its own name, too."""
     plain = words(name.replace("_", " "))
     if not about:
         return plain
-    return f"{words(about)}, {plain}" if ambiguous and name != about else words(about)
+    label = words(STATES[about].label if about in STATES else about)
+    return f"{label}{words(': ')}{plain}" if again else label
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
-from app import compare, languages, overlay, pages
+from app import compare, languages, overlay, pages, prose
 from app.bench import Bench, Live, UnknownRun
 from app.compare import LETTERS, Incomparable
 from app.languages import t
@@ -91,7 +91,7 @@ def refused(request: Request, bench: Bench, why: Incomparable, known: Sequence[R
         if run.state.ended and compare.has_rows(run)
     ]
     ways.append((t("All runs"), "/runs"))
-    return page(request, why.status, refusal=sentence[:1].upper() + sentence[1:], ways=ways)
+    return page(request, why.status, refusal=prose.capital(sentence), ways=ways)
 
 
 # -- the comparison ---------------------------------------------------------------------------

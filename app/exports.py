@@ -134,9 +134,9 @@ def as_csv(table: Table, rows: Rows) -> str:
 
 
 def csv_files(experiment: Experiment, tables: Mapping[str, Rows]) -> dict[str, str]:
-    """File name → CSV, one for every table that has rows."""
-    filled = (table for table in experiment.tables if tables.get(table.name))
-    return {f"{safe(table.name)}.csv": as_csv(table, tables[table.name]) for table in filled}
+    """File name → CSV, one for every table that has rows; where none has any, their headers."""
+    filled = [table for table in experiment.tables if tables.get(table.name)] or experiment.tables
+    return {f"{safe(table.name)}.csv": as_csv(table, tables.get(table.name, ())) for table in filled}
 
 
 def as_zip(files: Mapping[str, str]) -> bytes:

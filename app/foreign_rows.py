@@ -5,12 +5,12 @@ A million values are checked a column at a time, so that the loops run in the in
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from operator import itemgetter
-from typing import Any
+from typing import Any, NoReturn
 
-from app.refusals import LARGEST, ImportRefused, mapping, shown
+from app.refusals import ImportRefused, fits, mapping, on_one_line, shown
 from experiments.kit.spec import Experiment, Field, Table
 
 MOST_ROWS = 2_000_000  # of a run; more than a run of the longest kind measures
@@ -24,6 +24,7 @@ TYPES: dict[type, frozenset[type]] = {  # JSON writes 1.0 as 1 where another pro
 NOUNS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
 
 Rows = list[list[Any]]
+Check = Callable[[Any], bool]
 
 
 def read_tables(experiment: Experiment, given: object) -> dict[str, Rows]:
@@ -87,36 +88,44 @@ def in_order(table: Table, names: Sequence[str], rows: Rows) -> Rows:
 
 
 def check_column(table: Table, field: Field, values: list[Any]) -> None:
-    """Every value has the column's type; an empty number stands for "not a number"."""
+    """Every value has the column's type and keeps its rules; an empty number stands for "not a number"."""
     allowed = set(TYPES[field.type])
     if field.optional or field.type is float:
         allowed.add(type(None))
     if not set(map(type, values)) <= allowed:
         complain(table, field, values, lambda value: type(value) in allowed, f"is not {NOUNS[field.type]}")
     there = [value for value in values if value is not None] if type(None) in allowed else values
-    if field.type in (int, float) and there and not bounded(there):
-        complain(table, field, values, fits, "is not a number that can be stored")
-    if field.choices and not set(there) <= set(field.choices):
+    if not there:
+        return
+    if field.type in (int, float):
+        check_numbers(table, field, there, values)
+    if field.type is str:
+        check_texts(table, field, set(there), values)
+
+
+def check_numbers(table: Table, field: Field, there: list[Any], values: list[Any]) -> None:
+    """`min` and `max` are blind to NaN, which JSON cannot bring."""
+    good = partial(fits, whole=field.type is int)
+    if not (good(min(there)) and good(max(there))):
+        complain(table, field, values, or_missing(good), "is not a number that can be stored")
+
+
+def check_texts(table: Table, field: Field, there: set[str], values: list[Any]) -> None:
+    if field.choices and not there <= set(field.choices):
         has = f"is not one of {', '.join(field.choices)}"
-        complain(table, field, values, lambda value: value is None or value in field.choices, has)
-    if field.type is str and there and max(map(len, there)) > LONGEST_TEXT:
+        complain(table, field, values, or_missing(field.choices.__contains__), has)
+    if max(map(len, there)) > LONGEST_TEXT:
         long = f"is longer than {LONGEST_TEXT} characters"
-        complain(table, field, values, lambda value: value is None or len(value) <= LONGEST_TEXT, long)
+        complain(table, field, values, or_missing(lambda value: len(value) <= LONGEST_TEXT), long)
+    if not all(map(on_one_line, there)):
+        complain(table, field, values, or_missing(on_one_line), "does not stand on one line")
 
 
-def bounded(numbers: list[Any]) -> bool:
-    """Whether all are finite and small enough. `min` and `max` are blind to NaN, which JSON cannot bring."""
-    low, high = min(numbers), max(numbers)
-    return fits(low) and fits(high)
+def or_missing(good: Check) -> Check:
+    return lambda value: value is None or good(value)
 
 
-def fits(value: Any) -> bool:
-    if value is None:
-        return True
-    return -LARGEST <= value <= LARGEST if isinstance(value, int) else math.isfinite(value)
-
-
-def complain(table: Table, field: Field, values: list[Any], good: Any, rule: str) -> None:
+def complain(table: Table, field: Field, values: list[Any], good: Check, rule: str) -> NoReturn:
     """Name the first value that breaks the rule."""
     place, value = next((n, value) for n, value in enumerate(values, 1) if not good(value))
     raise ImportRefused(f"table {table.name}, column {field.name}: {shown(value)} in row {place} {rule}")

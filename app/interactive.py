@@ -53,9 +53,9 @@ def scripts(whole: Whole) -> str:
         "figures": drawn,
         "name": f"oscope-{whole.run.experiment}-{whole.run.id}",
     }
-    lines = [f'<script type="text/plain" id="parts">{packed(to_json(parts, inf_nan_mode="null"))}</script>']
+    lines = [packed(to_json(parts, inf_nan_mode="null"), "parts")]
     if plotly:
-        lines.append(f'<script type="text/plain" id="plotly">{packed_plotly()}</script>')
+        lines.append(packed_plotly())
     unfold = (paths.resource("static") / "js" / "unfold.js").read_text(encoding="utf-8")
     return "\n".join([*lines, f"<script>{unfold}</script>"])
 
@@ -63,14 +63,16 @@ def scripts(whole: Whole) -> str:
 # -- what lies inside -------------------------------------------------------------------------
 
 
-def packed(content: bytes) -> str:
-    """Compressed, and as letters that no tag is made of."""
-    return base64.b64encode(gzip.compress(content, 9, mtime=0)).decode()
+def packed(content: bytes, id: str) -> str:
+    """Compressed, as an element of letters that no tag is made of: five of them are four bytes (RFC 1924)."""
+    squeezed = gzip.compress(content, 9, mtime=0)
+    letters = base64.b85encode(squeezed, pad=True).decode().replace("<", ",")
+    return f'<script type="text/plain" id="{id}" data-bytes="{len(squeezed)}">{letters}</script>'
 
 
 @cache
 def packed_plotly() -> str:
-    return packed(PLOTLY.read_bytes())
+    return packed(PLOTLY.read_bytes(), "plotly")
 
 
 def styles() -> str:

@@ -9,14 +9,15 @@ from __future__ import annotations
 import asyncio
 import signal
 import sqlite3
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app import downloads, imports, interpreters, languages, paths, search
+from app import adoption, downloads, exports, imports, interpreters, languages, paths
 from app.bench import Bench, Live
 from app.hub import Hub
 from app.interpreters import Interpreter
@@ -126,13 +127,22 @@ def keep(outcome: Outcome, data: Path) -> str:
 def write(order: Order, outcome: Outcome, targets: Mapping[str, Path]) -> Iterator[str]:
     """The run in each of these forms to its file; a sentence for each that could not be written."""
     for form, target in targets.items():
-        whole = downloads.whole(form, order.experiment, outcome.run, outcome.tables)
         try:
-            target.write_bytes(downloads.make(form, whole).content)
+            if form == "csv" and target.suffix != ".zip":
+                write_csv(target, exports.csv_files(order.experiment, outcome.tables))
+            else:
+                whole = downloads.whole(form, order.experiment, outcome.run, outcome.tables)
+                target.write_bytes(downloads.make(form, whole).content)
         except NoLanes as error:
             yield f"{target} was not written: {error}"
         except OSError as error:
             yield f"{target} cannot be written: {error.strerror}"
+
+
+def write_csv(folder: Path, files: Mapping[str, str]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (folder / name).write_text(text, encoding="utf-8", newline="")
 
 
 def export(
@@ -151,24 +161,26 @@ def export(
 
 def adopt(file: Path, data: Path) -> str:
     """Put a file that an oscope exported into the history; LookupError and StorageFailed say why not."""
+    named = "stdin" if str(file) == "-" else str(file)
     try:
-        if file.stat().st_size > imports.LARGEST_B:
-            raise LookupError(f"{file}: a file to import may have {imports.LARGEST_B // 2**20} MB")
-        content = file.read_bytes()
+        content = read_file(file)
     except OSError as error:
-        raise LookupError(f"{file} cannot be read: {error.strerror}") from None
-    experiments = load_all()
+        raise LookupError(f"{named} cannot be read: {error.strerror}") from None
+    if len(content) > imports.LARGEST_B:
+        raise LookupError(f"{named}: a file to import may have {imports.LARGEST_B // 2**20} MB")
     try:
-        found = imports.read(content, experiments)
+        run = adoption.adopt(content, load_all(), paths.database(data))
     except ImportRefused as error:
-        raise LookupError(f"{file}: {error}") from None
-    every = [languages.load(name, experiments) for name in languages.LANGUAGES]
-    run = replace(
-        found.run, search=search.text_of(experiments[found.run.experiment], found.run.verdict, every)
-    )
-    data.mkdir(parents=True, exist_ok=True)
-    keep_whole(paths.database(data), run, found.columns, found.rows)
+        raise LookupError(f"{named}: {error}") from None
     return f"imported as run {run.id}; `oscope serve` shows it at /runs/{run.id}"
+
+
+def read_file(file: Path) -> bytes:
+    """What is in it, up to one byte too many; "-" is stdin."""
+    if str(file) == "-":
+        return sys.stdin.buffer.read(imports.LARGEST_B + 1)
+    with file.open("rb") as opened:
+        return opened.read(imports.LARGEST_B + 1)
 
 
 def copy_history(path: Path, copy: Path) -> None:

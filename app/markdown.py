@@ -15,13 +15,14 @@ from app import __version__, languages, prose
 from app.conditions import conditions
 from app.exports import Whole
 from app.languages import t
-from app.report import WHY_NOT, command, guesses
+from app.report import WHY_NOT, command, guessed_late, guesses
 from app.runs import Run, State
 from experiments.kit.sentences import percent
 
 MOST_ROWS = 12  # of a figure's table: a message is no file
-SIGNS = re.compile(r"([\\`*_{}\[\]()|~!$])")
+SIGNS = re.compile(r"([\\`*{}\[\]|~$]|(?<=\])\(|(?<![^\W_])_|_(?![^\W_]))")  # no _ inside of a word
 SPOKEN = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "&#64;"}  # what no backslash takes the meaning of
+CODE = re.compile(r"`([^`]+)`")
 LINKS = re.compile(r"(?i):(?=//)|(?<=www)\.|:(?=[\w+-]+:)")  # of an address, or of a name like :smile:
 STARTS = re.compile(r"^([-+=#]|\d+[.](?=\s|$))")  # of a heading or a list
 MARKED = {True: "✓", False: "✗", None: "?"}
@@ -39,26 +40,27 @@ def told(whole: Whole) -> Iterator[str]:
     yield f"# {plain(t(experiment.question))}"
     yield f"**{isolated(run.name)}**" if run.name else ""
     yield verdict(run)
-    yield guess(whole)
+    yield from guess(whole)
     yield "\n".join(checks(run))
     yield isolated(run.note)
     for figure in whole.figures:
         yield from table(figure)
     yield "\n".join(facts(whole))
-    yield f"{t('The same run from a terminal')}:\n\n{fenced(command(whole))}"
+    yield f"{t('The same run from a terminal')}{t(': ').rstrip()}\n\n{fenced(command(whole))}"
     host = (run.machine or {}).get("host") or run.host or "–"
     when = prose.moment(run.ended_at or run.created_at)
     measured = t("Measured by oscope {version} on {host}, {when}.", version=__version__, host=host, when=when)
-    yield f"{plain(measured)} {t('run')} `{run.id}`"
+    yield f"{plain(measured)}{t(' ')}{prose.capital(t('run'))} `{run.id}`"
 
 
 def verdict(run: Run) -> str:
     if run.verdict:
         answer, headline = prose.ended(run.verdict["answer"]), sentence(run.verdict, "headline")
-        return f"**{plain(answer)}** {plain(headline)}"
+        return f"**{plain(answer)}** {inline(headline)}"  # a space in Chinese too: without it ** is text
     lead = {State.FAILED: t("Failed."), State.STOPPED: t("Stopped.")}.get(State(run.state), "")
     why = prose.ended(run.why) if run.why and run.why != "stopped on request" else ""
-    said = " ".join(filter(None, [f"**{lead}**" if lead else "", t(WHY_NOT[State(run.state)]), plain(why)]))
+    bold = f"**{lead}** " if lead else ""  # the space is Markdown's: without it nothing ends what is bold
+    said = bold + t(" ").join(filter(None, [t(WHY_NOT[State(run.state)]), plain(why)]))
     return f"{said}\n\n{fenced(run.last_words)}" if run.last_words else said
 
 
@@ -76,17 +78,33 @@ def sentence(verdict: Mapping[str, Any], part: str, place: int | None = None) ->
     return languages.fill(spoken["template"], values)
 
 
-def guess(whole: Whole) -> str:
+def guess(whole: Whole) -> Iterator[str]:
     rows = guesses(whole)
-    lines = [[row["name"], *(t(row[part]["text"]) for part in ("you", "measured", "off"))] for row in rows]
-    return grid([t("Your guess"), t("you"), t("measured"), t("off by")], lines) if rows else ""
+    if rows and rows[0]["you"]["number"] is None:
+        yield "\n".join(plain(answered(row)) for row in rows)
+    elif rows:
+        lines = [
+            [row["name"], *(t(row[part]["text"]) for part in ("you", "measured", "off"))] for row in rows
+        ]
+        yield grid([t("Your guess"), t("you"), t("measured"), t("off by")], lines)
+    yield t("Guessed after the run had ended.") if guessed_late(whole.run) else ""
+
+
+def answered(row: Mapping[str, Any]) -> str:
+    """What became of an answer that was chosen."""
+    said = {part: t(row[part]["text"]) for part in ("you", "measured")}
+    if row["near"] is None:
+        return t("You said: {you}. The run could not tell.", **said)
+    if row["near"]:
+        return t("You said: {you}. That is right.", **said)
+    return t("You said: {you}. Measured: {measured}.", **said)
 
 
 def checks(run: Run) -> Iterator[str]:
     for place, check in enumerate((run.verdict or {}).get("checks", [])):
-        yield f"- {MARKED[check['ok']]} {plain(sentence(run.verdict or {}, 'checks', place))}"
+        yield f"- {MARKED[check['ok']]} {inline(sentence(run.verdict or {}, 'checks', place))}"
     for place in range(len((run.verdict or {}).get("doubts", []))):
-        yield f"- **{plain(t('Doubt:'))}** {plain(sentence(run.verdict or {}, 'doubts', place))}"
+        yield f"- **{plain(t('Doubt:'))}** {inline(sentence(run.verdict or {}, 'doubts', place))}"
 
 
 def table(figure: Mapping[str, Any]) -> Iterator[str]:
@@ -99,7 +117,7 @@ def table(figure: Mapping[str, Any]) -> Iterator[str]:
         [prose.cell(v, c["unit"]) for v, c in zip(row, columns, strict=True)] for row in rows[:MOST_ROWS]
     ]
     words = [isinstance(value, str) for value in rows[0]]
-    yield grid([column["name"].replace("_", " ") for column in columns], lines, words)
+    yield grid([prose.heading(column["name"]) for column in columns], lines, words)
     if len(rows) > MOST_ROWS:
         left = prose.number(len(rows) - MOST_ROWS)
         yield t("And {n} more rows; the CSV of this run has all of them.", n=left)
@@ -124,7 +142,7 @@ def facts(whole: Whole) -> Iterator[str]:
 
 
 def line(name: str, value: str) -> str:
-    return f"- {plain(name)}: {plain(value) or '–'}"
+    return f"- {plain(prose.capital(name))}{t(': ')}{plain(value) or '–'}"
 
 
 # -- Markdown ---------------------------------------------------------------------------------
@@ -132,10 +150,27 @@ def line(name: str, value: str) -> str:
 
 def plain(text: object) -> str:
     """Text on one line in which no character means anything to Markdown or to HTML."""
-    one_line = " ".join("".join(map(shown, str(text))).split(" ")).strip()
-    signs = SIGNS.sub(r"\\\1", "".join(SPOKEN.get(char, char) for char in one_line))
-    escaped = LINKS.sub(lambda found: f"&#{ord(found[0])};", signs)
-    return STARTS.sub(lambda found: f"{found[0][:-1]}\\{found[0][-1]}", escaped)
+    return begun(escaped(on_one_line(str(text))))
+
+
+def inline(text: str) -> str:
+    """The same for a sentence of a module, whose `code` stays code; nothing else means anything in it."""
+    parts = CODE.split(on_one_line(text))
+    return begun("".join(f"`{part}`" if n % 2 else escaped(part) for n, part in enumerate(parts)))
+
+
+def on_one_line(text: str) -> str:
+    return "".join(map(shown, text)).strip()
+
+
+def escaped(text: str) -> str:
+    signs = SIGNS.sub(r"\\\1", "".join(SPOKEN.get(char, char) for char in text))
+    return LINKS.sub(lambda found: f"&#{ord(found[0])};", signs)
+
+
+def begun(text: str) -> str:
+    """What would begin a heading or a list is a word."""
+    return STARTS.sub(lambda found: f"{found[0][:-1]}\\{found[0][-1]}", text)
 
 
 def shown(char: str) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 from app.compare import LETTERS
 from app.figures.patch import own
+from app.figures.words import escape
 from app.languages import ENGLISH, Words
 from experiments.kit.charts import STATES
 
@@ -62,7 +63,8 @@ def overlay(specs: Sequence[Spec], words: Words) -> Spec:
     labels = end_labels(specs)
     made["layout"]["annotations"] = labels
     made["layout"]["xaxis"] = made["layout"].get("xaxis", {}) | ticks(specs)
-    made["summary"] = " ".join(f"{LETTERS[place]}: {spec['summary']}" for place, spec in enumerate(specs))
+    told = (f"{LETTERS[place]}{words(': ')}{spec['summary']}" for place, spec in enumerate(specs))
+    made["summary"] = words(" ").join(told)
     made["table"] = joined([spec["table"] for spec in specs], words("run"))
     made["reserve"] = max(HEIGHT, LABEL_HEIGHT * len(labels) + AXES_HEIGHT)
     return made
@@ -118,6 +120,7 @@ def drawn(trace: Mapping[str, Any], place: int, count: int) -> dict[str, Any]:
 def end_labels(specs: Sequence[Spec]) -> list[dict[str, Any]]:
     """The labels at the ends of the lines, each with its run's letter."""
     ideal = {trace["id"] for place, trace in traces(specs) if place < 0}
+    shown = {trace["id"]: str(trace.get("name", "")) for spec in specs for trace in spec["data"]}
     by_name: dict[str, list[dict[str, Any]]] = {}
     for place, spec in enumerate(specs):
         for label in spec["layout"].get("annotations", []):
@@ -128,7 +131,8 @@ def end_labels(specs: Sequence[Spec]) -> list[dict[str, Any]]:
             if bare in ideal:
                 by_name[name] = [max([*by_name.get(name, []), own(label)], key=lambda one: one["x"])]
                 continue
-            made = own(label) | {"name": f"{name}/{LETTERS[place]}", "text": lettered(label["text"], place)}
+            text = lettered(label["text"], shown.get(bare, ""), place)
+            made = own(label) | {"name": f"end:{LETTERS[place]}/{bare}", "text": text}
             by_name.setdefault(name, []).append(made)
     return at_edge([label for labels in ranked(list(by_name.values())) for label in labels])
 
@@ -139,10 +143,14 @@ def at_edge(labels: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [label if label.get("xref") == "paper" else label | {"x": right} for label in labels]
 
 
-def lettered(text: str, place: int) -> str:
-    """The letter follows the name, which is bold where a value follows it."""
-    name, end, value = text.partition("</b>")
-    return f"{with_letter(name, place)}{end}{value}"
+def lettered(text: str, name: str, place: int) -> str:
+    """The letter follows the name, which is bold in labels of what was measured."""
+    bold, end, value = text.partition("</b>")
+    if end:
+        return f"{with_letter(bold, place)}{end}{value}"
+    plain = escape(name)
+    found, value = (plain, text[len(plain) :]) if plain and text.startswith(plain) else (text, "")
+    return f"{with_letter(found, place)}{value}"
 
 
 def ranked(groups: list[list[dict[str, Any]]]) -> list[list[dict[str, Any]]]:

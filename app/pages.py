@@ -10,7 +10,7 @@ import asyncio
 import gzip
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import pairwise
 from typing import Any
@@ -18,11 +18,11 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 from pydantic_core import to_json
 
-from app import __version__, card, catalogue, labels, languages, links, pads, paths, prose, takeaway
+from app import card, catalogue, labels, languages, links, pads, prose, takeaway, templating
 from app.assets import Assets, accepts_gzip
 from app.bench import Bench, Live, QueueFull
 from app.conditions import conditions, noisy
@@ -32,7 +32,6 @@ from app.interpreters import Interpreter
 from app.machine import facts
 from app.runs import Run, State, StorageFailed
 from experiments.kit.machine import Machine
-from experiments.kit.sentences import duration, percent
 from experiments.kit.spec import Chapter, Experiment, ParameterError, chapters
 
 router = APIRouter(include_in_schema=False)
@@ -63,32 +62,7 @@ ADVICE = {
 
 @cache
 def environment() -> Environment:
-    made = Environment(
-        loader=FileSystemLoader(paths.resource("templates")),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-    )
-    made.globals |= {
-        "version": __version__,
-        "prose": prose,
-        "pads": pads,
-        "duration": lambda seconds: duration(seconds).text,
-        "percent": lambda share: percent(share).text,
-        "noisy": noisy,
-        "embed": embed,
-        "t": languages.t,
-        "count": languages.count,
-        "languages": languages,
-        "html": html,
-    }
-    return made
-
-
-def html(english: str, **values: Any) -> Markup:
-    """A text in the reader's language with HTML in its places; what is not Markup is escaped."""
-    return Markup("{}").format(languages.t(english)).format(**values)
+    return templating.environment(pads=pads, noisy=noisy, embed=embed, languages=languages)
 
 
 def render(request: Request, template: str, status: int = 200, **facts: Any) -> HTMLResponse:
@@ -214,7 +188,10 @@ async def show_experiment(
     experiment = bench.experiment(name)
     if repeat is not None:
         run = await bench.get(repeat)
-        return await bench_page(request, experiment, form_of(run, bench))
+        form = form_of(run, bench)
+        missing = run.python if not form.python else ""
+        error = f"python: {missing} is not here; the repeat is measured with another one" if missing else ""
+        return await bench_page(request, experiment, replace(form, error=error))
     params = experiment.parse({}, preset)
     return await bench_page(request, experiment, Form(params, preset))
 
@@ -251,7 +228,7 @@ async def show_parts(request: Request, id: str) -> Response:
     bench = bench_of(request)
     view = await bench.view(id)
     facts = facts_of(view.experiment) | facts_of_run(bench, view) | {"taken": taken(request, view)}
-    return render(request, "_parts.html", **facts)
+    return render(request, "_parts.html", twin=await asyncio.to_thread(bench.store.twin, view.run), **facts)
 
 
 @router.post("/runs/{id}/stop")
@@ -425,14 +402,17 @@ def list_runs(
     bench = bench_of(request)
     if experiment:
         bench.experiment(experiment)
-    runs, following = bench.store.list(
-        experiment=experiment or None,
-        state=state_of(state),
-        limit=PAGE,
-        before=before,
-        q=q,
-        pinned=True if pinned else None,
-    )
+    try:
+        runs, following = bench.store.list(
+            experiment=experiment or None,
+            state=state_of(state),
+            limit=PAGE,
+            before=before,
+            q=q,
+            pinned=True if pinned else None,
+        )
+    except KeyError:
+        raise HTTPException(404, f"before: there is no run {before!r:.42}") from None
     wishes = {"experiment": experiment, "state": state, "q": q, "pinned": pinned}
     chosen = {name: value for name, value in wishes.items() if value}
     return render(

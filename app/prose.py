@@ -27,6 +27,7 @@ from experiments.kit.spec import Field
 
 HAN = r"[\u3000-\u303f\u3400-\u9fff\uff00-\uffef]"  # with its punctuation
 BROKEN_HAN = re.compile(rf"(?<={HAN})[ \t]*\n[ \t]*(?={HAN})")
+NAMED_FIRST = re.compile(r"oscope\b|\w+[._/]\w")
 MARKS = re.compile(r"`+(?P<code>[^`]+)`+|\*\*(?P<strong>[^*]+)\*\*|\*(?P<em>\S(?:[^*]*\S)?)\*")
 
 
@@ -59,6 +60,12 @@ def inline(text: str) -> Markup:
         parts.append(Markup(f"<{element}>{{}}</{element}>").format(found[element]))
         end = found.end()
     return Markup().join([*parts, escape(plain[end:])])
+
+
+def clauses(title: str) -> Markup:
+    """A title of several Chinese clauses, each in an element: a line breaks between them if it can."""
+    parts = re.split(r"(?<=[，；：])", title)
+    return escape(title) if len(parts) == 1 else Markup().join(map(Markup("<span>{}</span>").format, parts))
 
 
 def on_one_line(text: str) -> str:
@@ -104,6 +111,11 @@ def said(sentence: Mapping[str, Any] | str) -> Markup:
     return Markup().join(parts)
 
 
+def html(english: str, **values: Any) -> Markup:
+    """A text in the reader's language with HTML in its places; what is not Markup is escaped."""
+    return Markup("{}").format(t(english)).format(**values)
+
+
 def ended(text: str) -> str:
     """A few words as a sentence of the reader's language: a capital first, a full stop last."""
     told = capital(t(text))
@@ -111,6 +123,9 @@ def ended(text: str) -> str:
 
 
 def capital(text: str) -> str:
+    """The text as a sentence begins: Chinese has no capitals; a name like `threads.scaling` stays so."""
+    if NAMED_FIRST.match(text) or re.search(HAN, text):
+        return text
     return text[:1].upper() + text[1:]
 
 
@@ -163,6 +178,11 @@ def number(given: Any) -> str:
 def named(name: str) -> str:
     """What a parameter or a column is called: its name in words, in the reader's language."""
     return t(name.replace("_", " "))
+
+
+def heading(column: str) -> str:
+    """What stands over a column whose cells have their units: "ready_s" is "ready"."""
+    return words.words(column)
 
 
 def measured(given: Any, unit: str = "") -> str:

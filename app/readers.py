@@ -39,7 +39,7 @@ def chosen(scope: Scope) -> Response | None:
     """To the same page in the language that its address names, if it names one."""
     query = parse_qsl(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
     wish = dict(query).get("lang", "")
-    if scope["method"] != "GET" or wish not in LANGUAGES or scope["path"].startswith("/api/"):
+    if scope["method"] not in ("GET", "HEAD") or wish not in LANGUAGES or scope["path"].startswith("/api/"):
         return None
     rest = urlencode([(name, value) for name, value in query if name != "lang"])
     path = "/" + quote(scope["path"].lstrip("/"))  # not //host, which leads elsewhere

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
+from app.labels import is_control
+
 LARGEST = 2**63 - 1  # of whole numbers; nothing that is measured is larger
+FARTHEST = 1e15  # of all others; what is near the end of the numbers breaks whoever computes with it
+MEMORY_B = 1024 * 1024 * 1024  # of address space to read a file in; two million rows need half of it
+TOO_HEAVY = "the file unfolds to more than the memory that an import may take"
 LATEST_S = 253_402_300_799  # the end of the year 9999, Unix seconds
 
 
@@ -30,17 +34,32 @@ def text(where: str, value: object, most: int) -> str:
 
 def line(where: str, value: object, most: int) -> str:
     """A text that stands on one line and has no control characters."""
-    if not text(where, value, most).isprintable() and any(ord(char) < 32 for char in str(value)):
+    said = text(where, value, most)
+    if not on_one_line(said):
         raise ImportRefused(f"{where}: {shown(value)} does not stand on one line")
-    return str(value)
+    return said
+
+
+def on_one_line(said: str) -> bool:
+    """Whether a text has no control characters and nothing that breaks a line or cannot stand in XML."""
+    return said.isprintable() or not any(map(breaks, said))
+
+
+def breaks(character: str) -> bool:
+    return is_control(character) or character in "\ufffe\uffff"
 
 
 def number(where: str, value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ImportRefused(f"{where}: {shown(value)} is not a number")
-    if not (-LARGEST <= value <= LARGEST if isinstance(value, int) else math.isfinite(value)):
+    if not fits(value):
         raise ImportRefused(f"{where}: {shown(value)} is not a number that can be stored")
     return value
+
+
+def fits(value: float, whole: bool = False) -> bool:
+    """Whether a number is of a size that something measured can have; it is where it is not there."""
+    return -LARGEST <= value <= LARGEST if whole else -FARTHEST <= value <= FARTHEST
 
 
 def moment(where: str, value: object) -> float:

@@ -13,21 +13,21 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 from pygments.lexers.python import PythonLexer
 from pygments.token import Token
 
-from app import __version__, catalogue, drawing, interpreters, languages, pads, paths, prose
+from app import catalogue, drawing, interpreters, languages, pads, paths, prose, templating
 from app.conditions import conditions
 from app.drawing.tokens import declarations
 from app.exports import Whole
-from app.runs import State
-from experiments.kit.sentences import duration, percent
+from app.runs import Run, State
 from experiments.kit.spec import chapters
 
 TABLE_ROWS = 30  # of a figure's table; the files have all of them
-CODE = 36_000  # characters of source; helpers beyond it are named only
+ROOM = 102_000  # characters for drawings and code together: so a report stays under 150 kB
+CODE = 36_000  # characters of source at most; helpers beyond it are named only
 TOKENS = re.compile("(?!fs-|gutter|maxw|shade|hair|signal-ink|lamp|r$|tl-fs)")  # those that a report uses
 ELEMENTS = (
     (Token.Comment, "i"),
@@ -59,7 +59,8 @@ def facts(whole: Whole) -> dict[str, Any]:
     run, experiment = whole.run, whole.experiment
     styles = drawing.Styles()
     figures = [panel(figure, styles) for figure in whole.figures]
-    sources, others = code(whole)
+    taken = sum(len(figure["drawings"]) for figure in figures)
+    sources, others = code(whole, min(CODE, ROOM - taken))
     lede, *why = prose.paragraphs(languages.t(experiment.article))
     chapter = next((c.title for c in chapters() if c.name == experiment.chapter), experiment.chapter)
     return {
@@ -68,12 +69,13 @@ def facts(whole: Whole) -> dict[str, Any]:
         "chapter": chapter,
         "tag": languages.TAGS[whole.words.language],
         "theme": whole.theme if whole.theme in ("light", "dark") else "",
-        "css": css(whole.theme) + Markup(styles.css()),
+        "css": css(whole.theme, whole.words.language) + Markup(styles.css()),
         "figures": figures,
         "conditions": conditions(run),
         "why_not": WHY_NOT[State(run.state)],
         "command": command(whole),
         "guesses": guesses(whole),
+        "guessed_late": guessed_late(run),
         "lede": lede,
         "why": why,
         "sources": sources,
@@ -85,22 +87,7 @@ def facts(whole: Whole) -> dict[str, Any]:
 
 @cache
 def environment() -> Environment:
-    made = Environment(
-        loader=FileSystemLoader(paths.resource("templates")),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-    )
-    made.globals |= {
-        "version": __version__,
-        "prose": prose,
-        "duration": lambda seconds: duration(seconds).text,
-        "percent": lambda share: percent(share).text,
-        "t": languages.t,
-        "count": languages.count,
-    }
-    return made
+    return templating.environment()
 
 
 def command(whole: Whole) -> str:
@@ -120,6 +107,11 @@ def guesses(whole: Whole) -> list[dict[str, Any]]:
     return [row | {"name": guess_name(row, about)} for row in rows]
 
 
+def guessed_late(run: Run) -> bool:
+    """A guess that was given when the answer was there already."""
+    return bool(run.guess and run.ended_at and run.guess["given_at"] > run.ended_at)
+
+
 def guess_name(row: Mapping[str, Any], about: str) -> str:
     name = pads.label({"label": row.get("label") or row.get("series")})
     return name if row.get("x") is None else f"{name} {pads.place(row['x'], about)}"
@@ -134,12 +126,13 @@ def panel(figure: Mapping[str, Any], styles: drawing.Styles) -> dict[str, Any]:
 # -- styles -----------------------------------------------------------------------------------
 
 
-def css(theme: str) -> Markup:
+def css(theme: str, language: str) -> Markup:
     """All styles of the report. Print is always light: paper is."""
     light, dark = declarations("light", TOKENS), declarations("dark", TOKENS)
-    own = stylesheet(paths.resource("static") / "css" / "report.css")
+    folder = paths.resource("static") / "css"
+    own = "".join(map(stylesheet, [folder / "report.css", *folder.glob(f"report.{language}.css")]))
     if theme == "dark":
-        return Markup(f":root{{color-scheme:dark;{light}{dark}}}{own}")
+        return Markup(f":root{{{light}}}@media screen{{:root{{color-scheme:dark;{dark}}}}}{own}")
     if theme == "light":
         return Markup(f":root{{color-scheme:light;{light}}}{own}")
     both = f":root{{color-scheme:light dark;{light}}}"
@@ -155,11 +148,10 @@ def stylesheet(path: Path) -> str:
 # -- the code ---------------------------------------------------------------------------------
 
 
-def code(whole: Whole) -> tuple[list[tuple[str, Markup, str]], list[str]]:
+def code(whole: Whole, room: int) -> tuple[list[tuple[str, Markup, str]], list[str]]:
     """Module and helpers as (path, code, line numbers), and the paths of those there is no room for."""
     shown: list[tuple[str, Markup, str]] = []
     others: list[str] = []
-    room = CODE
     for path, text in catalogue.sources(whole.experiment):
         room -= len(text)
         if room >= 0 or not shown:

@@ -220,9 +220,10 @@ class Notes:
     columns: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     rows: dict[tuple[str, str], Rows] = field(default_factory=dict)
     deleted: list[str] = field(default_factory=list)
+    admitted: list[str] = field(default_factory=list)  # stored by another process; they may have to go
 
     def __bool__(self) -> bool:
-        return bool(self.runs or self.rows or self.deleted)
+        return bool(self.runs or self.rows or self.deleted or self.admitted)
 
     def forget(self, run_id: str) -> None:
         self.runs.pop(run_id, None)
@@ -317,6 +318,15 @@ class Disk:
             self._set_fact("evicted_on", date.today().isoformat())
         self.shrink()
         return str(row[0])
+
+    def turn_away(self, admitted: list[str]) -> bool:
+        """Remove a run that came from elsewhere and found no room; whether there was one."""
+        if not admitted:
+            return False
+        with transaction(self._connection):
+            self._connection.execute("delete from runs where id = ?", (admitted.pop(),))
+        self.shrink()
+        return True
 
     def fact(self, name: str) -> str | None:
         row = self._connection.execute("select value from facts where name = ?", (name,)).fetchone()
@@ -485,15 +495,17 @@ class Store:
             self._notes.columns[id, table] = [*columns]
             self._notes.rows.setdefault((id, table), []).extend(rows)
 
-    def adopt(self, run: Run, columns: Mapping[str, Strings], rows: Mapping[str, Rows]) -> None:
-        """Keep a run that was measured elsewhere, whole; StorageFailed says why nothing of it is kept.
+    def admit(self, id: str) -> Run:
+        """Make room for a run that another process has just stored, and return it.
 
-        For a thread: it returns when all of it is on the disk.
+        StorageFull where nothing else may go: then it is removed again. For a thread: it waits.
         """
-        keep_whole(self.path, run, columns, rows)
         with self._noting():
-            pass  # one more note to be waited for
-        self.flush()  # the writer looks whether the history is still under its cap
+            self._notes.admitted.append(id)
+        try:
+            return self.get(id)
+        except KeyError:
+            raise StorageFull(CAPPED.format(cap=megabytes(self.cap_b))) from None
 
     def delete(self, id: str) -> None:
         """Forget a run and its rows; one that does not exist is no error."""
@@ -695,7 +707,7 @@ class Store:
             if notes.deleted:
                 self._disk.shrink()
             while self._disk.size_b() > self.cap_b:
-                if self._disk.evict() is None:
+                if self._disk.evict() is None and not self._disk.turn_away(notes.admitted):
                     full = StorageFull(CAPPED.format(cap=megabytes(self.cap_b)))
                     return self._break(notes, full) if notes.rows else None
         except sqlite3.Error as error:

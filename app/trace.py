@@ -1,9 +1,9 @@
 """A run as a Chrome trace, which the Perfetto UI opens: a track for each lane, a slice for each span.
 
 The form is the Trace Event Format's JSON object (docs.google.com/document/d/
-1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU). What it calls a process is a group of lanes here, what
-it calls a thread is a lane. Times are microseconds with three digits behind the point, so that the
-nanoseconds of the rows survive.
+1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU). What it calls a process is a chart here, because the UI
+opens a single process unfolded; what it calls a thread is a lane, with its group before its name. Times
+are microseconds with three digits behind the point, so that the nanoseconds of the rows survive.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 
 from app import __version__
 from app.exports import Whole
-from app.figures.words import is_number
+from app.figures.words import is_number, name_of
+from app.runs import State
 from experiments.kit.charts import STATES, Flow, Timeline
 from experiments.kit.spec import Experiment, load_all
 
@@ -35,10 +36,13 @@ class NoLanes(LookupError):
     """The experiment draws no lanes, or the run has no rows for them; the message is a sentence."""
 
 
-class Track(NamedTuple):
-    """Where a span is drawn: its group, named after the chart where the chart knows no groups, and lane."""
+FIRST_LANE = 101  # viewers show this number behind the name: "spinner 1 101", not "spinner 1 2"
 
-    group: str
+
+class Track(NamedTuple):
+    """Where a span is drawn: under the title of its chart, in a lane."""
+
+    chart: str
     lane: str
 
 
@@ -57,6 +61,8 @@ def as_trace(whole: Whole) -> dict[str, Any]:
         raise NoLanes(f"{whole.experiment.name} has no lanes to trace; {others()}")
     spans = [span for chart in charts for span in spans_of(whole, chart)]
     if not spans:
+        if whole.run.state in (State.QUEUED, State.RUNNING):
+            raise NoLanes(f"run {whole.run.id} has no spans to trace yet")
         raise NoLanes(f"run {whole.run.id} has no spans to trace: it ended before the first of them")
     tracks = numbered(spans)
     zero_ns = min(0, *(span.start_ns for span in spans))  # Perfetto drops what begins before 0
@@ -91,12 +97,14 @@ def spans_of(whole: Whole, chart: Timeline | Flow) -> Iterator[Span]:
     group, call = (chart.model, chart.call) if isinstance(chart, Flow) else (chart.group, None)
     pick = picker(names, group, chart.lane, chart.state, chart.start, chart.end, call)
     title = whole.words(chart.title) if chart.title else chart.id
+    tracks: dict[tuple[Any, Any], Track] = {}
     for values in map(pick, rows):
         in_group, lane, state, start, end, name = values
         if is_number(start) and is_number(end) and end >= start:
-            track = Track(title if in_group is None else str(in_group), shown(lane))
+            if (in_group, lane) not in tracks:
+                tracks[in_group, lane] = Track(title, lane_name(in_group, lane, whole.words))
             known = state if state in STATES else "unknown"
-            yield Span(track, known, round(start * 1e9), round(end * 1e9), str(name or ""))
+            yield Span(tracks[in_group, lane], known, round(start * 1e9), round(end * 1e9), str(name or ""))
 
 
 def picker(names: list[str], *wanted: str | None) -> Callable[[Any], list[Any]]:
@@ -104,8 +112,10 @@ def picker(names: list[str], *wanted: str | None) -> Callable[[Any], list[Any]]:
     return lambda row: [None if place is None else row[place] for place in places]
 
 
-def shown(lane: Any) -> str:
-    return "–" if lane is None else str(lane)
+def lane_name(group: Any, lane: Any, words: Callable[[str], str]) -> str:
+    """The lane's name behind the name of its group: "threads · thread 1"."""
+    parts = [lane] if group is None else [group, lane]
+    return " · ".join(words(name_of(part)) for part in parts)
 
 
 # -- events -----------------------------------------------------------------------------------
@@ -114,16 +124,15 @@ def shown(lane: Any) -> str:
 def numbered(spans: list[Span]) -> dict[Track, tuple[int, int]]:
     """Track → (pid, tid), in the order in which they appear; viewers sort by these numbers."""
     tracks = list(dict.fromkeys(span.track for span in spans))
-    pids = {group: pid for pid, group in enumerate(dict.fromkeys(track.group for track in tracks), 1)}
-    first = len(pids) + 1  # no lane has the number of a group: it would be that process's main thread
-    return {track: (pids[track.group], tid) for tid, track in enumerate(tracks, first)}
+    pids = {chart: pid for pid, chart in enumerate(dict.fromkeys(track.chart for track in tracks), 1)}
+    return {track: (pids[track.chart], tid) for tid, track in enumerate(tracks, FIRST_LANE)}
 
 
 def names_of(tracks: Mapping[Track, tuple[int, int]]) -> Iterator[dict[str, Any]]:
     """What the tracks are called, and their order."""
-    groups = {track.group: pid for track, (pid, _) in tracks.items()}
-    for group, pid in groups.items():
-        yield meta("process_name", pid, 0, {"name": group})
+    charts = {track.chart: pid for track, (pid, _) in tracks.items()}
+    for chart, pid in charts.items():
+        yield meta("process_name", pid, 0, {"name": chart})
         yield meta("process_sort_index", pid, 0, {"sort_index": pid})
     for track, (pid, tid) in tracks.items():
         yield meta("thread_name", pid, tid, {"name": track.lane})

@@ -1,18 +1,18 @@
-"""A file that somebody sends becomes a run: one at a time, read and judged beside the event loop."""
+"""A file that somebody sends becomes a run: one at a time, and it may not take for ever to arrive."""
 
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import AsyncIterator
 
 from fastapi import HTTPException, Request
 from starlette.requests import ClientDisconnect
 
-from app import imports
 from app.bench import Bench
 from app.runs import Run
 
 SENDING_S = 120.0  # a file that takes longer to arrive is given up
-JUDGING_S = 60.0  # a file that takes longer to read and to judge is given up
 
 _one_at_a_time = asyncio.Semaphore(1)
 
@@ -24,25 +24,21 @@ async def take(request: Request, bench: Bench) -> Run:
             429, "another file is being imported; try again in a moment", {"Retry-After": "2"}
         )
     async with _one_at_a_time:
-        content = await received(request)
-        try:
-            async with asyncio.timeout(JUDGING_S):
-                imported = await asyncio.to_thread(imports.read, content, bench.experiments)
-        except TimeoutError:
-            raise HTTPException(422, f"judging its rows took more than {JUDGING_S:.0f} s") from None
-        del content
-        return await bench.adopt(imported.run, imported.columns, imported.rows)
+        return await bench.adopt(arriving(request))
 
 
-async def received(request: Request) -> bytearray:
-    """The whole body; the guard counts it while it comes."""
-    content = bytearray()
+async def arriving(request: Request) -> AsyncIterator[bytes]:
+    """The body as it comes; the guard counts it meanwhile."""
+    give_up = time.monotonic() + SENDING_S
+    pieces = request.stream()
     try:
-        async with asyncio.timeout(SENDING_S):
-            async for piece in request.stream():
-                content += piece
+        while True:
+            async with asyncio.timeout(give_up - time.monotonic()):
+                piece = await anext(pieces, None)
+            if piece is None:
+                return
+            yield piece
     except TimeoutError:
         raise HTTPException(408, f"the file took more than {SENDING_S:.0f} s to arrive") from None
     except ClientDisconnect:
         raise HTTPException(400, "the file did not arrive whole") from None
-    return content

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import tomllib
 import urllib.request
 from pathlib import Path
 
@@ -55,6 +56,12 @@ def test_the_wheel_serves_the_bench_and_measures(installed, tmp_path):
                 assert answer.status == 200, asset
         run_id = served.run("threads.scaling")
         assert served.ended(run_id)["state"] == "done"
+        question = tomllib.loads((ROOT / "experiments/threads/scaling.zh.toml").read_text())["question"]
+        asked = urllib.request.Request(
+            f"{served.url}/api/runs/{run_id}/export/html", headers={"Accept-Language": "zh-CN"}
+        )
+        with urllib.request.urlopen(asked) as answer:
+            assert question in answer.read().decode()
 
 
 def test_the_wheel_installs_the_command(installed):

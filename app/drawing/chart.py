@@ -8,19 +8,17 @@ at the ends of lines, dashed lines across.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from app.drawing import marks
-from app.drawing.letters import in_lines, spread, width_of
+from app.drawing import ends, marks
+from app.drawing.letters import in_lines, width_of
 from app.drawing.scales import Range, decades, nice_step, thin, ticks
 from app.drawing.shapes import Drawn, Shape, line, path, shape, short, text
 from app.figures.words import is_number, tick
 
 HEIGHT = 318.0
 NARROW = 560  # pixels; below it labels stand under the chart instead of beside it
-LABEL_HEIGHT = 18.0
 SLANT = 38  # degrees
 PAD = 0.04  # of the range, left and right of the data
 HEADROOM = 0.07  # of the range, above the data
@@ -51,13 +49,14 @@ class Place(NamedTuple):
 def draw(figure: Mapping[str, Any], width: float, prefix: str, height: float = HEIGHT) -> Drawn:
     layout, data = figure["layout"], drawable(figure["data"])
     narrow = width < NARROW
-    ends = [note for note in layout.get("annotations") or () if str(note.get("name", "")).startswith("end:")]
+    notes = [note for note in layout.get("annotations") or () if str(note.get("name", "")).startswith("end:")]
+    notes = notes if narrow else ends.fitted(notes, width)
     names = categories(data, layout) if layout["xaxis"].get("type") == "category" else None
     title = in_lines(layout["yaxis"].get("title", {}).get("text", ""), width - 24, width_of)
     slanted = slant(names, width - 74) if names else 0.0
-    entries = entries_of(data, ends if narrow else [], prefix)
+    entries = entries_of(data, notes if narrow else [], prefix)
     key = marks.key(entries, width)
-    right = 16 if narrow else room_for(ends, width)
+    right = 16 if narrow else ends.room_for(notes, width)
     top, below = 14.0 + len(title) * 16, 46 + slanted + key.height
     plot = (58.0, top, width - 58 - right, height - top - 46 - slanted)
     place = Place(*plot, x_range(data, layout, names), y_range(data, layout["yaxis"]), names)
@@ -69,7 +68,7 @@ def draw(figure: Mapping[str, Any], width: float, prefix: str, height: float = H
     shapes += [drawn for trace in in_depth(data) for drawn in marks.scatter(trace, place)]
     shapes += across(layout, place)
     if not narrow:
-        shapes += labels(ends, place)
+        shapes += ends.labels(notes, data, place)
     lowered = shape("g", "", key.shapes, transform=f"translate(0 {plot[1] + plot[3] + 46 + slanted:.0f})")
     return Drawn(width, top + plot[3] + below, [*shapes, lowered] if key.shapes else shapes)
 
@@ -210,69 +209,7 @@ def slant(names: Sequence[str], room: float) -> float:
     return widest * math.sin(math.radians(SLANT))
 
 
-# -- words in the plot ------------------------------------------------------------------------
-
-
-def at_edge(ends: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Labels of lines that reach the right edge; the others stand inside the chart."""
-    last = max((note["x"] for note in ends if note.get("xref") != "paper"), default=None)
-    return [note for note in ends if note.get("xref") == "paper" or note["x"] == last]
-
-
-def room_for(ends: Sequence[Mapping[str, Any]], width: float) -> float:
-    widest = max(
-        (width_of(bare(note["text"]), size_of(note), bold=True) for note in at_edge(ends)), default=0.0
-    )
-    return min(width * 0.4, widest + 34) if widest else 16.0
-
-
-def labels(ends: Sequence[Mapping[str, Any]], place: Place) -> Iterator[Shape]:
-    beside = at_edge(ends)
-    wished = [place.top + (1 - height_of(note, place.y)) * place.height for note in beside]
-    apart = spread(wished, LABEL_HEIGHT, place.top + 6, place.top + place.height - 4)
-    for note, y in zip(beside, apart, strict=True):
-        x = place.left + place.width if note.get("xref") == "paper" else across_at(note, place)
-        yield label(note, x + 12, y + 4, "start")
-    for note in ends:
-        if note not in beside:
-            yield inside(note, place)
-
-
-def inside(note: Mapping[str, Any], place: Place) -> Shape:
-    x = across_at(note, place)
-    y = place.top + (1 - place.y.share_of(note["y"])) * place.height + 4
-    late = x > place.left + place.width * 0.8
-    return label(note, x - 12 if late else x + 12, y, "end" if late else "start")
-
-
-def height_of(note: Mapping[str, Any], shown: Range) -> float:
-    """On paper as on the axis: Plotly counts both from the bottom."""
-    return float(note["y"]) if note.get("yref") == "paper" else shown.share_of(note["y"])
-
-
-def across_at(note: Mapping[str, Any], place: Place) -> float:
-    if place.names is not None:
-        return place.at_x(note["x"])
-    return place.left + place.x.share_of(note["x"]) * place.width
-
-
-def label(note: Mapping[str, Any], x: float, y: float, anchor: str) -> Shape:
-    """A label with its bold part; a margin in the colour of the screen keeps lines out of it."""
-    look = {"text_anchor": anchor, "font_size": size_of(note), "fill": note["font"]["color"]}
-    halo = {"stroke": "$screen", "stroke_width": 4, "stroke_linejoin": "round", "paint_order": "stroke"}
-    strong, rest = re.fullmatch(r"(?:<b>(.*?)</b>)?(.*)", note["text"], re.DOTALL).groups()  # type: ignore[union-attr]
-    parts = [shape("tspan", bare(strong), font_weight=700)] if strong else []
-    return shape("text", "", [*parts, shape("tspan", bare(rest))], x=x, y=y, **look, **halo)
-
-
-def size_of(note: Mapping[str, Any]) -> float:
-    return float(note.get("font", {}).get("size", 13))
-
-
-def bare(words: str) -> str:
-    """The words of a label without Plotly's HTML."""
-    plain = re.sub(r"</?b>", "", words.replace("<br>", " "))
-    return plain.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+# -- beside the lines -------------------------------------------------------------------------
 
 
 def across(layout: Mapping[str, Any], place: Place) -> Iterator[Shape]:
@@ -289,14 +226,10 @@ def across(layout: Mapping[str, Any], place: Place) -> Iterator[Shape]:
 
 
 def entries_of(
-    data: list[dict[str, Any]], ends: Sequence[Mapping[str, Any]], prefix: str
+    data: list[dict[str, Any]], notes: Sequence[Mapping[str, Any]], prefix: str
 ) -> list[marks.Entry]:
     """What stands under the chart: labels that found no room in it, or the series of grouped bars."""
     drawn = [(n, trace) for n, trace in enumerate(data) if trace.get("type") == "bar"]
     if len(drawn) > 1:
         return [marks.bar_entry(t, n, prefix) for n, t in drawn]
-    dashed = ("end:reference:", "end:guess:")
-    return [
-        marks.Entry(bare(e["text"]), e["font"]["color"], "dash" if e["name"].startswith(dashed) else "line")
-        for e in ends
-    ]
+    return ends.entries(data, notes)

@@ -26,7 +26,7 @@ HEAD = 40.0
 PAD = 14.0
 SMALL = {"font_family": "$mono", "font_size": 11}
 MOMENT = {**SMALL, "text_anchor": "middle", "fill": "$ink-3"}
-CALL = {**SMALL, "stroke": "$screen/0.85", "stroke_width": 3, "paint_order": "stroke", "fill": "$ink"}
+CALL = {**SMALL, "fill": "$ink"}
 
 
 class Phases(NamedTuple):
@@ -254,7 +254,9 @@ def call_name(
     row = next((n for n, end in enumerate(rows) if end + 6 <= start), None)
     if row is not None:
         rows[row] = start + width
-        yield text(start, lanes["program"] + 17 + row * 14, words, **CALL)
+        y = lanes["program"] + 17 + row * 14
+        yield rect(start - 2, y - 10, width + 4, 13, fill="$screen/0.9", rx=2)  # keeps arrows out of it
+        yield text(start, y, words, **CALL)
 
 
 def arrow_shapes(xs: list[float], way: int, lanes: Mapping[str, float]) -> list[Shape]:

@@ -18,13 +18,14 @@ DASHES = {"dash": "9 5", "dot": "2 4", "dashdot": "9 4 2 4", "longdash": "14 5"}
 TURNS = {"/": 45, "\\": -45, "x": 45, "-": 90, "|": 0, "+": 0, ".": 45}  # degrees of a bar's hatch
 BAR_GAP = 0.35  # of the room of one place on the x axis
 CAP = 4.0  # of a whisker, to each side
-SEEN = 2.0  # pixels; a step of a curve that is shorter both ways is not drawn by itself
+SEEN = 3.0  # pixels; a step of a curve that is shorter both ways is not drawn by itself
 
 
 class Entry(NamedTuple):
     words: str
     color: str
-    look: str  # line, dash or box
+    look: str  # line, box or guess
+    dash: str = ""  # of a line, in Plotly's names
 
 
 # -- lines ------------------------------------------------------------------------------------
@@ -224,7 +225,7 @@ def values(trace: Mapping[str, Any], offset: float, width: float, place: Place) 
         said = words[(trace.get("kept") or range(len(words)))[bar]] if words else ""
         if said and not (place.y.log and y <= 0):
             top = place.at_y(y)
-            if width_of(said, 12, bold=True) < width - 6 and bottom - top > 30 and not pattern_of(trace):
+            if width_of(said, 12, bold=True) < width - 6 and bottom - top > 20 and not pattern_of(trace):
                 look = {"text_anchor": "middle", "fill": "$screen", "font_weight": 700}
                 yield text(place.at_x(x) + offset, (top + bottom) / 2 + 4, said, **look)
 
@@ -237,11 +238,11 @@ def key(entries: Sequence[Entry], width: float) -> Drawn:
     shapes: list[Shape] = []
     x, y = 12.0, 4.0
     for entry in entries:
-        length = 26 + width_of(entry.words, 12.5) + 16
+        length = 28 + width_of(entry.words, 12.5) + 16
         if x + length > width and x > 12:
             x, y = 12.0, y + 20
         shapes += swatch(entry, x, y)
-        shapes.append(text(x + 26, y + 11, entry.words, font_size="12.5", fill="$ink"))
+        shapes.append(text(x + 28, y + 11, entry.words, font_size="12.5", fill="$ink"))
         x += length
     return Drawn(width, y + 20 if entries else 0, shapes)
 
@@ -251,5 +252,5 @@ def swatch(entry: Entry, x: float, y: float) -> list[Shape]:
         return [rect(x, y, 18, 13, fill="none", stroke="$ink-2", stroke_dasharray="4 3", stroke_width="1.6")]
     if entry.look == "box":
         return [rect(x, y, 18, 13, fill=entry.color, stroke="$ink-3", stroke_width="0.6")]
-    dash = {"stroke_dasharray": "5 3"} if entry.look == "dash" else {}
-    return [line(x, y + 7, x + 20, y + 7, stroke=entry.color, stroke_width=3, **dash)]
+    look = stroke({"color": entry.color, "width": 3, "dash": entry.dash})
+    return [line(x, y + 7, x + 22, y + 7, **look)]

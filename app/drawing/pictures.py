@@ -46,7 +46,8 @@ def standalone(figure: Mapping[str, Any], theme: str = "light", width: int | Non
     chosen = theme if theme in THEMES else THEMES[0]
     wide = width or FILE_WIDTHS.get(figure["kind"], FILE_WIDTH)
     name = slug(figure["id"])
-    drawn = titled(figure, whole(figure, wide, name, FILE_HEIGHT), wide)
+    inside = wide - (PAD if figure["kind"] == "timeline" else 0)  # its frame would touch the edge
+    drawn = titled(figure, whole(figure, inside, name, FILE_HEIGHT), wide)
     ground = shape("rect", width="100%", height="100%", fill="$screen")
     size = {"xmlns": NAMESPACE, "width": drawn.width, "height": float(drawn.height)}
     written = markup(svg(name, drawn, [*words_of(figure, name), ground], size | viewed(drawn)), chosen)
@@ -70,7 +71,7 @@ def whole(figure: Mapping[str, Any], width: float, prefix: str, height: float = 
 
 def empty(width: float) -> Drawn:
     look = {"text_anchor": "middle", "fill": "$ink-3", "font_size": 13}
-    return Drawn(width, 96, [text(width / 2, 52, t("No rows yet."), **look)])
+    return Drawn(width, 96, [text(width / 2, 52, t("No rows."), **look)])
 
 
 def titled(figure: Mapping[str, Any], drawn: Drawn, width: float) -> Drawn:
@@ -79,7 +80,7 @@ def titled(figure: Mapping[str, Any], drawn: Drawn, width: float) -> Drawn:
     heading = [text(PAD, 27 + 24 * n, words, **look) for n, words in enumerate(lines)]
     top = 16 + 24 * len(lines)
     moved = shape("g", "", drawn.shapes, transform=f"translate(0 {top})")
-    return Drawn(drawn.width, drawn.height + top + 8, [*heading, moved])
+    return Drawn(width, drawn.height + top + 8, [*heading, moved])
 
 
 def viewed(drawn: Drawn) -> dict[str, Any]:

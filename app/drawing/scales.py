@@ -65,7 +65,7 @@ def in_decades(low: float, high: float, digits: Sequence[int], every: int) -> li
         if power % every == 0
         for digit in digits
     ]
-    return [value for value in values if low - 1e-9 <= math.log10(value) <= high + 1e-9]
+    return [value for value in values if value and low - 1e-9 <= math.log10(value) <= high + 1e-9]
 
 
 def thin(pixels: Sequence[float], widths: Sequence[float]) -> list[int]:

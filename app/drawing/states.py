@@ -202,7 +202,8 @@ def at(point: complex) -> str:
 
 def trail(drawn: Arrow) -> list[Box]:
     """Small boxes along an arrow, which nothing should cover."""
-    points = [drawn.at(share / 10) for share in range(1, 11)]
+    steps = max(10, round(abs(drawn.tip - drawn.start) / 8))
+    points = [drawn.at(n / steps) for n in range(1, steps + 1)]
     return [Box(p.real - 4, p.imag - 4, p.real + 4, p.imag + 4) for p in points]
 
 

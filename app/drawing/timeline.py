@@ -92,7 +92,7 @@ def axis(t0: float, t1: float, place: Frame) -> Iterator[Shape]:
     """Moments from the start of what is drawn."""
     step = nice_step(t1 - t0, max(2.0, place.plot / TICK_APART))
     for t in ticks(t0, t1, step):
-        x = place.left + (t - t0) * place.plot / (t1 - t0)
+        x = place.left + (t - t0) * place.plot / ((t1 - t0) or 1.0)
         words = moment(t, step)
         half = width_of(words, 11, "$mono") / 2
         at = min(max(x, place.left + half), place.left + place.plot - half)

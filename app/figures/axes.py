@@ -43,8 +43,8 @@ class Group:
 
 
 def axis(field: Field, log: bool = False, t: Words = ENGLISH) -> dict[str, Any]:
-    """An axis of Plotly's: a title with the unit, and ticks that carry it where it is short."""
-    common: dict[str, Any] = {"title": {"text": with_unit(t(words(field.name)), field)}}
+    """An axis of Plotly's: its ticks carry the unit where it is short, else its title does."""
+    common: dict[str, Any] = {"title": {"text": named(t(words(field.name)), field)}}
     common["type"] = "log" if log else "linear"
     return common | TICKS.get(field.unit, {})
 
@@ -66,8 +66,12 @@ def y_axis(field: Field, titled_by_help: bool, log: bool = False, t: Words = ENG
     """The help of a column says what is measured, unless the figure's title says it already."""
     drawn = axis(field, log, t) | ({} if log else {"rangemode": "tozero"})
     if field.help and not titled_by_help:
-        drawn["title"] = {"text": with_unit(t(field.help), field)}
+        drawn["title"] = {"text": named(t(field.help), field)}
     return drawn
+
+
+def named(text: str, field: Field) -> str:
+    return text if field.unit in TICKS else with_unit(text, field)
 
 
 def title(given: str, field: Field, t: Words = ENGLISH) -> str:

@@ -15,7 +15,7 @@ from experiments.kit.spec import Field, Table
 
 Row = Sequence[Any]
 YOURS = "your guess"
-NOTHING = "No rows yet."
+NOTHING = "No rows."
 
 
 class Guessed(NamedTuple):

@@ -106,7 +106,7 @@ charts = [
         log_x=True,
         log_y=True,
         id="cpu",
-        title="How much CPU time does a read cost, when the data comes later and later?",
+        title="How much CPU time does a longer wait cost?",
     ),
     Bars(
         Read,

@@ -163,6 +163,8 @@ def spans_without_gil(lane: str, runs: Sequence[tuple[int, int]]) -> Iterator[Sp
     """A lane that needs nothing but a core: between its bursts it was ready."""
     before = None
     for start, end in joined(runs):
+        if start == end:  # it lost the core before it could look at the clock again
+            continue
         if before is not None:
             yield Span(lane, "ready", before, start)
         yield Span(lane, "running", start, end)

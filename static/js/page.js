@@ -14,8 +14,9 @@ export function element(name, attributes = {}, ...children) {
   return made;
 }
 
-export function embedded() {
-  return JSON.parse($("#state").textContent);
+// What the server says of a page, this one or one that was fetched.
+export function embedded(within = document) {
+  return JSON.parse($("#state", within).textContent);
 }
 
 const WORDS = {

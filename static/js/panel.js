@@ -1,6 +1,7 @@
 // A figure in its panel: the drawing, its legend, its tools, and the same as a table.
 import { $, $$, element } from "./page.js";
 import { cell } from "./format.js";
+import { isBlank } from "./figures/blank.js";
 import { count, duration } from "./figures/units.js";
 import { mount } from "./figures/index.js";
 import { statesIn } from "./legend.js";
@@ -99,6 +100,7 @@ export class Panel {
   tell() {
     $("h2", this.section).textContent = this.spec.title;
     $(".summary", this.section).textContent = this.spec.summary;
+    this.section.toggleAttribute("data-blank", isBlank(this.spec));
     this.showKeys();
     if (this.isTable) {
       this.fillTable();
@@ -182,7 +184,7 @@ export class Panel {
   fillTable() {
     const { columns, rows } = this.spec.table;
     if (!rows.length) {
-      this.table.replaceChildren(element("p", { class: "more-rows" }, t("No rows yet.")));
+      this.table.replaceChildren(element("p", { class: "more-rows" }, t("No rows.")));
       return;
     }
     const head = element("tr", {}, ...columns.map((column, n) => heading(column, rows[0][n])));
@@ -197,9 +199,12 @@ export class Panel {
 
 const isWord = (value) => typeof value === "string";
 
+// "ready_s" is "ready": every cell has its unit.
+const inWords = (name) => name.replace(/(^|_)per_s$/, "$1per_second").replace(/_(s|ms|us|ns|b|mib|hz)$/, "").replaceAll("_", " ");
+
 function heading(column, sample) {
   const attributes = { scope: "col", class: isWord(sample) ? "word" : "", title: column.help ?? "" };
-  return element("th", attributes, column.name.replaceAll("_", " "));
+  return element("th", attributes, inWords(column.name));
 }
 
 function data(value, column) {

@@ -3,7 +3,19 @@
 import { $, $$, element } from "./page.js";
 import { t } from "./words.js";
 import { hasBegun, hashOf, moved, moveFor, placeOf, slidesOf } from "./present/slides.js";
+import { keepForm, restoreForm } from "./present/keep.js";
+import { hearSwipes } from "./present/swipe.js";
 import { sizeFigure, sizeText, unsize } from "./present/size.js";
+
+// How much a slide's letters may grow and shrink. A form is for who presents, not for the back of the room.
+const SIZES = {
+  question: { most: 1 },
+  run: { least: 0.56 },
+  cells: { most: 1.2 },
+  verdict: { least: 0.7 },
+  code: { most: 1 },
+};
+const TURN = 0.8; // of the window: how far a long slide moves by one key
 
 const root = document.documentElement;
 const main = $("#main");
@@ -14,7 +26,15 @@ let waiting = false; // Run was pressed: the first figure that draws is shown
 
 const isPresenting = () => root.classList.contains("presenting");
 const slides = () => slidesOf($$("[data-slide], [data-figure]", main).filter(isThere));
-const isThere = (section) => !section.closest("[hidden]");
+const isThere = (section) => !section.closest("[hidden]") && !isEmpty(section);
+
+// A figure that is covered or that nothing was drawn into, and the verdict of a run that nobody began, are no slides.
+function isEmpty({ dataset, classList }) {
+  if (dataset.figure) {
+    return isCovered() || !isReady({ dataset });
+  }
+  return dataset.slide === "verdict" && classList.contains("pending") && location.pathname.startsWith("/experiments/");
+}
 
 // Call it once, with the panels of the page.
 export function offerPresent(figures) {
@@ -27,7 +47,10 @@ export function offerPresent(figures) {
   document.addEventListener("themechange", () => current && fit());
   new MutationObserver(mend).observe(main, { childList: true, subtree: true });
   new MutationObserver(uncovered).observe(root, { attributeFilter: ["data-covered"] });
+  hearSwipes(main, (move) => isPresenting() && step(move), (target) => ownerOf(target) !== "" || target.closest("svg, canvas"));
+  addEventListener("pagehide", () => keepForm(isPresenting()));
   if (new URLSearchParams(location.search).has("present")) {
+    restoreForm();
     begin();
   }
 }
@@ -37,6 +60,7 @@ export const inThisMode = (url) => (isPresenting() ? `${url}?present${location.h
 
 // Call it when figures have changed, or the run has ended.
 export function moveOn(ended = false) {
+  recount();
   if (!waiting || !["run", "guess"].includes(current?.name)) {
     return;
   }
@@ -156,8 +180,8 @@ function fit() {
   unsize(main);
   if (current.name === "figure") {
     sizeFigure(section, panels.get(section.dataset.figure));
-  } else if (current.name !== "code") {
-    sizeText(main, bar.offsetHeight);
+  } else {
+    sizeText(main, current.elements, innerHeight - bar.offsetHeight, SIZES[current.name]);
   }
 }
 
@@ -169,6 +193,15 @@ function headingOf(section) {
   return heading ? [...heading.childNodes].filter((node) => node.className !== "n").map((node) => node.textContent).join("").trim() : "";
 }
 
+// Figures become slides when something is drawn into them.
+function recount() {
+  const all = current ? slides() : [];
+  const place = all.findIndex((slide) => slide.id === current.id);
+  if (place >= 0) {
+    tell(place, all.length, titleOf(all[place]));
+  }
+}
+
 function takeFocus(section) {
   if (!bar.contains(document.activeElement)) {
     section.tabIndex = section.tabIndex < 0 ? -1 : section.tabIndex;
@@ -176,7 +209,20 @@ function takeFocus(section) {
   }
 }
 
+// A slide longer than the window is read to its end first: a remote clicker has no key that scrolls.
+function scrollsOn(move) {
+  const left = move > 0 ? root.scrollHeight - innerHeight - scrollY : scrollY;
+  if (Math.abs(move) !== 1 || left < 4) {
+    return false;
+  }
+  scrollBy({ top: move * Math.min(left, innerHeight * TURN), behavior: "instant" });
+  return true;
+}
+
 function step(move) {
+  if (scrollsOn(move)) {
+    return;
+  }
   const all = slides();
   show(moved(placeOf(hashOf(current), all), move, all.length));
 }
@@ -196,6 +242,8 @@ function hearKey(event) {
   event.stopPropagation();
   if (move === "leave") {
     leave();
+  } else if (move === "free") {
+    takeFocus(current.elements[0]);
   } else {
     step(move);
   }

@@ -31,7 +31,7 @@ CHINESE = Words(
     {
         "How far?": "多远？",
         "step {n}": "第 {n} 步",
-        "No rows yet.": "还没有数据。",
+        "No rows.": "还没有数据。",
         "stopped on request": "应要求停止",
         ". ": "。",
         ".": "。",

@@ -135,6 +135,32 @@ def test_a_file_that_is_no_run_is_refused_and_leaves_no_history(content, sentenc
     assert not (tmp_path / "data").exists()
 
 
+def test_a_file_comes_through_a_pipe_while_a_server_holds_the_history(measured, tmp_path):
+    with serve(tmp_path / "data") as served:
+        done = oscope("import", "-", "--data", tmp_path / "data", input=measured.stdout)
+        assert (done.returncode, done.stderr) == (0, "")
+        run = done.stdout.split()[3].rstrip(";")
+        assert served.get(f"/api/runs/{run}")["origin"]["id"] == json.loads(measured.stdout)["id"]
+    refused = CliRunner().invoke(cli.cli, ["import", "-", "--data", str(tmp_path / "none")], input="[]")
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert refused.stderr == "stdin: the file is JSON, but not a run that oscope exported\n"
+
+
+def test_what_never_ends_is_not_read_to_its_end(tmp_path):
+    refused = CliRunner().invoke(cli.cli, ["import", "/dev/zero", "--data", str(tmp_path / "none")])
+    assert (refused.exit_code, refused.stderr) == (2, "/dev/zero: a file to import may have 64 MB\n")
+
+
+def test_a_history_that_cannot_be_written_is_told_and_ends_with_2(measured, tmp_path):
+    (tmp_path / "run.json").write_text(measured.stdout)
+    (tmp_path / "data").write_text("a file where a folder should be")
+    done = CliRunner().invoke(
+        cli.cli, ["import", str(tmp_path / "run.json"), "--data", str(tmp_path / "data" / "x")]
+    )
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr == f"{tmp_path / 'data' / 'x'} cannot be made: Not a directory\n"
+
+
 def test_a_file_that_is_not_there_or_too_large_is_refused(tmp_path):
     missing = CliRunner().invoke(cli.cli, ["import", str(tmp_path / "x"), "--data", str(tmp_path)])
     assert (missing.exit_code, missing.stderr) == (
@@ -164,6 +190,43 @@ def test_a_run_is_written_to_every_form_that_is_asked_for(tmp_path):
 def test_a_folder_that_is_not_there_is_told_before_anything_is_measured(form):
     done = CliRunner().invoke(cli.cli, ["run", "threads.scaling", f"--{form}", "/no/such/folder/x"])
     assert (done.exit_code, done.stderr) == (2, f"{form}: there is no folder '/no/such/folder'\n")
+
+
+@pytest.mark.parametrize(
+    ("option", "target", "sentence"),
+    [
+        ("--html", ".", "html: '.' is a folder"),
+        ("--csv", "/dev/null", "csv: '/dev/null' is no folder"),
+        ("--csv", "/no/such/folder/x.zip", "csv: there is no folder '/no/such/folder'"),
+        ("--trace", "-", "trace: only --json can be written to stdout"),
+    ],
+)
+def test_a_target_that_cannot_be_is_told_before_anything_is_measured(option, target, sentence):
+    done = CliRunner().invoke(cli.cli, ["run", "threads.scaling", option, target])
+    assert (done.exit_code, done.stdout, done.stderr) == (2, "", f"{sentence}\n")
+
+
+def test_a_file_that_cannot_be_written_is_told_and_the_others_are(tmp_path):
+    done = oscope("run", *QUICK, "--no-store", "--html", "/dev/full", "--md", tmp_path / "run.md")
+    assert (done.returncode, done.stderr) == (2, "/dev/full cannot be written: No space left on device\n")
+    assert (tmp_path / "run.md").read_text().startswith("# ")
+
+
+@pytest.mark.parametrize("target", ["/no/such/folder/x", "/dev/full", "."])
+def test_an_export_that_cannot_be_written_is_one_sentence(target, measured, data):
+    run = re.search(r"kept as run (\w+)", measured.stderr)[1]
+    options = ["export", run, "--to", "json", "-o", target, "--data", str(data)]
+    done = CliRunner().invoke(cli.cli, options)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert re.fullmatch(rf"{re.escape(target)} cannot be written: [\w ]+\n", done.stderr)
+
+
+def test_a_full_disk_behind_stdout_is_one_sentence_too(measured, data):
+    run = re.search(r"kept as run (\w+)", measured.stderr)[1]
+    with open("/dev/full", "w") as full:
+        options = {"stdout": full, "stderr": subprocess.PIPE, "capture_output": False}
+        done = oscope("export", run, "--to", "md", "-o", "-", "--data", data, **options)
+    assert (done.returncode, done.stderr) == (2, "- cannot be written: No space left on device\n")
 
 
 def test_an_export_speaks_the_language_that_is_asked_for(measured, data):

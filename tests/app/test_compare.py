@@ -9,6 +9,7 @@ from app.languages import Words
 from app.readers import Readers
 from app.runs import Run, State
 from experiments.kit import percent, say, times
+from experiments.kit.charts import STATES
 from experiments.kit.spec import load
 from experiments.kit.verdict import Verdict
 from tests.app.test_pages import FINISHED, NAME, keep, state_of, text_of
@@ -59,12 +60,12 @@ def test_what_is_no_comparison_is_refused_with_a_sentence(given, sentence):
     [
         (
             [a_run(), a_run(B, experiment="processes.states")],
-            "these runs answer different questions: threads.scaling and processes.states",
+            "these runs answer different questions: threads.scaling, processes.states",
             422,
         ),
         (
             [a_run(), a_run(B, experiment="b.b"), a_run(C, experiment="c.c")],
-            "these runs answer different questions: threads.scaling, b.b and c.c",
+            "these runs answer different questions: threads.scaling, b.b, c.c",
             422,
         ),
         (
@@ -142,21 +143,38 @@ def test_what_an_older_run_did_not_know_is_a_dash():
 # What they say
 
 
-def said(threads: float, **more) -> dict:
-    return Verdict("no", say("{threads} {n}", threads=times(threads, "threads"), n=2, **more)).as_json()
+def said(threads: float, text: str = "{threads} {n}", **more) -> dict:
+    return Verdict("no", say(text, threads=times(threads, "threads"), n=2, **more)).as_json()
 
 
 def test_the_numbers_of_the_headlines_stand_beside_each_other():
     runs = [
         a_run(verdict=said(1.0)),
-        a_run(B, verdict=said(1.2, lost=percent(0.3, "ready"))),
+        a_run(B, verdict=said(1.2, "{threads} {n} {lost}", lost=percent(0.3, "ready"))),
         a_run(C, verdict=None),
     ]
     lines = compare.numbers(runs)
     assert [(line.name, [cell and cell["text"] for cell in line.cells]) for line in lines] == [
         ("threads", ["1.00×", "1.20×", None]),
-        ("ready", [None, "30\u00a0%", None]),
+        ("ready, no core free", [None, "30\u00a0%", None]),
     ]
+
+
+def test_a_number_stands_there_when_one_headline_tells_it_for_every_run_that_knows_it():
+    values = {"lost": percent(0.3), "never": percent(0.9)}
+    runs = [a_run(verdict=said(1.0, **values)), a_run(B, verdict=said(1.0, "{lost}", **values))]
+    assert [
+        (line.name, [cell and cell["text"] for cell in line.cells]) for line in compare.numbers(runs)
+    ] == [
+        ("threads", ["1.00×", "1.00×"]),
+        ("lost", ["30\u00a0%", "30\u00a0%"]),
+    ]
+
+
+def test_a_second_number_about_the_same_has_its_own_name_too():
+    waits = {"waiting": percent(0.5, "gil"), "late": percent(0.1, "gil")}
+    lines = compare.numbers([a_run(verdict=said(1.0, "{waiting} {late}", **waits))])
+    assert [line.name for line in lines] == ["waiting for the GIL", "waiting for the GIL: late"]
 
 
 def test_guesses_stand_beside_each_other_and_a_run_without_one_has_an_empty_cell():
@@ -269,9 +287,31 @@ def test_labels_carry_the_letter_behind_the_name_and_stand_at_the_right():
 
     made = only([line(["threads"], [1], [label(2)]), line(["threads"], [1], [label(4)])])
     assert [(one["name"], one["text"], one["x"]) for one in made["layout"]["annotations"]] == [
-        ("end:threads/A", "<b>threads · A</b> 1.02×", 4),
-        ("end:threads/B", "<b>threads · B</b> 1.02×", 4),
+        ("end:A/threads", "<b>threads · A</b> 1.02×", 4),
+        ("end:B/threads", "<b>threads · B</b> 1.02×", 4),
     ]
+
+
+def test_the_letter_follows_the_name_in_labels_of_references_too():
+    def label(x: float, text: str) -> dict:
+        return {"name": "end:reference:cores", "x": x, "y": 1.0, "text": text, "font": {}}
+
+    texts = ["reference:cores 1.41×", "something else"]
+    specs = [line(["reference:cores"], [1, 2], [label(2, text)]) for text in texts]
+    assert [(one["name"], one["text"]) for one in only(specs)["layout"]["annotations"]] == [
+        ("end:A/reference:cores", "reference:cores · A 1.41×"),
+        ("end:B/reference:cores", "something else · B"),
+    ]
+
+
+def test_every_label_at_the_end_of_a_line_names_a_trace_that_is_drawn():
+    def label(name: str) -> dict:
+        return {"name": f"end:{name}", "x": 2, "y": 1.0, "text": name, "font": {}}
+
+    ids = ["threads", "reference:ideal", "reference:cores"]
+    made = only([line(ids, [1, 2], [label(id) for id in ids]) for _ in range(4)])
+    drawn = {f"end:{trace['id']}" for trace in made["data"]}
+    assert {label["name"] for label in made["layout"]["annotations"]} == drawn
 
 
 def test_labels_of_distributions_stand_under_each_other_all_runs_of_one_together():
@@ -283,12 +323,12 @@ def test_labels_of_distributions_stand_under_each_other_all_runs_of_one_together
     other = line(["a", "b"], [1], [label("b", 1.0), label("a", 0.875)])
     labels = only([one, other, other])["layout"]["annotations"]
     assert [(label["name"], label["y"]) for label in labels] == [
-        ("end:b/A", 1.0),
-        ("end:b/B", 0.875),
-        ("end:b/C", 0.75),
-        ("end:a/A", 0.625),
-        ("end:a/B", 0.5),
-        ("end:a/C", 0.375),
+        ("end:A/b", 1.0),
+        ("end:B/b", 0.875),
+        ("end:C/b", 0.75),
+        ("end:A/a", 0.625),
+        ("end:B/a", 0.5),
+        ("end:C/a", 0.375),
     ]
 
 
@@ -395,6 +435,40 @@ async def test_two_runs_are_told_side_by_side(client, app):
     ]
 
 
+async def test_a_run_that_left_no_rows_for_a_figure_keeps_its_place_and_says_so(client, app):
+    keep(app, A)
+    keep(app, B, state=State.STOPPED, why="stopped on request", verdict=None)
+    columns = [column.name for column in SCALING.table("span").columns]
+    app.state.bench.store.append(A, "span", columns, [["threads", "thread 1", "running", 0.0, 0.1]])
+    page = await client.get(f"/compare?runs={A},{B}")
+    assert "Who ran when, in one round of each kind? · B This run left no rows for this figure." in text_of(
+        page
+    )
+    assert "Stopped on request. No verdict." in text_of(page)
+    assert page.text.count('data-figure="timeline-') == 1
+
+
+async def test_the_end_of_a_repeat_brings_its_comparison_with_the_original(client, app):
+    keep(app, A, origin={"id": B, "host": "lab-9", "oscope": "0.1.0"})
+    keep(app, C)
+    link = f'href="/compare?runs={A},{C}"'
+    assert link in (await client.get(f"/runs/{C}/parts")).text
+    assert link in (await client.get(f"/runs/{A}/parts")).text
+    keep(app, B, params=SCALING.parse({"workers": 8}))
+    assert "Compare with the original" not in (await client.get(f"/runs/{B}/parts")).text
+
+
+async def test_a_run_that_is_deleted_after_it_was_chosen_gets_a_sentence(client, app):
+    keep(app, A)
+    keep(app, B)
+    assert (await client.get(f"/compare?runs={A},{B}")).status_code == 200
+    assert (await client.delete(f"/api/runs/{B}")).status_code == 204
+    page = await client.get(f"/compare?runs={A},{B}")
+    assert page.status_code == 404
+    assert f"There is no run '{B}'; it may have been deleted." in text_of(page)
+    assert f"/compare?runs={A}" in page.text
+
+
 async def test_ticked_boxes_lead_to_the_same_page(client, app):
     keep(app, A)
     keep(app, B)
@@ -427,11 +501,13 @@ async def test_the_first_run_of_a_question_is_offered_to_be_repeated(client, app
         (f"?runs={A},{A}", 422, f"Run {A} is named twice: compare it with another one.", f"/runs/{A}"),
         ("?runs=1,2,3,4,5", 422, "5 runs are too many: two to four fit side by side.", 'href="/runs"'),
         (f"?runs={A},ffffffffff", 404, "There is no run 'ffffffffff'; it may have been deleted.", "/runs"),
+        (f"?run={A}&run={A}", 422, f"Run {A} is named twice: compare it with another one.", f"/runs/{A}"),
+        (f"?runs={'x' * 5000}", 404, "it may have been deleted.", 'href="/runs"'),
         ("?runs=../etc,<b>", 404, "There is no run '../etc'; it may have been deleted.", 'href="/runs"'),
         (
             f"?runs={A},{B}",
             422,
-            "These runs answer different questions: threads.scaling and processes.states.",
+            "These runs answer different questions: threads.scaling, processes.states.",
             f"/compare?runs={B}",
         ),
         (f"?runs={A},{C}", 409, f"Run {C} is queued: compare it when it has ended.", f"/runs/{C}"),
@@ -448,12 +524,22 @@ async def test_a_refusal_is_a_sentence_and_a_way_on(client, app, query, status, 
     assert way in page.text
 
 
-async def test_a_name_cannot_become_html_here_either(client, app):
-    keep(app, A, name="<img src=x onerror=alert(1)>")
+@pytest.mark.parametrize(
+    ("name", "html"),
+    [
+        ("<img src=x onerror=alert(1)>", "&lt;img src=x onerror=alert(1)&gt;"),
+        ("</script>{{ 7 * 7 }}", "&lt;/script&gt;{{ 7 * 7 }}"),
+        ("\u05e9\u05dc\u05d5\u05dd \u202eabc", "\u05e9\u05dc\u05d5\u05dd \u202eabc"),
+        ("x" * 120, "x" * 120),
+    ],
+)
+@pytest.mark.parametrize("query", [f"{A},{B}", B])
+async def test_a_name_stays_text_of_its_own_direction_here_too(client, app, name, html, query):
+    keep(app, A, name=name)
     keep(app, B)
-    page = await client.get(f"/compare?runs={A},{B}")
+    page = await client.get(f"/compare?runs={query}")
+    assert f'<bdi class="run-name">{html}</bdi>' in page.text
     assert "<img" not in page.text
-    assert "&lt;img src=x" in page.text
 
 
 async def test_the_comparison_speaks_the_readers_language(app):
@@ -464,6 +550,8 @@ async def test_the_comparison_speaks_the_readers_language(app):
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as reader:
         page = await reader.get(f"/compare?runs={A},{B}", headers={"accept-language": "zh"})
     seen = text_of(page)
+    for name in ("lost", "late", "fast", *(state.label for state in STATES.values())):
+        assert words.knows(name), name
     assert words(SCALING.question) in seen
     assert words("What differs") != "What differs"
     assert words("What differs") in seen

@@ -2,6 +2,7 @@
 
 import io
 import json
+import xml.etree.ElementTree as ET
 import zipfile
 from dataclasses import replace
 
@@ -98,7 +99,29 @@ def test_numbers_that_json_does_not_know_become_null():
     assert record["tables"]["step"]["rows"] == [[0, None, None]]
 
 
-@pytest.mark.parametrize("state", [State.FAILED, State.STOPPED, State.RUNNING])
+@pytest.mark.parametrize(
+    "name", ["<b>|`x`\n\r\t=1", "\u202e\u05d0\u2066", "x" * 5000, "\ud83d\ude00\x00\x1b[31m", ""]
+)
+@pytest.mark.parametrize("form", [*downloads.FORMS])
+def test_a_name_of_any_kind_stays_out_of_file_names_and_breaks_no_form(form, name):
+    name = name.encode("utf-16", "surrogatepass").decode("utf-16")
+    file = made(
+        form, replace(RUN, name=name, note=name, host=name), SPANS | {"span": [[name, *SPANS["span"][0][1:]]]}
+    )
+    assert file.name.startswith("oscope-processes.states-0123456789.")
+    if file.kind == "application/json":
+        assert json.loads(file.content)
+    elif file.kind == "application/zip":
+        with zipfile.ZipFile(io.BytesIO(file.content)) as archive:
+            contents = {entry: archive.read(entry).decode() for entry in archive.namelist()}
+        assert contents
+        for entry, text in contents.items():
+            assert not entry.endswith(".svg") or ET.fromstring(text) is not None
+    else:
+        assert "<b>|" not in file.content.decode()
+
+
+@pytest.mark.parametrize("state", [State.QUEUED, State.FAILED, State.STOPPED, State.RUNNING])
 @pytest.mark.parametrize("form", ["html", "interactive", "json", "csv", "md", "svg"])
 def test_a_run_without_rows_has_every_form_but_a_trace(form, state):
     run = replace(RUN, state=state, machine=None, rows={}, why="the child died", conditions={})

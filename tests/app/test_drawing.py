@@ -206,6 +206,62 @@ def test_labels_at_the_ends_of_lines_keep_apart():
     assert all(below - above >= 17 for above, below in pairwise(at))
 
 
+def curves(*dashes):
+    """Two curves of shares, whose labels are a list beside the plot."""
+    look = {"type": "scatter", "mode": "lines", "x": [1, 2], "y": [0.0, 1.0]}
+    lines = [
+        {"id": f"c{n}", "line": {"color": "$en-threads", "dash": dash}} | look
+        for n, dash in enumerate(dashes)
+    ]
+    note = {"xref": "paper", "x": 1, "font": {"color": "$en-threads", "size": 13}}
+    notes = [
+        note | {"name": f"end:c{n}", "y": 1 - n / 8, "text": f"<b>curve {n}</b>"} for n in range(len(dashes))
+    ]
+    spec = line_figure()
+    return spec | {"data": lines, "layout": spec["layout"] | {"annotations": notes}}
+
+
+@pytest.mark.parametrize("width", [900, 348])
+def test_curves_of_one_colour_are_told_apart_by_their_dashes_in_the_list_of_names(width):
+    svg = drawn(curves("solid", "dashdot"), width=width)
+    shown = [x for x in svg.iter(f"{SVG}line") if x.get("stroke") == tokens.themes()["light"]["en-threads"]]
+    assert [line.get("stroke-dasharray") for line in shown] == [None, "9 4 2 4"]
+
+
+def test_a_label_inside_the_plot_makes_way_for_the_other_lines():
+    spec = line_figure(x=[0, 10], y=[1.0, 1.0])
+    early = {"id": "early", "type": "scatter", "mode": "lines", "x": [0, 4], "y": [1.0, 1.0], "line": {}}
+    spec["data"].append(early)
+    note = {"x": 4, "y": 1.0, "text": "<b>early</b>", "font": {"color": "$ink"}, "name": "end:early"}
+    spec["layout"]["annotations"] = [note, note | {"x": 10, "name": "end:threads", "text": "threads"}]
+    svg = drawn(spec)
+    at = {"".join(t.itertext()): float(t.get("y")) for t in svg.iter(f"{SVG}text")}
+    assert abs(at["early"] - at["threads"]) >= 15
+
+
+def test_a_label_that_is_too_long_for_its_room_is_set_smaller_and_not_cut():
+    spec = line_figure()
+    note = {
+        "name": "end:threads",
+        "x": 4,
+        "y": 4.0,
+        "text": "long " * 20,
+        "font": {"color": "$ink", "size": 13},
+    }
+    spec["layout"]["annotations"] = [note]
+    [label] = [t for t in drawn(spec, width=700).iter(f"{SVG}text") if "long" in "".join(t.itertext())]
+    size = float(label.get("font-size"))
+    assert size < 13
+    assert float(label.get("x")) + letters.width_of(("long " * 20).strip(), size) <= 700
+
+
+def test_a_timeline_in_a_file_keeps_away_from_the_edge():
+    svg = drawn(timeline(lane("a", (0, 1, "running"))), width=1000)
+    [frame] = [r for r in svg.iter(f"{SVG}rect") if r.get("stroke") == tokens.themes()["light"]["rule"]]
+    assert svg.get("width") == "1000"
+    assert float(frame.get("x")) + float(frame.get("width")) <= 990
+
+
 def test_on_a_phone_labels_stand_below_the_chart():
     spec = line_figure()
     label = {"name": "end:threads", "x": 4, "y": 4.0, "text": "<b>threads</b> 4×", "font": {"color": "$ink"}}
@@ -348,7 +404,7 @@ def test_a_cell_that_is_not_known_yet_is_empty():
 
 @pytest.mark.parametrize("kind", ["plotly", "timeline", "shares", "states", "flow", "cells"])
 def test_a_figure_without_rows_says_so(kind):
-    assert "No rows yet." in texts(drawn(figure(kind, [], {})))
+    assert "No rows." in texts(drawn(figure(kind, [], {})))
 
 
 # -- for everybody ----------------------------------------------------------------------------

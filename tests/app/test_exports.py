@@ -93,7 +93,10 @@ def test_an_archive_holds_a_csv_for_each_table_with_rows(counting):
     with zipfile.ZipFile(io.BytesIO(packed)) as archive:
         assert archive.namelist() == ["step.csv"]
         assert archive.read("step.csv").decode() == "i,half,at_s\r\n0,0.0,0.5\r\n1,0.5,\r\n"
-    assert exports.csv_files(counting, {"step": []}) == {}
+
+
+def test_a_run_without_rows_gives_the_headers_of_its_tables_and_no_empty_archive(counting):
+    assert exports.csv_files(counting, {"step": []}) == {"step.csv": "i,half,at_s\r\n"}
 
 
 def test_a_download_is_named_after_its_run():

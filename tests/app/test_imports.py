@@ -9,10 +9,11 @@ from dataclasses import replace
 from functools import partial
 
 import httpx
+import psutil
 import pytest
 from fastapi import FastAPI
 
-from app import __version__, api, exports, imports
+from app import __version__, api, exports, importer, imports
 from app.assets import Assets
 from app.bench import Bench
 from app.foreign_rows import MOST_ROWS
@@ -21,7 +22,7 @@ from app.interpreters import default
 from app.main import build, connect
 from app.refusals import ImportRefused
 from app.runner import run_child
-from app.runs import Run, State, StorageFailed, Store
+from app.runs import Run, State, Store, keep_whole
 from app.settings import Settings
 from experiments.kit.machine import Machine
 from experiments.kit.spec import load as loaded
@@ -142,11 +143,38 @@ def test_what_is_exported_again_keeps_its_first_origin_in_view(record, experimen
         (b'{"a": "\\ud800"}', "the file is not JSON, or it is damaged"),
         (b"[" * 5000, "the file is not JSON, or it is damaged: recursion limit exceeded"),
         (b'{"a":' * 5000, "the file is not JSON, or it is damaged: recursion limit exceeded"),
+        (b"[" * 1_000_000, "the file is not JSON, or it is damaged: recursion limit exceeded"),
+        (b'\xef\xbb\xbf{"oscope": "0.1.0"}', "the file is not JSON, or it is damaged"),
+        ('{"oscope": "0.1.0"}'.encode("utf-16"), "the file is not JSON, or it is damaged"),
+        (b'{"name": "\xff"}', "the file is not JSON, or it is damaged"),
+        (b'{"oscope": Infinity}', "the file is not JSON, or it is damaged"),
+        (b'{"oscope": ' + b"9" * 100_000 + b"}", "the file is not JSON, or it is damaged"),
+        (b'{"oscope": "0.1.0"} {}', "the file is not JSON, or it is damaged"),
+        (b"null", "the file is JSON, but not a run that oscope exported"),
         (b"[1, 2]", "the file is JSON, but not a run that oscope exported"),
         (b'{"traceEvents": []}', "the file has no 'oscope': it is not a run that oscope exported"),
         (b"PK\x03\x04 whatever", "this is a zip archive: unpack it, and import the JSON file that is in it"),
     ],
-    ids=["empty", "cut", "bytes", "nan", "surrogate", "deep", "deep-object", "list", "foreign", "zip"],
+    ids=[
+        "empty",
+        "cut",
+        "bytes",
+        "nan",
+        "surrogate",
+        "deep",
+        "deep-object",
+        "deepest",
+        "bom",
+        "utf-16",
+        "utf-8",
+        "infinity",
+        "huge",
+        "two",
+        "null",
+        "list",
+        "foreign",
+        "zip",
+    ],
 )
 def test_what_is_no_run_is_refused_with_a_sentence(content, says, experiments):
     assert says in complaint(content, experiments)
@@ -226,7 +254,7 @@ NEWER = "a newer oscope exported this file"
         (change(why=5), "why: 5 is not a text"),
         (change(created_at="today"), "created_at: 'today' is not a number"),
         (change(created_at=-1), "created_at: -1 is no time in Unix seconds"),
-        (change(ended_at=1e300), "ended_at: 1e+300 is no time in Unix seconds"),
+        (change(ended_at=1e300), "ended_at: 1e+300 is not a number that can be stored"),
         (change(machine=None), "machine: None is not an object"),
         (change(machine={}), "machine.host: None is not a text"),
         (change(conditions={"foreign_cpu": "much"}), "conditions.foreign_cpu: 'much' is not a number"),
@@ -248,12 +276,57 @@ NEWER = "a newer oscope exported this file"
         (rows([10**30, 0.0, 0.5]), "column i: 1000000000000000000000000000000 in row 1 is not a number that"),
         (rows([0, [0.0], 0.5]), "table step, column half: [0.0] in row 1 is not a number"),
         (rows([0, {"a": 1}, 0.5]), "table step, column half: {'a': 1} in row 1 is not a number"),
+        (rows([0, 1e16, 0.5]), "table step, column half: 1e+16 in row 1 is not a number that can be stored"),
+        (
+            rows([0, 0.0, None], [1, 0.5, 10**17]),
+            "column at_s: 100000000000000000 in row 2 is not a number that",
+        ),
+        (change(conditions={"foreign_cpu": 1e300}), "foreign_cpu: 1e+300 is not a number that can be stored"),
+        (change(host="a\u2028b"), "host: 'a\\u2028b' does not stand on one line"),
+        (change(python="\x9b31m"), "python: '\\x9b31m' does not stand on one line"),
         (rows([0, 0.0, "<script>"]), "table step, column at_s: '<script>' in row 1 is not a number"),
     ],
 )
 def test_a_member_that_is_wrong_is_named(record, experiments, spoil, says):
     spoil(record)
     assert says in complaint(json.dumps(record).encode(), experiments)
+
+
+def test_of_a_member_that_is_there_twice_the_last_one_counts_and_is_judged(record, experiments):
+    """As every reader of JSON has it; the first one is nowhere to be seen."""
+    twice = json.dumps(record).replace('"experiment": "tiny', '"experiment": "a.b", "experiment": "tiny')
+    assert imports.read(twice.encode(), experiments).run.experiment == "tiny.counting"
+    record["experiment"] = "no.such"
+    forged = json.dumps(record).replace('"experiment"', '"experiment": "tiny.counting", "experiment"', 1)
+    assert complaint(forged.encode(), experiments) == "there is no experiment 'no.such' here"
+
+
+def test_counts_progress_origin_and_pin_are_not_taken_from_the_file(record, experiments):
+    record |= {"rows": {"step": 10**9}, "progress": 7, "pinned": True, "search": "found by everything"}
+    record["origin"] = {"id": "ffffffffff", "host": "forged", "oscope": "0.0.1"}
+    run = read(record, experiments).run
+    assert (run.rows, run.progress, run.pinned, run.search) == ({"step": 2}, 1.0, False, "")
+    assert (run.origin["id"], run.origin["host"]) == ("0123456789", "lab-7")
+
+
+def test_a_forged_comparison_with_the_guess_is_made_again(experiments):
+    experiment = loaded("processes.states")
+    forged = {"points": {"value": 0.5}, "given_at": 1.0, "rows": [{"you": "perfect"}]}
+    run = replace(RUN, experiment=experiment.name, params=experiment.parse({}), guess=forged)
+    content = json.dumps(exports.as_json(experiment, run, {})).encode()
+    guess = imports.read(content, {experiment.name: experiment}).run.guess
+    assert guess["points"] == {"value": 0.5}
+    assert "perfect" not in json.dumps(guess["rows"])
+
+
+def test_a_million_rows_are_a_run_and_three_million_are_not(record, experiments):
+    step = record["tables"]["step"]
+    step["rows"] = [[1, 0.5, 1.0]] * 1_000_000
+    assert read(record, experiments).run.rows == {"step": 1_000_000}
+    content = json.dumps(record).encode()
+    row = b"[1, 0.5, 1.0]"
+    three = content.replace(row, b",".join([row] * 3))
+    assert "more than the 2000000 rows" in complaint(three, experiments)
 
 
 def test_a_number_that_no_file_can_hold_is_refused(record, experiments):
@@ -285,7 +358,14 @@ async def app(tmp_path, tmp_path_factory):
     app = FastAPI()
     store = Store(tmp_path / "runs.sqlite3")
     root = build_root(tmp_path_factory.mktemp("root"))
-    bench = Bench(load(), store, Hub(), {default().id: default()}, run_child=partial(run_child, root=root))
+    bench = Bench(
+        load(),
+        store,
+        Hub(),
+        {default().id: default()},
+        run_child=partial(run_child, root=root),
+        take_in=partial(importer.take_in, root=root),
+    )
     app.state.bench, app.state.assets, app.state.started_at = bench, Assets(cache=tmp_path), 1000.0
     connect(app)
     api.document(app, bench.experiments)
@@ -343,15 +423,65 @@ async def test_of_a_file_that_is_refused_nothing_is_stored(client, record):
     assert (await client.get("/api/runs")).json()["runs"] == []
 
 
-async def test_what_cannot_be_written_is_not_there_at_all(app, client, record, monkeypatch):
-    def full(path, run, columns, rows):
-        raise StorageFailed("the disk is full")
+async def test_a_file_that_unfolds_to_too_much_memory_is_refused(tmp_path):
+    """A million objects weigh twenty times what they do in the file."""
+    with pytest.raises(ImportRefused, match="unfolds to more than the memory that an import may take"):
+        await take_in(
+            tmp_path, b'{"a":[' + b",".join([b'{"b":[]}'] * 1_040_000) + b"]}", memory_b=250 * 2**20
+        )
+    assert not [*tmp_path.iterdir()]
+    assert psutil.Process().children() == []
 
-    monkeypatch.setattr("app.runs.keep_whole", full)
+
+async def test_a_file_that_takes_too_long_to_judge_is_refused(tmp_path, record, monkeypatch):
+    monkeypatch.setattr(importer, "JUDGING_S", 0.0)
+    with pytest.raises(ImportRefused, match="reading the file took more than 0 s"):
+        await take_in(tmp_path, json.dumps(record).encode())
+    assert not [*tmp_path.iterdir()]
+    assert psutil.Process().children() == []
+
+
+async def take_in(folder, content, **limits):
+    async def pieces():
+        yield content
+
+    return await importer.take_in(pieces(), folder / "runs.sqlite3", **limits)
+
+
+async def test_a_file_that_breaks_off_leaves_nothing_and_its_reader_is_gone(tmp_path, record):
+    async def broken():
+        yield json.dumps(record).encode()[:100]
+        raise ConnectionResetError("gone")
+
+    with pytest.raises(ConnectionResetError, match="gone"):
+        await importer.take_in(broken(), tmp_path / "runs.sqlite3")
+    assert not [*tmp_path.iterdir()]
+    assert psutil.Process().children() == []
+
+
+async def test_what_cannot_be_written_is_not_there_at_all(app, client, record, tmp_path, monkeypatch):
+    (tmp_path / "file").write_bytes(b"")
+    monkeypatch.setattr(app.state.bench.store, "path", tmp_path / "file" / "runs.sqlite3")
     answer = await send(client, json.dumps(record).encode())
-    assert (answer.status_code, answer.json()) == (507, {"detail": "the disk is full"})
+    assert answer.status_code == 507
+    assert answer.json()["detail"] == f"{tmp_path / 'file'} cannot be made: File exists"
     assert (await client.get("/api/runs")).json()["runs"] == []
     assert not app.state.bench.latest
+
+
+async def test_an_import_that_finds_no_room_beside_pinned_runs_is_refused_and_gone(
+    app, client, record, monkeypatch
+):
+    store = app.state.bench.store
+    kept = (await send(client, json.dumps(record).encode())).json()["id"]
+    await client.patch(f"/api/runs/{kept}", json={"pinned": True})
+    store.flush()
+    monkeypatch.setattr(store, "cap_b", store._disk.size_b())
+    record["tables"]["step"]["rows"] = [[n, math.sqrt(n), n / 7] for n in range(20_000)]
+    answer = await send(client, json.dumps(record).encode())
+    assert answer.status_code == 507
+    assert answer.json()["detail"].endswith("nothing in it may go: delete runs to make room")
+    assert [run["id"] for run in (await client.get("/api/runs")).json()["runs"]] == [kept]
 
 
 # -- on the pages -----------------------------------------------------------------------------
@@ -404,21 +534,57 @@ async def test_the_repeat_and_the_original_lead_to_their_comparison(pages):
     assert "/compare?" not in told(await client.get("/runs/00000000bb"))
 
 
+async def test_to_repeat_a_run_of_an_interpreter_that_is_not_here_says_so(pages):
+    _, client = pages
+    elsewhere = await import_scaling(client, scaling(python="cpython-9.9.9"))
+    page = (await client.get(f"/experiments/threads.scaling?repeat={elsewhere}")).text
+    assert "python: cpython-9.9.9 is not here; the repeat is measured with another one" in page
+    here = await import_scaling(client, scaling(python=default().id))
+    assert "is not here" not in (await client.get(f"/experiments/threads.scaling?repeat={here}")).text
+
+
+async def test_what_is_exported_imported_and_exported_again_is_the_same_but_for_id_and_origin(pages):
+    _, client = pages
+    first = exports.as_json(loaded("threads.scaling"), scaling(why="=1+1\n\u05d0 <b>"), {})
+    one = (await send(client, json.dumps(first).encode())).json()["id"]
+    before = (await client.get(f"/api/runs/{one}/export/json")).json()
+    two = (await send(client, json.dumps(before).encode())).json()["id"]
+    after = (await client.get(f"/api/runs/{two}/export/json")).json()
+    assert {**after, "id": one, "origin": before["origin"]} == before
+    assert after["origin"]["id"] == one
+
+
+async def test_a_name_of_any_kind_is_text_on_every_page(pages):
+    _, client = pages
+    name = "=1+1 <script>alert(1)</script> \u202e\u05d0 " + "x" * 60
+    wild = scaling(
+        name=name, note=f"{name}\n{name}", host=name, why=name, last_words=name, state=State.FAILED
+    )
+    id = await import_scaling(client, wild)
+    other = await import_scaling(client, wild)
+    for path in (f"/runs/{id}", f"/runs/{other}", "/runs", "/", f"/experiments/threads.scaling?repeat={id}"):
+        page = await client.get(path)
+        assert page.status_code == 200, path
+        assert "alert(1)" in page.text or "repeat=" in path, path
+        assert "<script>alert" not in page.text, path
+
+
 # -- in the store -----------------------------------------------------------------------------
 
 
-def test_a_store_adopts_a_run_with_all_its_rows(tmp_path, record, experiments):
+def test_a_store_admits_a_run_with_all_its_rows(tmp_path, record, experiments):
     imported = read(record, experiments)
     store = Store(tmp_path / "runs.sqlite3")
     try:
-        store.adopt(imported.run, imported.columns, imported.rows)
+        keep_whole(store.path, imported.run, imported.columns, imported.rows)
+        assert store.admit(imported.run.id) == imported.run
         assert store.get(imported.run.id) == imported.run
         assert store.tables(imported.run.id) == {"step": ROWS}
     finally:
         store.close()
 
 
-def test_an_adopted_run_counts_for_the_cap_of_the_history(tmp_path, record, experiments):
+def test_an_imported_run_counts_for_the_cap_of_the_history(tmp_path, record, experiments):
     """The oldest one makes room for it, as for a run that was measured here."""
     record["tables"]["step"]["rows"] = [[n, math.sqrt(n), n / 7] for n in range(20_000)]
     store = Store(tmp_path / "runs.sqlite3", cap_b=900_000)
@@ -426,7 +592,8 @@ def test_an_adopted_run_counts_for_the_cap_of_the_history(tmp_path, record, expe
         ids = []
         for _ in range(4):
             imported = read(record, experiments)
-            store.adopt(imported.run, imported.columns, imported.rows)
+            keep_whole(store.path, imported.run, imported.columns, imported.rows)
+            store.admit(imported.run.id)
             ids.append(imported.run.id)
         left = [run.id for run in store.list()[0]]
         assert left == ids[::-1][: len(left)]

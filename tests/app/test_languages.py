@@ -7,7 +7,7 @@ import pytest
 
 from app import api, conditions, guard, languages, pages
 from app.languages import ENGLISH, Words, preferred
-from app.runs import State
+from app.runs import NO_WAL, State
 from experiments.kit.sentences import percent, say
 from experiments.kit.spec import chapters, load_all
 from tests.app import texts
@@ -18,11 +18,22 @@ SPOKEN = {kind.__name__ for kind in api.STATUS} | {
 }
 ZH = languages.load("zh", load_all())
 SCRIPT = languages.sections("zh")["script"]
+ENGLISH_ONLY = {  # modules of the terminal, of the protocol, and of a store that refuses to open
+    *("cli", "doctor", "local", "server", "terminal", "rooms", "hub", "sockets", "interactive", "runs"),
+}
+UNHEARD = {  # parts of sentences that are known whole, and what only programs are told
+    *("is neither true nor false", "is less than 7", "is more than 7", "is not 7", "is missing"),
+    *("a whole number", "true or false", "7; it may have been deleted"),
+    *("run 7 is 7 and left no rows to compare7", "oscope run", "There is no such file."),
+    *("the id of an interpreter", "7 GET /api/experiments/7/guess has the points."),
+    "the process that reads files ended without an answer; its last words are above",
+}
 TABLES = [  # texts that stand in tables, and reach people through a variable
     *pages.ADVICE.values(),
     *(text for _, *told in conditions.CONDITIONS for text in told),
     *(label for _, label in pages.MACHINE_CHANNELS),
     *(state.value for state in State),
+    NO_WAL,
     *(text for chapter in chapters() for text in (chapter.title, chapter.about)),
 ]
 
@@ -58,6 +69,13 @@ def test_every_text_of_a_module_is_translated(path):
 @pytest.mark.parametrize("path", texts.modules("app") + texts.modules("experiments/kit"), ids=str)
 def test_every_sentence_of_an_error_is_translated(path):
     assert missing(set(texts.raised_by(path, SPOKEN))) == []
+
+
+@pytest.mark.parametrize("path", texts.modules("app"), ids=str)
+def test_every_sentence_that_stands_in_the_code_is_translated(path):
+    """Also one that reaches people through a variable, a table or another sentence."""
+    if path.stem not in ENGLISH_ONLY:
+        assert missing(texts.written_in(path) - UNHEARD) == []
 
 
 def test_every_text_that_stands_in_a_table_is_translated():
@@ -98,9 +116,26 @@ def test_the_search_finds_raw_text_in_any_branch():
 
 def test_the_search_finds_what_a_module_says_and_raises(tmp_path):
     path = tmp_path / "module.py"
-    path.write_text('t("Said")\nself.t("Mine" if x else "Yours")\nraise UnknownRun(f"no {id!r} here")\n')
-    assert list(texts.said_by(path)) == ["Said", "Mine", "Yours"]
+    said = 't("Said")\nself.t("Mine" if x else "Yours")\nwords("Theirs")\n'
+    path.write_text(said + 'raise UnknownRun(f"no {id!r} here")\n')
+    assert list(texts.said_by(path)) == ["Said", "Mine", "Yours", "Theirs"]
     assert list(texts.raised_by(path, {"UnknownRun"})) == ["no 7 here"]
+
+
+MODULE = """
+'What it does, and for whom.'
+NOUNS = {1: "a red thing"}
+why = f"it has {n or 'no known'} sides"
+log.info("never mind this")
+ask("select name from runs where id = ?")
+word = "word"
+"""
+
+
+def test_the_search_finds_a_sentence_wherever_it_stands(tmp_path):
+    path = tmp_path / "module.py"
+    path.write_text(MODULE)
+    assert texts.written_in(path) == {"a red thing", "it has 7 sides", "no known"}
 
 
 # -- how a text is found ----------------------------------------------------------------------
@@ -172,7 +207,7 @@ def test_a_sentence_keeps_its_numbers():
         ("the run has ended already: it is stopped", "运行已经结束：已停止"),
         (
             "the queue is full: 20 runs wait already; the next place is free in about 3 s",
-            "队列已满：已有 20 个运行在等待；大约 3 s 后空出下一个位置",
+            "队列已满：已有 20 次运行在等待；大约 3 s 后空出下一个位置",
         ),
         ("it took longer than 32.5 s", "它用时超过 32.5 s"),
         ("it used more than 512 MB", "它用了超过 512 MB 内存"),
@@ -183,8 +218,9 @@ def test_a_sentence_keeps_its_numbers():
         ),
         (
             "The 3 oldest runs were removed to keep the history under 512 MB (last on 2026-01-02).",
-            "为使运行记录不超过 512 MB，移除了最旧的 3 个运行（最近一次在 2026-01-02）。",
+            "为使运行记录不超过 512 MB，移除了最旧的 3 次运行（最近一次在 2026-01-02）。",
         ),
+        ("Storing does not work now: the disk is full.", "现在无法存储：the disk is full。"),
         (guard.too_large(guard.BODY_B), "一个请求最多携带 64 kB"),
         (guard.too_large(guard.IMPORT_B), "要导入的文件最多 64 MB"),
     ],

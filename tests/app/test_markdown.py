@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from app import downloads, markdown
+from app import downloads, markdown, prose
 from app.languages import ENGLISH, load
 from app.runs import State
 from tests.app.test_report import RUN, TABLES
@@ -49,7 +49,7 @@ def test_it_says_where_it_was_measured_and_how_to_repeat_it(made):
     assert "- The machine it ran on: AMD · 2 cores · Linux" in text
     assert "foreign CPU 31\u00a0%" in text
     assert "```\noscope run tiny.counting --n 2 --pause 5\n```" in text
-    assert text.endswith("run `0123456789`\n")
+    assert text.endswith(". Run `0123456789`\n")
 
 
 def test_a_guess_is_a_table(made):
@@ -61,10 +61,46 @@ def test_a_guess_is_a_table(made):
     assert "| threads at 4 | 3.50× | 0.97× | 3.6× |" in text
 
 
+@pytest.mark.parametrize(
+    ("near", "said"),
+    [
+        (None, "You said: blocking. The run could not tell."),
+        (True, "You said: blocking. That is right."),
+        (False, "You said: blocking. Measured: asynchronous."),
+    ],
+)
+def test_an_answer_that_was_chosen_is_a_sentence(made, near, said):
+    you, measured = ({"text": text, "number": None, "about": ""} for text in ("blocking", "asynchronous"))
+    row = {"key": "choice", "series": "", "x": None, "label": "", "near": near, "off": {"text": "–"}}
+    rows = [row | {"you": you, "measured": measured}]
+    text = made(replace(RUN, guess={"points": {"choice": "blocking"}, "given_at": 999.0, "rows": rows}))
+    assert said in text.split("\n\n")
+
+
+def test_a_guess_given_after_the_run_says_so(made):
+    rows = [{"near": None, "you": {"text": "x", "number": None}, "measured": {"text": "y"}, "label": ""}]
+    text = made(replace(RUN, guess={"points": {"choice": "x"}, "given_at": 2000.0, "rows": rows}))
+    assert "Guessed after the run had ended." in text.split("\n\n")
+
+
+def test_code_in_a_sentence_of_a_module_stays_code():
+    assert markdown.inline("`a_b|c` and <b>, `<i>`") == "`a_b|c` and &lt;b&gt;, `<i>`"
+    assert markdown.inline("# one ` alone") == "\\# one \\` alone"
+
+
+def test_a_column_is_called_what_it_holds_without_the_unit_of_its_cells(made):
+    assert "_s |" not in made()
+    assert [prose.heading(name) for name in ("ready_s", "per_s", "effective_cores")] == [
+        "ready",
+        "per second",
+        "effective cores",
+    ]
+
+
 def test_it_speaks_the_language_of_its_reader(made):
     words = load("zh", {})
     text = made(words=words)
-    assert f"- {words('Parameters')}: " in text
+    assert f"- {words('Parameters')}：" in text
     assert words("The same run from a terminal") in text
     assert "Measured by" not in text
 
@@ -91,7 +127,7 @@ def test_last_words_stand_in_a_fence_that_they_cannot_end(made):
 def test_nothing_that_people_wrote_becomes_markdown(made):
     run = replace(RUN, name=BAD, note=BAD, python=BAD, machine={"host": BAD, "cpu": BAD, "cores": 1})
     text = made(replace(run, verdict=RUN.verdict | {"answer": BAD}))
-    assert "](http" not in text
+    assert "\\]\\(http" in text
     assert "<b>" not in text
     assert "http://" not in text
     assert "\n# head" not in text
@@ -110,7 +146,8 @@ def test_nothing_that_people_wrote_becomes_markdown(made):
         ("1.5 s, 12:13", "1.5 s, 12:13"),
         ("https://x www.y :smile:", "https&#58;//x www&#46;y &#58;smile:"),
         ("a\r\nb\x00c\u2028d", "a  b c d"),
-        ("snake_case *x*", "snake\\_case \\*x\\*"),
+        ("snake_case _x_ __init__ *x*", "snake_case \\_x\\_ \\_\\_init\\_\\_ \\*x\\*"),
+        ("(1 to 2) [a](b)", "(1 to 2) \\[a\\]\\(b)"),
     ],
 )
 def test_a_text_means_nothing_but_itself(text, escaped):

@@ -239,7 +239,7 @@ async def test_what_a_run_left_is_a_part_that_the_script_can_swap_in(client, app
     answer = await client.get("/runs/00000000a1/parts")
     parts = re.findall(r'data-part="(\w+)"', answer.text)
     page = await client.get("/runs/00000000a1")
-    assert sorted(parts) == ["crumb", "facts", "keep", "status", "take", "verdict"]
+    assert sorted(parts) == ["crumb", "facts", "imported", "keep", "status", "take", "verdict"]
     assert all(f'data-part="{part}"' in page.text for part in parts if part != "status")
 
 

@@ -92,6 +92,21 @@ async def test_a_choice_leaves_the_address_and_is_remembered_against_the_browser
     assert language_of(await client.get("/", headers=CHINESE)) == "en"
 
 
+async def test_a_choice_keeps_what_else_the_address_says(client):
+    asked = await client.get("/compare?runs=00000000a1,00000000a2&lang=zh&present")
+    assert asked.headers["location"] == "/compare?runs=00000000a1%2C00000000a2&present="
+
+
+async def test_asking_only_for_the_head_chooses_too_and_sending_a_form_does_not(client):
+    form = await client.post("/runs/00000000a1/keep?lang=zh", data={"name": "Mine"}, headers=OURS)
+    assert (form.status_code, form.headers["location"]) == (303, "/runs/00000000a1")
+    assert "set-cookie" not in form.headers
+    assert language_of(await client.get("/")) == "en"
+    head = await client.head("/runs?lang=zh")
+    assert (head.status_code, head.headers["location"], head.text) == (303, "/runs", "")
+    assert language_of(await client.get("/")) == "zh-Hans"
+
+
 async def test_a_choice_leads_to_no_other_host(client):
     chosen = await client.get("http://127.0.0.1:8000//evil.example/?lang=zh")
     assert chosen.headers["location"] == "/evil.example/"
@@ -114,6 +129,19 @@ async def test_a_page_that_is_not_there_says_so_in_the_readers_language(client):
     assert page.status_code == 404
     assert "/nothing 处什么也没有" in page.text
     assert "它可能已被删除，或者地址输错了。" in page.text
+
+
+async def test_an_older_page_of_the_history_may_be_gone(client):
+    for path, status in (("/runs?before=00000000ff", 404), ("/runs?before=zzz", 404)):
+        page = await client.get(path, headers=CHINESE)
+        assert page.status_code == status
+        assert "before：找不到运行" in page.text
+
+
+async def test_a_sentence_that_begins_with_a_name_keeps_it(client):
+    path = "/experiments/threads.scaling?preset=none"
+    for headers, said in (({}, "threads.scaling has no preset"), (CHINESE, "threads.scaling 没有预设")):
+        assert f"<h1>{said}" in (await client.get(path, headers=headers)).text
 
 
 async def test_a_wrong_value_comes_back_in_the_readers_language_beside_its_field(client):

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from app import downloads, report
+from app import downloads, prose, report
 from app.languages import ENGLISH
 from app.languages import load as language
 from app.runs import Run, State
@@ -155,6 +155,35 @@ def test_a_guess_stands_beside_what_was_measured(made):
     assert '<td class="miss">3.6×</td>' in html
 
 
+@pytest.mark.parametrize(
+    ("near", "said"),
+    [
+        (None, "You said: blocking. The run could not tell."),
+        (True, "You said: blocking. That is right."),
+        (False, "You said: blocking. Measured: <b>."),
+    ],
+)
+def test_an_answer_that_was_chosen_is_a_sentence_and_no_table(made, near, said):
+    you, measured = ({"text": text, "number": None, "about": ""} for text in ("blocking", "<b>"))
+    row = {"key": "choice", "series": "", "x": None, "label": "", "near": near, "off": {"text": "–"}}
+    rows = [row | {"you": you, "measured": measured}]
+    page = Page(
+        made(replace(RUN, guess={"points": {"choice": "blocking"}, "given_at": 2000.0, "rows": rows}))
+    )
+    assert said in page.text
+    assert "off by" not in page.text
+    assert "Guessed after the run had ended." in page.text
+
+
+def test_a_chinese_title_breaks_between_its_clauses_and_sentences_touch(made):
+    assert prose.clauses("你好，<b>？") == "<span>你好，</span><span>&lt;b&gt;？</span>"
+    assert prose.clauses("One, two?") == "One, two?"
+    html = made(words=language("zh", {}))
+    assert "。</em>2 threads" in html
+    assert "line-break: strict" in html
+    assert "line-break: strict" not in made()
+
+
 # -- for itself -------------------------------------------------------------------------------
 
 
@@ -193,6 +222,7 @@ def test_it_follows_the_theme_of_its_reader_unless_one_is_given(made):
     assert "prefers-color-scheme:dark" in auto
     assert "prefers-color-scheme" not in light + dark
     assert 'data-theme="dark"' in dark
+    assert "@media screen{:root{color-scheme:dark;" in dark  # paper is white
     assert "--paper:#0c100f" in dark
     assert "--paper:#0c100f" not in light
 
@@ -238,7 +268,7 @@ def test_a_failed_run_has_its_last_words(made):
 
 def test_a_run_without_rows_shows_empty_figures(made):
     page = Page(made(tables={}))
-    assert "No rows yet." in page.text
+    assert "No rows." in page.text
     assert len(page.all("table")) == 1  # what disturbed it
 
 
@@ -295,6 +325,15 @@ def test_a_long_table_is_cut_and_says_so(made):
     html = made(tables={"step": rows})
     assert html.count("<tr><td>") == report.TABLE_ROWS
     assert f"And {500 - report.TABLE_ROWS} more rows; the CSV of this run has all of them." in Page(html).text
+
+
+def test_figures_that_need_room_leave_less_for_the_code(made, monkeypatch):
+    texts = [("a.py", "x = 1\n"), ("_b.py", "y = 2\n" * 1000)]
+    monkeypatch.setattr(report.catalogue, "sources", lambda _: iter(texts))
+    assert "<summary>_b.py" in made()
+    monkeypatch.setattr(report, "ROOM", 6000)
+    text = Page(made()).text
+    assert "Helpers that are not shown here: _b.py" in text
 
 
 def test_the_helpers_that_find_no_room_are_named(counting, monkeypatch):

@@ -166,6 +166,17 @@ async def test_what_was_looked_for_stays_in_the_form_and_cannot_become_html(clie
     assert 'value="&#34;&gt;&lt;script&gt;x&lt;/script&gt;"' in page.text
 
 
+@pytest.mark.parametrize("q", ["%", "_", "'", '"', "\\", "\x00", "' or 1=1 --", "*", "\u202e", "x" * 10_000])
+async def test_whatever_is_typed_is_looked_for_as_it_stands(client, app, q):
+    keep(app, "0000000001", name="a plain name")
+    for path in ("/api/runs", "/runs"):
+        answer = await client.get(path, params={"q": q})
+        assert answer.status_code == 200
+        assert "a plain name" not in answer.text
+    found = await client.get("/runs", params={"q": "PLAIN"})
+    assert "a plain name" in found.text
+
+
 async def test_a_run_can_be_found_by_its_verdict_when_it_has_ended(client, app):
     run = await app.state.bench.submit(NAME, {}, "quick")
     await app.state.bench.stop(run.id)

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
@@ -61,7 +62,7 @@ def whole(*charts, language="en", **tables):
     experiment = Experiment(
         "x.y", "Title", "Who ran?", "", (), (read_table(Stretch), read_table(Told)), charts, None, None
     )
-    words = words_of(language, {})
+    words = words_of(language, {"threads.scaling": load("threads.scaling")})
     return Whole(experiment=experiment, run=RUN, tables=tables, words=words)
 
 
@@ -82,16 +83,25 @@ ROWS = [
 ]
 
 
-def test_a_group_is_a_process_and_a_lane_a_thread_each_with_a_number_of_its_own():
+def test_a_chart_is_a_process_which_viewers_open_unfolded_and_a_lane_a_thread_with_its_group():
     made = whole(GROUPED, stretch=ROWS)
-    assert named(made, "process") == {(1, 0): "threads", (2, 0): "processes"}
-    assert named(made, "thread") == {(1, 3): "thread 1", (1, 4): "thread 2", (2, 5): "process 1"}
+    assert named(made, "process") == {(1, 0): "Who ran?"}
+    lanes = ["threads · thread 1", "threads · thread 2", "processes · process 1"]
+    assert named(made, "thread") == {(1, 101 + n): lane for n, lane in enumerate(lanes)}
     orders = [e["args"]["sort_index"] for e in events(made, "M") if e["name"] == "thread_sort_index"]
-    assert orders == [3, 4, 5]
+    assert orders == [101, 102, 103]
 
 
-def test_lanes_without_a_group_stand_under_the_title_of_their_chart():
-    assert named(whole(PLAIN, stretch=ROWS), "process") == {(1, 0): "Who ran?"}
+def test_lanes_without_a_group_have_their_own_names_only():
+    made = whole(PLAIN, stretch=ROWS)
+    assert list(named(made, "thread").values()) == ["thread 1", "thread 2", "process 1"]
+
+
+def test_the_lanes_of_two_charts_stand_under_both():
+    told = [["blocking", "kernel", "blocked", 0.0, 0.1, "recv"]]
+    made = whole(PLAIN, CALLS, stretch=ROWS, told=told)
+    assert named(made, "process") == {(1, 0): "Who ran?", (2, 0): "f"}
+    assert named(made, "thread")[2, 104] == "blocking · kernel"
 
 
 def test_a_span_is_a_slice_named_by_its_state():
@@ -102,14 +112,15 @@ def test_a_span_is_a_slice_named_by_its_state():
         0,
         5e5,
     )
-    assert (second["name"], second["tid"]) == ("waiting for the GIL", 4)
-    assert (third["pid"], third["ts"], third["dur"]) == (2, 250_000, 750_000)
+    assert (second["name"], second["tid"]) == ("waiting for the GIL", 102)
+    assert (third["tid"], third["ts"], third["dur"]) == (103, 250_000, 750_000)
 
 
-def test_states_are_named_in_the_readers_language():
-    first, *_ = events(whole(GROUPED, language="zh", stretch=ROWS), "X")
-    assert first["name"] != "running on a core"
-    assert first["cat"] == "running"
+def test_states_and_lanes_are_named_in_the_readers_language():
+    made = whole(GROUPED, language="zh", stretch=ROWS)
+    first, *_ = events(made, "X")
+    assert (first["name"], first["cat"]) == ("在核心上运行", "running")
+    assert named(made, "thread")[1, 101] == "线程 · 线程 1"
 
 
 def test_nanoseconds_survive_and_touching_spans_touch():
@@ -137,7 +148,7 @@ def test_rows_that_are_no_spans_are_left_out_and_unknown_states_said_so():
     ]
     (only,) = events(whole(GROUPED, stretch=rows), "X")
     assert (only["cat"], only["ts"]) == ("unknown", 1e6)
-    assert named(whole(GROUPED, stretch=rows), "thread") == {(1, 2): "–"}
+    assert named(whole(GROUPED, stretch=rows), "thread") == {(1, 101): "a · –"}
 
 
 def test_a_call_is_told_on_the_lanes_of_its_model():
@@ -146,7 +157,7 @@ def test_a_call_is_told_on_the_lanes_of_its_model():
         ["blocking", "program", "running", 0.1, 0.2, ""],
     ]
     made = whole(CALLS, told=rows)
-    assert named(made, "process") == {(1, 0): "blocking"}
+    assert list(named(made, "thread").values()) == ["blocking · kernel", "blocking · program"]
     assert [event.get("args") for event in events(made, "X")] == [{"call": "recv"}, None]
 
 
@@ -163,6 +174,13 @@ def test_a_run_without_lanes_is_refused_with_the_names_of_those_that_have_some()
         trace.as_trace(Whole(experiment=counting, run=RUN, tables={}))
     assert str(refused.value).startswith("tiny.counting has no lanes to trace; these have: ")
     assert "processes.states" in str(refused.value)
+
+
+@pytest.mark.parametrize("state", [State.QUEUED, State.RUNNING])
+def test_a_run_that_has_no_span_yet_is_refused_until_it_has(state):
+    early = replace(whole(GROUPED, stretch=[]), run=replace(RUN, state=state))
+    with pytest.raises(trace.NoLanes, match="run 0123456789 has no spans to trace yet"):
+        trace.as_trace(early)
 
 
 def test_a_run_that_ended_before_its_first_span_is_refused():

@@ -12,7 +12,7 @@ from jinja2 import nodes
 from app.pages import environment
 
 ROOT = Path(__file__).parents[2]
-SAYING = ("t", "count", "html")  # the functions that say a text in the reader's language
+SAYING = ("t", "count", "html", "words")  # what says a text in the reader's language
 LITERAL = r'"((?:[^"\\]|\\.)*)"'
 IN_SCRIPT = re.compile(rf'\b(?:t|say|count)\(\s*(?:[^"()]*?,\s*)?{LITERAL}(?:,\s*{LITERAL})?')
 
@@ -95,7 +95,7 @@ def modules(folder: str) -> list[Path]:
 
 
 def said_by(path: Path) -> Iterator[str]:
-    """The literals that a module gives to t, count and html, also as `self.t` or `words.count`."""
+    """The literals that a module gives to t, count, html and words, also as `self.t` or `words.count`."""
     for call in calls(path):
         name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
         if name in SAYING and not is_counting(call, name):
@@ -113,7 +113,7 @@ def calls(path: Path) -> Iterator[ast.Call]:
     return (node for node in ast.walk(tree) if isinstance(node, ast.Call))
 
 
-def literals(node: ast.expr) -> list[object]:
+def literals(node: ast.AST) -> list[object]:
     if isinstance(node, ast.Constant):
         return [node.value]
     if isinstance(node, ast.IfExp):
@@ -123,6 +123,32 @@ def literals(node: ast.expr) -> list[object]:
     return []
 
 
+WORDS = re.compile(r"[a-z]{2,} [a-z]{2,}")
+NO_WORDS = re.compile(
+    r"(?i)[<{]|\s*(select|insert|update|delete|create|alter|pragma|import)\b|.*\(select|.*:root"
+)
+LOGGING = ("debug", "info", "warning", "error", "exception")
+
+
+def written_in(path: Path) -> set[str]:
+    """Every literal of a module with two words in a row, its places filled with 7; no SQL, CSS or HTML."""
+    tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
+    skipped = {id(part) for node in ast.walk(tree) for part in unsaid(node)}
+    found = {text for node in ast.walk(tree) if id(node) not in skipped for text in samples(node)}
+    return {text for text in found if WORDS.search(text) and not NO_WORDS.match(text)}
+
+
+def unsaid(node: ast.AST) -> Iterator[ast.AST]:
+    """Docstrings, what goes to the log, and the pieces of a literal with places, which is read whole."""
+    match node:
+        case ast.Expr(value=ast.Constant()):
+            yield node.value
+        case ast.JoinedStr():
+            yield from (piece for piece in node.values if isinstance(piece, ast.Constant))
+        case ast.Call(func=ast.Attribute(attr=name)) if name in LOGGING:
+            yield from ast.walk(node)
+
+
 def raised_by(path: Path, kinds: Iterable[str]) -> Iterator[str]:
     """A sample of every sentence that a module raises as one of these errors, its places filled with 7."""
     for call in calls(path):
@@ -130,7 +156,7 @@ def raised_by(path: Path, kinds: Iterable[str]) -> Iterator[str]:
             yield from (text for given in call.args for text in samples(given))
 
 
-def samples(node: ast.expr) -> list[str]:
+def samples(node: ast.AST) -> list[str]:
     if isinstance(node, ast.JoinedStr):
         return ["".join(str(part.value) if isinstance(part, ast.Constant) else "7" for part in node.values)]
     return [text for text in literals(node) if isinstance(text, str)]

@@ -53,9 +53,8 @@ def show(title: str, name: str, params: dict, tables: dict, aim: str, **facts: o
             begin = time.perf_counter()
             content = downloads.make(form, downloads.whole(form, experiment, run, tables)).content
             took.append(time.perf_counter() - begin)
-        first, rest = took[0], statistics.median(took[1:])
-        size = len(content) / 1000
-        print(f"{title:24} {form:5} first {first:6.3f} s   then {rest:6.3f} s   {size:7.1f} kB   {aim}")
+        times = f"first {took[0]:6.3f} s   min {min(took):6.3f} s   median {statistics.median(took):6.3f} s"
+        print(f"{title:24} {form:5} {times}   {len(content) / 1000:7.1f} kB   {aim}")
 
 
 if __name__ == "__main__":

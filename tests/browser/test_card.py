@@ -1,16 +1,19 @@
 """The card of a run: a picture of the right size with something on it, copied, downloaded, honest."""
 
+import base64
 import json
 import os
 import re
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from experiments.kit.spec import names
+from tests.browser.pages import open_experiment, press_run
 from tests.served import ROOT, Served
 
 DRAWN = "() => document.querySelector('#card')?.dataset.run"
@@ -51,9 +54,9 @@ def download(page: Page, name: str) -> tuple[str, list[int]]:
     """The file's name, and how the picture in it looks."""
     with page.expect_download() as waiting:
         page.get_by_role("button", name=name, exact=True).click()
-    content = list(waiting.value.path().read_bytes())
-    bytes_to_blob = "(bytes) => new Blob([new Uint8Array(bytes)], { type: 'image/png' })"
-    looked = page.evaluate(f"async (bytes) => ({LOOK})(({bytes_to_blob})(bytes))", content)
+    encoded = base64.b64encode(waiting.value.path().read_bytes()).decode()
+    to_blob = "(text) => new Blob([Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0))])"
+    looked = page.evaluate(f"async (text) => ({LOOK})(({to_blob})(text))", encoded)
     return waiting.value.suggested_filename, looked
 
 
@@ -65,20 +68,18 @@ def test_the_card_of_every_experiment_is_a_full_picture(page: Page, runs, name: 
     assert (width, height) == (1200, 675)
     assert inked > 300  # figures have a ground of their own: an empty card would have next to none
     assert colours > 200
+    assert page.locator("#card-command").text_content() == facts(page)["command"]
 
 
-def test_twice_the_size_has_twice_the_pixels(page: Page, runs):
-    open_run(page, runs["threads.scaling"])
-    saved, (width, height, inked, _) = download(page, "PNG 2×")
-    assert saved.endswith("-card@2x.png")
-    assert (width, height) == (2400, 1350)
-    assert inked > 300
-
-
-def test_the_picture_in_the_clipboard_is_the_card(context: BrowserContext, page: Page, runs):
+def test_the_card_is_copied_comes_in_twice_the_size_and_follows_the_theme(
+    context: BrowserContext, page: Page, runs, complaints
+):
+    complaints.expect("willReadFrequently")  # looking at pixels is the test's doing
     context.grant_permissions(["clipboard-read", "clipboard-write"])
-    open_run(page, runs["threads.scaling"])
-    page.get_by_role("button", name="Copy image").click()
+    page.emulate_media(color_scheme="light")
+    open_run(page, runs["processes.states"])
+    page.get_by_role("button", name="Copy image").focus()
+    page.keyboard.press("Enter")
     expect(page.locator("#card-told")).to_have_text("The card is in the clipboard.")
     look = f"""async () => {{
       const [item] = await navigator.clipboard.read();
@@ -87,44 +88,44 @@ def test_the_picture_in_the_clipboard_is_the_card(context: BrowserContext, page:
     width, height, inked, _ = page.evaluate(look)
     assert (width, height) == (1200, 675)
     assert inked > 300
+    saved, (width, height, inked, _) = download(page, "PNG 2×")
+    assert saved.endswith("-card@2x.png")
+    assert (width, height) == (2400, 1350)
+    assert inked > 300
+    corner = "() => document.querySelector('#card').getContext('2d').getImageData(2, 400, 1, 1).data[0]"
+    assert page.evaluate(corner) > 200
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_function(f"() => ({corner})() < 60", polling=100)
 
 
 REFUSALS = {
-    "denied": (
-        "Clipboard.prototype.write = () => Promise.reject(new DOMException('no', 'NotAllowedError'))",
-        "The browser did not allow copying. The card was downloaded instead.",
+    "() => (Clipboard.prototype.write = () => Promise.reject(new DOMException('no', 'NotAllowedError')))": (
+        "The browser did not allow copying. The card was downloaded instead."
     ),
-    "insecure": (
-        "Object.defineProperty(window, 'isSecureContext', { value: false })",
-        "Copying pictures needs https or localhost. The card was downloaded instead.",
+    "() => Object.defineProperty(window, 'isSecureContext', { value: false })": (
+        "Copying pictures needs https or localhost. The card was downloaded instead."
     ),
 }
 
 
-@pytest.mark.parametrize("kind", REFUSALS)
-def test_where_the_clipboard_is_refused_the_card_is_downloaded_and_the_page_says_so(
-    page: Page, runs, kind: str
-):
-    script, sentence = REFUSALS[kind]
-    page.add_init_script(script)
-    open_run(page, runs["threads.scaling"])
-    _, (width, height, inked, _) = download(page, "Copy image")
-    assert (width, height) == (1200, 675)
-    assert inked > 300
-    expect(page.locator("#card-told")).to_have_text(sentence)
-
-
-def test_without_a_clipboard_a_link_is_shown_selected(page: Page, runs):
-    page.add_init_script("Clipboard.prototype.writeText = () => Promise.reject(new Error('no'))")
-    open_run(page, runs["threads.scaling"])
+def test_where_the_clipboard_is_refused_the_card_is_downloaded_and_a_link_is_shown_selected(page: Page, runs):
+    open_run(page, runs["processes.states"])
+    for refuse, sentence in REFUSALS.items():
+        page.evaluate(refuse)
+        _, (width, height, inked, _) = download(page, "Copy image")
+        assert (width, height) == (1200, 675)
+        assert inked > 300
+        expect(page.locator("#card-told")).to_have_text(sentence)
+    page.evaluate("() => (Clipboard.prototype.writeText = () => Promise.reject(new Error('no')))")
     page.get_by_role("button", name="Copy link").click()
     field = page.get_by_role("textbox", name="Selected; copy it with your keyboard.")
-    expect(field).to_have_value(re.compile(f"^http://127.0.0.1:[0-9]+/runs/{runs['threads.scaling']}$"))
+    expect(field).to_have_value(re.compile(f"^http://127.0.0.1:[0-9]+/runs/{runs['processes.states']}$"))
     expect(field).to_be_focused()
 
 
-def test_the_command_on_the_card_repeats_the_run(page: Page, server: Served):
-    run = server.run("processes.states", preset=None, seconds=1.5, spinners=3)
+def test_the_command_on_the_card_repeats_the_run(page: Page, server: Served, tmp_path: Path):
+    """As printed, with a run behind it; tests/app/test_card.py reads the commands of all experiments."""
+    run = server.run("processes.states", preset=None, seconds=1.1, spinners=3)
     params = server.ended(run)["params"]
     open_run(page, run)
     command = str(facts(page)["command"])
@@ -134,7 +135,7 @@ def test_the_command_on_the_card_repeats_the_run(page: Page, server: Served):
     done = subprocess.run(
         [sys.executable, "-m", "app.cli", *arguments, "--json", "-"],
         cwd=ROOT,
-        env=os.environ | {"NO_COLOR": "1"},
+        env=os.environ | {"NO_COLOR": "1", "OSCOPE_DATA": str(tmp_path)},
         capture_output=True,
         text=True,
         timeout=60,
@@ -155,19 +156,11 @@ def test_a_stopped_run_has_a_card_that_says_so(page: Page, server: Served):
     assert inked > 20
 
 
-def test_the_card_follows_the_theme(page: Page, runs, complaints):
-    complaints.expect("willReadFrequently")  # looking at pixels is the test's doing
-    page.emulate_media(color_scheme="light")
-    open_run(page, runs["threads.scaling"])
-    corner = "() => document.querySelector('#card').getContext('2d').getImageData(2, 400, 1, 1).data[0]"
-    assert page.evaluate(corner) > 200
-    page.emulate_media(color_scheme="dark")
-    page.wait_for_function(f"() => ({corner})() < 60", polling=100)
-
-
-def test_a_run_that_ends_while_one_looks_gets_its_card_at_once(page: Page, server: Served):
-    run = server.run("processes.states")
-    page.goto(f"/runs/{run}")
+def test_a_run_that_ends_while_one_looks_gets_its_card_at_once(page: Page):
+    open_experiment(page, "processes.states")
+    expect(page.locator("[data-part=take]")).to_be_hidden()
+    run = press_run(page)
+    expect(page.locator("#card")).to_have_count(0)  # it measures for more than a second
     expect(page.locator("[data-part=take]")).to_be_visible(timeout=60_000)
     page.locator("#card").scroll_into_view_if_needed()
     page.wait_for_function(DRAWN, polling=100)

@@ -11,12 +11,17 @@ from tests.served import Served
 LARGEST_B = 2_200_000
 
 
-@pytest.mark.parametrize("language", ["en", "zh"])
-def test_a_report_from_disk_draws_every_figure_live_and_asks_nobody(
-    chromium: Browser, server: Served, tmp_path: Path, language: str
-):
+@pytest.fixture(scope="module")
+def run(server: Served) -> str:
     run = server.run("threads.scaling")
     assert server.ended(run)["state"] == "done"
+    return run
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_report_from_disk_draws_every_figure_live_and_asks_nobody(
+    chromium: Browser, server: Served, run: str, tmp_path: Path, language: str
+):
     figures = server.get(f"/api/runs/{run}/figures")["figures"]
     content = download(server, f"/api/runs/{run}/export/interactive", language)
     assert len(content) < LARGEST_B
@@ -33,8 +38,8 @@ def test_a_report_from_disk_draws_every_figure_live_and_asks_nobody(
     expect(page.locator("html[data-live]")).to_be_attached(timeout=30_000)
     for figure in figures:
         host = page.locator(f"#{figure['id']} .host")
-        expect(host.locator(DRAWN[figure["kind"]]).first).to_be_visible()
-    expect(page.locator(".plot .scatterlayer .trace").first).to_be_attached()
+        expect(host.locator(DRAWN[figure["kind"]]).first).to_be_visible(timeout=30_000)
+    expect(page.locator(".plot .scatterlayer .trace").first).to_be_attached(timeout=30_000)
 
     timeline = page.locator("#timeline")
     zoom = timeline.get_by_role("button", name={"en": "Zoom in", "zh": "放大"}[language])

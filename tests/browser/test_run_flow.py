@@ -4,7 +4,7 @@ import re
 import time
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from experiments.kit.spec import load, names
 from tests.browser.pages import (
@@ -119,15 +119,57 @@ def test_back_shows_the_experiment_again_and_forward_the_run(page: Page, server:
     open_experiment(page, QUICK)
     run = press_run(page)
     said = wait_for_verdict(page)
-    page.evaluate("window.before = true")
     page.go_back()
-    page.wait_for_url(re.compile(f"/experiments/{QUICK}"))
-    page.wait_for_function("window.before === undefined")  # it is the experiment's own page again
-    page.wait_for_load_state("load")
+    expect(page).to_have_url(re.compile(f"/experiments/{QUICK}"))
     expect(page.locator("[data-part=verdict].pending")).to_be_visible()
+    expect(page.locator("[data-figure][data-blank]")).to_have_count(page.locator("[data-figure]").count())
     page.go_forward()
-    page.wait_for_url(re.compile(f"/runs/{run}"))
+    expect(page).to_have_url(re.compile(f"/runs/{run}"))
     assert plain(wait_for_verdict(page)) == plain(said)
+    expect(page.locator("[data-figure][data-blank]")).to_have_count(0)
+
+
+# Forward is pressed as soon as Back has changed the address, before anything could come for it.
+BACK_AND_FORWARD_AT_ONCE = """() => {
+  addEventListener("popstate", () => history.forward(), { once: true });
+  history.back();
+}"""
+
+
+def test_forward_overtakes_back_and_the_page_is_that_of_its_address(page: Page, server: Served):
+    open_experiment(page, QUICK)
+    run = press_run(page)
+    said = wait_for_verdict(page)
+    held: list[Route] = []
+    back = re.compile(f"/experiments/{QUICK}$")
+    page.route(back, lambda route: held.append(route))
+    with page.expect_request(back):
+        page.evaluate(BACK_AND_FORWARD_AT_ONCE)
+    expect(page).to_have_url(re.compile(f"/runs/{run}"))
+    late = held.pop()
+    with page.expect_event("requestfinished", lambda request: request == late.request):
+        late.continue_()
+    assert page.evaluate("() => location.pathname") == f"/runs/{run}"
+    assert plain(wait_for_verdict(page)) == plain(said)
+
+
+def test_a_run_that_begins_after_back_was_pressed_leaves_the_page_alone(page: Page, server: Served):
+    open_experiment(page, QUICK)
+    press_run(page)
+    wait_for_verdict(page)
+    held: list[Route] = []
+    page.route("**/api/runs", lambda route: held.append(route))
+    with page.expect_request("**/api/runs"):
+        run_button(page).click()
+    page.go_back()
+    expect(page.locator("[data-part=verdict].pending")).to_be_visible()
+    with page.expect_response("**/api/runs") as answer:
+        held.pop().continue_()
+    begun = answer.value.json()["id"]
+    expect(run_button(page)).to_be_enabled()
+    assert "/experiments/" in page.url
+    assert server.ended(begun)["state"] == "done"
+    expect(page.locator("[data-part=verdict].pending")).to_be_visible()
 
 
 def test_a_run_whose_process_is_killed_says_so(page: Page, server: Served):

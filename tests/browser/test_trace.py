@@ -6,13 +6,14 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 from urllib.request import urlopen
 
 import pytest
-from playwright.sync_api import Browser, Route, expect
+from playwright.sync_api import Browser, Route, TimeoutError, expect
 
 from tests.served import Served
 
@@ -24,6 +25,11 @@ PROBES = (  # what the UI asks for by itself; it works without
 QUERY = """select thread.name as lane, slice.name as state, count() as n
     from slice join thread_track on slice.track_id = thread_track.id join thread using(utid)
     group by 1, 2"""
+
+SHOWN = """(rows) => {
+  const seen = document.body.innerText.split(/\\s+/).join(" ");
+  return rows.every((row) => seen.includes(row));
+}"""
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -97,7 +103,9 @@ def test_a_trace_opens_in_the_perfetto_ui_with_its_lanes_named_and_its_states_as
     page.locator(".cm-content").fill(" ".join(QUERY.split()))
     page.keyboard.press("Control+Enter")
     expect(page.locator("body")).to_contain_text("Query history (1 queries)", timeout=30_000)
+    rows = [f"{lane} {state} {n}" for (lane, state), n in told.items()]
+    with suppress(TimeoutError):  # the assertion says more
+        page.wait_for_function(SHOWN, arg=rows, timeout=30_000)
     seen = " ".join(page.locator("body").inner_text().split())
-    missing = [(*at, n) for at, n in told.items() if f"{' '.join(at)} {n}" not in seen]
-    assert (missing, strangers) == ([], [])
+    assert ([row for row in rows if row not in seen], strangers) == ([], [])
     context.close()

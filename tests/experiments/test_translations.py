@@ -10,9 +10,11 @@ import pytest
 import pytest_asyncio
 
 import experiments
+from app import compare, pads
 from app.editions import spoken
 from app.figures import Board
 from app.languages import LANGUAGES, Words, load
+from app.runs import Run
 from experiments.kit.spec import Experiment, chapters, load_all
 from experiments.kit.verdict import judge
 from tests.experiments.test_contract import Ran
@@ -23,7 +25,12 @@ EXPERIMENTS = load_all()
 OTHERS = [language for language in LANGUAGES if language != "en"]
 ENGLISH_LEFT = re.compile(r"[A-Za-z]{2,}(?:[ -][A-Za-z]{2,}){2,}")  # three Latin words in a row
 SENTENCE = re.compile(r"[A-Z{`](?=.*[a-z]{2})[^\n]*\s[^\n]*\s[^\n]*[.?!]", re.DOTALL)
-SILENT = {"id", "call", "how", "type", "mode"}  # members of a figure that nobody reads as they are
+READ = {"title", "caption", "summary", "name", "label", "help", "text", "hovertemplate", "ticktext", "rows"}
+NAMES = {  # in figures of any language: of units and systems, and of calls
+    *("CPU", "GIL", "POSIX", "aio", "KiB", "MiB", "EAGAIN", "SIGIO"),
+    *("recv", "select", "poll", "epoll", "epoll_wait", "sigwaitinfo", "io_uring", "io_uring_enter"),
+    *("extra", "text"),  # of Plotly's templates
+}
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -52,6 +59,21 @@ async def test_what_an_experiment_says_of_itself_is_translated(experiment, words
         told |= {field.name.replace("_", " "), field.help, *field.choices}
     for table in experiment.tables:
         told |= {table.caption}.union(*({field.help, *field.choices} for field in table.columns))
+    assert [text for text in told if text and not words.knows(text)] == []
+
+
+async def test_what_there_is_to_guess_is_translated(experiment, words):
+    """The question, and what names its points, answers and places, with every preset."""
+    told: set[str] = set()
+    for preset in (None, *experiment.presets):
+        pad = pads.pad(experiment, experiment.parse({}, preset))
+        told |= {
+            pad["ask"],
+            pad.get("x_about", ""),
+            *pad["labels"].values(),
+            *pad.get("choices", {}).values(),
+        }
+    assert len(told) > 1
     assert [text for text in told if text and not words.knows(text)] == []
 
 
@@ -163,14 +185,30 @@ async def test_a_verdict_is_translated_whole(ran, words):
     assert words(verdict["answer"]) != verdict["answer"]
 
 
+async def test_the_numbers_of_a_verdict_have_names_where_runs_are_compared(ran, words):
+    verdict = judge(ran.experiment, ran.record()).as_json()
+    run = Run(id="a1", experiment=ran.experiment.name, params={}, verdict=verdict)
+    lines = compare.numbers([run, run], words)
+    assert [line.name for line in lines if re.search(r"[a-z]{3}", line.name)] == []
+
+
 def whole(said: dict[str, Any]) -> str:
     return str(said["template"]).format_map({name: value["text"] for name, value in said["values"].items()})
 
 
 async def test_figures_are_drawn_in_the_readers_language(ran, words):
-    drawn = board_of(ran, words)
-    left = {text for figure in drawn for text in read_out(figure) if ENGLISH_LEFT.search(text)}
+    left = {
+        word
+        for figure in board_of(ran, words)
+        for text in read_out(figure)
+        for word in re.findall(r"[A-Za-z_]{3,}", text)
+        if word not in NAMES
+    }
     assert left == set()
+
+
+async def test_the_search_for_english_in_a_figure_finds_it(ran):
+    assert any(re.search("[a-z]{3}", text) for text in read_out(board_of(ran, load("en", EXPERIMENTS))))
 
 
 async def test_another_language_changes_no_id_and_no_number(ran, words):
@@ -192,11 +230,11 @@ def read_out(member: Any, key: str = "") -> Iterator[str]:
     """All texts of a figure that people read."""
     if isinstance(member, dict):
         for name, value in member.items():
-            yield from () if name in SILENT else read_out(value, name)
+            yield from read_out(value, name)
     elif isinstance(member, list):
         for value in member:
             yield from read_out(value, key)
-    elif isinstance(member, str) and not member.startswith(("$", "end:")):  # colours, ids of labels
+    elif isinstance(member, str) and key in READ and not member.startswith(("$", "end:")):  # ids of labels
         yield member
 
 

@@ -33,12 +33,12 @@ test("Chinese breaks between any two characters, but never before a full stop", 
 });
 
 test("the largest size that needs no more lines than allowed is taken", () => {
-  const rule = { sizes: [40, 20, 10], lines: () => 1, font: {} };
+  const rule = { tries: [[40, 1], [20, 1], [10, 1]], font: {} };
   assert.equal(fit([{ text: "twenty letters, fine" }], 205, rule, measure).size, 20);
 });
 
 test("what does not fit even at the smallest size ends with an ellipsis", () => {
-  const rule = { sizes: [10], lines: () => 2, font: {} };
+  const rule = { tries: [[10, 2]], font: {} };
   const { lines } = fit([{ text: "one two three four five six seven" }], 60, rule, measure);
   assert.deepEqual(lines.map(read), ["one two", "three…"]);
 });
@@ -145,6 +145,20 @@ test("the guess stands beside what was measured, and too many of them are counte
 
 test("guess and code leave room for the small figure", () => {
   inside(card({ guess: Array(5).fill(GUESS), ...CODE }));
+});
+
+test("names in the table are whole, beside a code too", () => {
+  const rows = ["running on a core", "waiting for the GIL", "2 processes"].map((label) => ({ ...GUESS, label }));
+  const said = texts(card({ guess: rows, ...CODE }));
+  for (const { label } of rows) {
+    assert.ok(said.includes(label), label);
+  }
+});
+
+test("one line of verdict is preferred, and two to three larger ones", () => {
+  const said = (text) => card({ said: [{ text }] }).marks.filter(({ font }) => font?.family === "--serif");
+  assert.deepEqual(said("Unclear. Others took 90 % of the core that they share.").map(({ font }) => font.size), [40]);
+  assert.equal(said("Each of 4 threads ran 4.7 % of the time and waited 33 % of it. ".repeat(2).trim()).length, 2);
 });
 
 test("a code is dark on white with four modules of white around it", () => {

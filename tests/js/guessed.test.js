@@ -65,7 +65,7 @@ test("on a narrow screen the key shows a guess with a dashed line", () => {
   };
   const { key } = dress(figure, { width: 350, height: 318, measure });
   assert.deepEqual(
-    key.map((entry) => entry.dashed),
-    [false, true, true],
+    key.map((entry) => entry.dash),
+    ["solid", "dash", "dash"],
   );
 });

@@ -180,3 +180,15 @@ test("sixty-four lanes are thinner than four", () => {
   assert.ok(frame(many, 1000, 80).height < 1050);
   assert.ok(frame(many, 1000, 80).laneHeight < frame(many.slice(0, 4), 1000, 80).laneHeight);
 });
+
+test("lanes become thinner where the height wants it, but labels never touch", () => {
+  const lanes = Array.from({ length: 8 }, () => ({ group: "", label: "a" }));
+  const free = frame(lanes, 1000, 80);
+  const tight = frame(lanes, 1000, 80, { room: 180 });
+  assert.ok(free.height > 180);
+  assert.ok(tight.height <= 190, `${tight.height}`);
+  assert.ok(tight.laneHeight < free.laneHeight);
+  const [first, second] = frame(lanes, 1000, 80, { room: 10 }).rows;
+  assert.ok(second.y - first.y >= 15);
+  assert.deepEqual(frame(lanes, 1000, 80, { room: 5000 }), free);
+});

@@ -88,7 +88,18 @@ test("on a wide screen lines are labelled at their ends, apart from each other",
 test("on a narrow screen the labels stand in a key below", () => {
   const dressed = dress(lines({ annotations: [label("a", 4, 2)] }), { width: 350, height: 318, measure });
   assert.deepEqual(ends(dressed), []);
-  assert.deepEqual(dressed.key, [{ text: "a 1.00×", color: "$ch1", dashed: false }]);
+  assert.deepEqual(dressed.key, [{ text: "a 1.00×", color: "$ch1", dash: "solid" }]);
+});
+
+test("in the key a line has the dashes that it has in the chart", () => {
+  const runs = { A: "solid", B: "dash", C: "dot", D: "dashdot" };
+  const figure = lines({ annotations: Object.keys(runs).map((run) => label(`${run}/a`, 4, 2)) });
+  figure.data = Object.entries(runs).map(([run, dash]) => ({ id: `${run}/a`, x: [1, 4], y: [1, 2], line: { dash } }));
+  const { key } = dress(figure, { width: 350, height: 318, measure });
+  assert.deepEqual(
+    key.map((entry) => entry.dash),
+    Object.values(runs),
+  );
 });
 
 test("the title of the y axis lies flat above it, in as many lines as it needs", () => {

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { hasBegun, hashOf, moved, moveFor, placeOf, slidesOf } from "../../static/js/present/slides.js";
+import { swipe } from "../../static/js/present/swipe.js";
 
 const section = (dataset, ...classes) => ({ dataset, classList: { contains: (name) => classes.includes(name) } });
 const names = (sections) => slidesOf(sections).map(({ id }) => id);
@@ -65,8 +66,14 @@ test("a remote clicker moves slides wherever the focus is", () => {
 });
 
 test("Escape and P leave", () => {
-  assert.equal(moveFor(key("Escape"), "text"), "leave");
+  assert.equal(moveFor(key("Escape"), ""), "leave");
+  assert.equal(moveFor(key("Escape"), "button"), "leave");
   assert.equal(moveFor(key("P"), ""), "leave");
+});
+
+test("Escape frees the arrows first from what has them", () => {
+  assert.equal(moveFor(key("Escape"), "keys"), "free");
+  assert.equal(moveFor(key("Escape"), "text"), "free");
 });
 
 test("keys with Ctrl, Alt or Meta belong to the browser", () => {
@@ -97,4 +104,12 @@ test("a figure has begun when something of the run is in it, not only the guess"
   assert.equal(hasBegun(trace("thread 1", { start: [0] })), true);
   assert.equal(hasBegun({ data: [{ id: "row" }], layout: { cells: { "threads|2": 1 } } }), true);
   assert.equal(hasBegun({ data: [], layout: {} }), false);
+});
+
+test("a finger that goes sideways turns the slide, one that scrolls does not", () => {
+  const at = (clientX, clientY) => ({ clientX, clientY });
+  assert.equal(swipe(at(300, 100), at(180, 110)), 1);
+  assert.equal(swipe(at(180, 100), at(300, 90)), -1);
+  assert.equal(swipe(at(300, 100), at(270, 100)), 0);
+  assert.equal(swipe(at(300, 100), at(200, 300)), 0);
 });

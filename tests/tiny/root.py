@@ -13,9 +13,11 @@ NAMES = ("counting", "clinging", "breaking")
 def build_root(folder: Path) -> Path:
     """A folder whose `experiments` is the real kit and this chapter, for `run_child(root=…)`."""
     package = folder / "experiments"
-    package.mkdir()
-    for part in (REAL / "__init__.py", REAL / "kit", Path(__file__).parent):
+    (package / "tiny").mkdir(parents=True)
+    for part in (REAL / "__init__.py", REAL / "kit"):
         (package / part.name).symlink_to(part)
+    for name in ("__init__", *NAMES):
+        (package / "tiny" / f"{name}.py").symlink_to(Path(__file__).with_name(f"{name}.py"))
     return folder
 
 

@@ -7,6 +7,8 @@ const MARGIN = 44;
 const INSIDE = WIDTH - 2 * MARGIN;
 const GAP = 18;
 const MAIN = 668; // of the large figure where there are two
+const BESIDE_BOTH = 616; // where guess and code share the column beside it
+const BESIDE_CODE = 860; // where nothing but the code is in that column
 const SERIF = { family: "--serif" };
 const SANS = { family: "--sans" };
 const MONO = { family: "--mono" };
@@ -14,6 +16,15 @@ const TITLE = 30; // above a figure in its box
 const ROW = 25; // of the table of guesses
 const MOST_GUESSES = 5;
 const CODE = 148; // the whole of a QR code with the white around it
+
+// [size, lines] of the verdict. One line leaves the figures most room; two are better than three larger ones.
+const tries = (sizes, lines) => sizes.map((size) => [size, lines]);
+const SAID = [
+  ...tries([44, 42, 40, 38], 1),
+  ...tries([44, 42, 40, 38, 36, 34, 32, 30], 2),
+  ...tries([34, 32, 30, 28, 26, 24], 3),
+  [22, 4],
+];
 
 // `facts` as app/card.py makes them; `titles` of the one or two figures that are drawn, the large one first;
 // `words` are the card's own. Gives {marks, slots: [{x, y, width, height}]}.
@@ -39,13 +50,9 @@ const text = (x, y, words, font, fill = "$ink") => ({ kind: "text", x, y, text: 
 
 function heading({ question, said }, measure) {
   const asked = block([{ text: question }], 46, SANS, "$ink-2", measure, {
-    sizes: [21, 19, 17],
-    lines: (size) => (size > 17 ? 1 : 2),
+    tries: [[21, 1], [19, 1], [17, 2]],
   });
-  const told = block(said, asked.bottom + 6, SERIF, "$ink", measure, {
-    sizes: [44, 42, 40, 38, 36, 34, 32, 30, 28, 26, 24, 22],
-    lines: (size) => (size > 34 ? 2 : size > 22 ? 3 : 4),
-  });
+  const told = block(said, asked.bottom + 6, SERIF, "$ink", measure, { tries: SAID });
   return { marks: [...asked.marks, ...told.marks], bottom: told.bottom };
 }
 
@@ -90,19 +97,30 @@ function doubtMarks(doubts, top, words, measure) {
 // ---- figures, guess, code
 
 function pictures(facts, titles, words, { top, bottom }, measure) {
-  const aside = Boolean(titles[1] || facts.guess.length || facts.code);
-  const large = { x: MARGIN, y: top, width: aside ? MAIN : INSIDE, height: bottom - top };
-  const side = { x: MARGIN + MAIN + GAP, width: INSIDE - MAIN - GAP };
-  const below = aside ? beside(facts, words, side, bottom, titles.length > 1, measure) : { marks: [], top: bottom };
+  const column = widthBeside(facts, titles);
+  const main = column ? INSIDE - GAP - column : INSIDE;
+  const large = { x: MARGIN, y: top, width: main, height: bottom - top };
+  const side = { x: MARGIN + main + GAP, width: column };
+  const below = column ? beside(facts, words, side, bottom, titles.length > 1, measure) : { marks: [], top: bottom };
   const small = { ...side, y: top, height: below.top - top };
   const boxes = titles.length > 1 ? [large, small] : [large];
   const framed = boxes.map((box, n) => framedBox(box, titles[n], n ? 15 : 17, measure));
   return { marks: [...framed.flatMap(({ marks }) => marks), ...below.marks], slots: framed.map(({ slot }) => slot) };
 }
 
+// How wide the column beside the large figure is; 0 where there is nothing to put there.
+function widthBeside({ guess, code }, titles) {
+  if (titles.length < 2 && !guess.length) {
+    return code ? INSIDE - GAP - BESIDE_CODE : 0;
+  }
+  return INSIDE - GAP - (guess.length && code ? BESIDE_BOTH : MAIN);
+}
+
 function framedBox(box, title, size, measure) {
   const font = { ...SANS, size, bold: true };
-  const words = clipped(title, box.width - 28, (given) => measure(given, font));
+  const room = box.width - 28;
+  font.size = fitOne(title, room, size, 12, font, measure);
+  const words = clipped(title, room, (given) => measure(given, font));
   const frame = { kind: "rect", ...box, fill: "$screen", stroke: "$rule-2" };
   const slot = { x: box.x + 8, y: box.y + TITLE + 4, width: box.width - 16, height: box.height - TITLE - 10 };
   return { marks: [frame, text(box.x + 14, box.y + 23, words, font)], slot };
@@ -110,21 +128,32 @@ function framedBox(box, title, size, measure) {
 
 // What stands under the small figure; its height decides how much of the column is left for that.
 function beside(facts, words, side, bottom, under, measure) {
-  const guess = guessTable(facts.guess, words, measure);
   const code = facts.code ? CODE : 0;
+  const left = code ? code + 18 : 0;
+  const guess = guessTable(facts.guess, words, side.width - left, measure);
   const height = Math.max(guess.height, code);
   const top = bottom - height;
-  const left = code ? code + 18 : 0;
   const parts = code ? codeMarks(facts.code, side.x, bottom - code) : [];
   if (guess.height) {
-    parts.push(...guess.draw(side.x + left, top, side.width - left));
+    parts.push(...guess.draw(side.x + left, top));
   } else if (code) {
-    parts.push(...linkMarks(facts, words, { x: side.x + left, y: top + code / 2, room: side.width - left }, measure));
+    parts.push(...linkMarks(facts, words, linkPlace(side, { top, left, bottom, under }), measure));
   }
   return { marks: parts, top: height && under ? top - 14 : top };
 }
 
-function guessTable(rows, words, measure) {
+// The link stands at the right of its code, or above it where the column has nothing else.
+function linkPlace(side, { top, left, bottom, under }) {
+  return under
+    ? { x: side.x + left, y: top + (bottom - top) / 2, room: side.width - left }
+    : { x: side.x, y: top - 34, room: side.width };
+}
+
+const NUMBER = { ...MONO, size: 16 };
+const HEAD = { ...SANS, size: 14 };
+const MARK = 26; // right or wrong
+
+function guessTable(rows, words, width, measure) {
   if (!rows.length) {
     return { height: 0 };
   }
@@ -133,34 +162,40 @@ function guessTable(rows, words, measure) {
   const height = 22 + shown.length * ROW + (left ? ROW : 0);
   return {
     height,
-    draw(x, top, width) {
-      const columns = { you: x + width - 150, measured: x + width - 26, mark: x + width };
-      const head = { ...SANS, size: 14 };
+    draw(x, top) {
+      const columns = columnsOf(shown, words, x + width, measure);
       const marks = [
-        text(x, top + 13, words.guess, head, "$ink-2"),
-        end(columns.you, top + 13, words.you, head, "$ink-2"),
-        end(columns.measured, top + 13, words.measured, head, "$ink-2"),
+        text(x, top + 13, words.guess, HEAD, "$ink-2"),
+        end(columns.you, top + 13, words.you, HEAD, "$ink-2"),
+        end(columns.measured, top + 13, words.measured, HEAD, "$ink-2"),
       ];
       shown.forEach((row, n) => marks.push(...guessRow(row, top + 22 + n * ROW, { x, width, columns }, measure)));
-      return left ? [...marks, text(x, top + 40 + shown.length * ROW, words.more(left), head, "$ink-2")] : marks;
+      return left ? [...marks, text(x, top + 40 + shown.length * ROW, words.more(left), HEAD, "$ink-2")] : marks;
     },
   };
+}
+
+// The right edge of each column, as narrow as what stands in it: the names have the rest.
+function columnsOf(rows, words, mark, measure) {
+  const widest = (said, head, font) => Math.max(measure(head, HEAD), ...rows.map((row) => measure(row[said], font)));
+  const measured = mark - MARK;
+  const you = measured - widest("measured", words.measured, { ...NUMBER, bold: true }) - 18;
+  return { mark, measured, you, name: you - widest("you", words.you, NUMBER) - 12 };
 }
 
 const end = (x, y, words, font, fill) => ({ ...text(x, y, words, font, fill), align: "right" });
 
 function guessRow(row, top, { x, width, columns }, measure) {
-  const label = { ...SANS, size: 16 };
-  const number = { ...MONO, size: 16 };
   const y = top + 18;
-  const room = width - 150 - measure(row.you, number) - 12;
-  const name = clipped(row.label, row.label ? room : 0, (given) => measure(given, label));
+  const room = columns.name - x;
+  const label = { ...SANS, size: fitOne(row.label, room, 16, 12, SANS, measure) };
+  const name = row.label ? clipped(row.label, room, (given) => measure(given, label)) : "";
   const mark = { true: ["✓", "$st-running"], false: ["✗", "$signal"], null: ["?", "$ink-3"] }[row.near];
   return [
     { kind: "rect", x, y: top, width, height: 1, fill: "$rule-2" },
     text(x, y, name, label, row.role),
-    end(columns.you, y, row.you, number, "$ink"),
-    end(columns.measured, y, row.measured, { ...number, bold: true }, row.role),
+    end(columns.you, y, row.you, NUMBER, "$ink"),
+    end(columns.measured, y, row.measured, { ...NUMBER, bold: true }, row.role),
     end(columns.mark, y, mark[0], { ...SANS, size: 16, bold: true }, mark[1]),
   ];
 }
@@ -203,7 +238,7 @@ function footer(facts, words, measure) {
   const room = WIDTH - MARGIN - left;
   const link = facts.code && facts.guess.length ? [bare(facts.link)] : []; // elsewhere it stands beside the code
   const source = [facts.machine, facts.when, words.run(facts.id), ...link].join(" · ");
-  const command = fit([{ text: facts.command }], room - 22, { sizes: [18, 17, 16, 15, 14, 13], lines: () => 2, font: MONO }, measure);
+  const command = fit([{ text: facts.command }], room - 22, { tries: [18, 17, 16, 15, 14, 13].map((size) => [size, 2]), font: MONO }, measure);
   const lower = [
     { words: facts.params, size: fitOne(facts.params, room, 14.5, 10.5, SANS, measure), fill: "$ink-2" },
     { words: source, size: fitOne(source, room, 14.5, 10.5, SANS, measure), fill: "$ink-2" },

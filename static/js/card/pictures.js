@@ -37,10 +37,11 @@ function plot(panel, slot) {
 
 // A drawing chooses its own height. Drawn at a second width, it has about the shape of the slot.
 async function drawing(panel, slot) {
-  const first = await panel.drawing.toSVG({ width: Math.round(slot.width), titled: false });
+  const size = { width: Math.round(slot.width), height: Math.round(slot.height) };
+  const first = await panel.drawing.toSVG({ ...size, titled: false });
   const wished = (slot.width * heightOf(first)) / slot.height;
   const width = Math.round(Math.min(WIDEST, Math.max(NARROWEST, wished)));
-  return Math.abs(width - slot.width) < 12 ? first : panel.drawing.toSVG({ width, titled: false });
+  return Math.abs(width - slot.width) < 12 ? first : panel.drawing.toSVG({ ...size, width, titled: false });
 }
 
 const heightOf = (svg) => Number(/<svg[^>]* height="([\d.]+)"/.exec(svg)[1]);

@@ -61,17 +61,17 @@ export function lookOf({ look, text }) {
   return { italic: stressed && !han, bold: stressed && han };
 }
 
-// The largest size at which the text needs no more lines than `lines(size)` allows.
-export function fit(spans, room, { sizes, lines, font }, measure) {
-  let chosen;
-  for (const size of sizes) {
-    const width = (part) => measure(part.text, { ...font, size, ...lookOf(part) });
-    chosen = { size, lines: wrap(spans, room, width) };
-    if (chosen.lines.length <= lines(size)) {
-      return { size, lines: balanced(spans, room, chosen.lines, width) };
+// The first of the tries [size, lines] that the text needs no more lines for.
+export function fit(spans, room, { tries, font }, measure) {
+  const widthAt = (size) => (part) => measure(part.text, { ...font, size, ...lookOf(part) });
+  for (const [size, most] of tries) {
+    const lines = wrap(spans, room, widthAt(size));
+    if (lines.length <= most) {
+      return { size, lines: balanced(spans, room, lines, widthAt(size)) };
     }
   }
-  return cut(chosen, lines(chosen.size));
+  const [size, most] = tries.at(-1);
+  return cut({ size, lines: wrap(spans, room, widthAt(size)) }, most);
 }
 
 // The same number of lines, but no last one with a single word on it.

@@ -228,15 +228,7 @@ function callShapes(trace, { scale, left, right, measure }, lanes) {
   return [...shapes, ...names];
 }
 
-// The stroke in the colour of the ground keeps arrows out of the letters.
-const CALL = {
-  "font-family": "$mono",
-  "font-size": 11,
-  stroke: "$screen/0.85",
-  "stroke-width": 3,
-  "paint-order": "stroke",
-  fill: "$ink",
-};
+const CALL = { "font-family": "$mono", "font-size": 11, fill: "$ink" };
 
 function callName(words, x, rows, { left, right, measure, lanes }) {
   const width = measure(words, 11, "--mono");
@@ -247,7 +239,9 @@ function callName(words, x, rows, { left, right, measure, lanes }) {
     return [];
   }
   rows[row] = from + width;
-  return [text(from, lanes.program + 17 + row * 14, words, CALL)];
+  const y = lanes.program + 17 + row * 14;
+  const ground = rect(from - 2, y - 10, width + 4, 13, { fill: "$screen/0.9", rx: 2 });
+  return [ground, text(from, y, words, CALL)]; // the ground keeps arrows out of the letters
 }
 
 function arrowShapes(x, way, lanes) {

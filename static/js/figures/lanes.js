@@ -175,6 +175,7 @@ export function spanAt(lane, moment) {
   return place < lane.count && lane.start[place] <= moment ? place : -1;
 }
 
+const LEAST_PITCH = 15; // from one lane to the next, for labels of 12 pixels
 const SIZES = [
   { upTo: 12, lane: 22, gap: 7 },
   { upTo: 28, lane: 15, gap: 5 },
@@ -191,12 +192,15 @@ export function inGroups(traces) {
 }
 
 // The frame of a drawing: where lanes, labels and group heads go, for a width in pixels.
-// Where labels would take too much of a narrow screen they stand above their lanes.
-export function frame(lanes, width, labelWidth, { font = 12 } = {}) {
+// Where labels would take too much of a narrow screen they stand above their lanes. Lanes are thinner
+// where `room`, the height for all of it, wants that, but never so thin that their labels touch.
+export function frame(lanes, width, labelWidth, { font = 12, room = Infinity } = {}) {
   const scale = font / 12;
-  const size = SIZES.find(({ upTo }) => lanes.length <= upTo);
   const above = labelWidth + 20 > width * 0.28;
   const labelHeight = above ? Math.round(16 * scale) : 0;
+  const groups = new Set(lanes.map((lane) => lane.group).filter(Boolean)).size;
+  const free = room - Math.round(26 * scale) - groups * Math.round(24 * scale);
+  const size = thinned(SIZES.find(({ upTo }) => lanes.length <= upTo), free / lanes.length - labelHeight);
   const made = {
     left: above ? 1 : Math.ceil(labelWidth + 20),
     above,
@@ -204,7 +208,8 @@ export function frame(lanes, width, labelWidth, { font = 12 } = {}) {
   };
   const rows = [];
   const heads = [];
-  let y = size.gap;
+  const gap = Math.round(size.gap * scale);
+  let y = gap;
   let group = "";
   for (const lane of lanes) {
     if (lane.group && lane.group !== group) {
@@ -213,10 +218,15 @@ export function frame(lanes, width, labelWidth, { font = 12 } = {}) {
     }
     group = lane.group;
     rows.push({ label: y, y: y + labelHeight });
-    y += labelHeight + made.laneHeight + size.gap;
+    y += labelHeight + made.laneHeight + gap;
   }
   const axis = Math.round(26 * scale);
-  return { ...made, rows, heads, gap: size.gap, bottom: y, height: y + axis, plot: width - made.left - 1 };
+  return { ...made, rows, heads, gap, bottom: y, height: y + axis, plot: width - made.left - 1 };
+}
+
+function thinned(size, pitch) {
+  const apart = Math.max(LEAST_PITCH, Math.floor(pitch));
+  return apart >= size.lane + size.gap ? size : { lane: Math.round(apart * 0.76), gap: apart - Math.round(apart * 0.76) };
 }
 
 // A view of at least a millionth of the whole, inside the whole.

@@ -86,7 +86,8 @@ export class Plot {
 
   dressed(width) {
     const token = tokensOf(this.host);
-    const font = parseFloat(getComputedStyle(document.documentElement).fontSize) / 16;
+    const larger = parseFloat(token("--plot-letters")) || 1; // on a slide
+    const font = (parseFloat(getComputedStyle(document.documentElement).fontSize) / 16) * larger;
     const measure = measurer(token);
     const given = { width, measure, font };
     const { key } = dress(this.figure, { ...given, height: HEIGHT });
@@ -159,10 +160,10 @@ function heading(title, margin, keyed, token) {
   };
 }
 
-function keyEntry({ text, color, dashed, pattern }) {
+function keyEntry({ text, color, dash, pattern }) {
   const entry = document.createElement("span");
   entry.className = pattern === undefined ? "plot-line" : "plot-bar";
-  entry.dataset.look = dashed ? "dashed" : pattern || "plain";
+  entry.dataset.look = pattern || dash || "plain";
   entry.style.setProperty("--c", css(color));
   entry.append(document.createElement("i"), text);
   return entry;

@@ -5,6 +5,8 @@ import { number } from "./units.js";
 const NARROW = 560; // pixels; below it labels stand under the chart instead of beside it
 const LABEL_HEIGHT = 18;
 const SLANT = 38; // degrees
+const BESIDE = 0.4; // of the width, at most, for the labels at the right
+const TIGHT = 0.75; // how much less than the usual room the two nearest ticks of a log axis may have
 const PAD = 0.04; // of the range, left and right of the data
 const HEADROOM = 0.07; // of the range, above the data
 
@@ -12,7 +14,8 @@ const HEADROOM = 0.07; // of the range, above the data
 export function dress(figure, { width, height, measure, font = 1 }) {
   const narrow = width < NARROW;
   const { title: _, annotations = [], ...layout } = figure.layout;
-  const ends = annotations.filter((label) => label.name?.startsWith("end:"));
+  const named = annotations.filter((label) => label.name?.startsWith("end:"));
+  const ends = narrow ? named : squeezed(named, { room: width * BESIDE - 34, font, measure });
   const [x, y] = ranges(figure.data, layout);
   const slanted = slant(layout.xaxis, measure, width - 74 * font);
   const title = inLines(layout.yaxis?.title?.text ?? "", width - 24, (words) => measure(words, 12 * font));
@@ -23,8 +26,8 @@ export function dress(figure, { width, height, measure, font = 1 }) {
     data: figure.data.map((trace, n) => plain(trace, n, figure.data, font)),
     layout: {
       ...layout,
-      xaxis: { ...xAxis(layout.xaxis, x, room, measure, narrow), tickangle: slanted ? -SLANT : 0 },
-      yaxis: { ...yAxis(layout.yaxis, y, room), title: undefined, fixedrange: narrow },
+      xaxis: { ...xAxis(layout.xaxis, x, room, { measure, narrow, font }), tickangle: slanted ? -SLANT : 0 },
+      yaxis: { ...yAxis(layout.yaxis, y, room, font), title: undefined, fixedrange: narrow },
       annotations: [...axisTitle(title, margin, font), ...drawn],
       margin,
       width,
@@ -119,17 +122,26 @@ const rangeOf = (range) => (range ? { range: [range.low, range.high], showtickla
 
 // Room for the labels at the right, and for the title of the y axis above it.
 function margins({ slanted, narrow, ends, measure, width, font, titleLines }) {
-  const widest = Math.max(
-    0,
-    ...ends.filter(atEdge(ends)).map((label) => measure(bare(label.text), (label.font?.size ?? 13) * font)),
-  );
-  const right = narrow || !widest ? 16 : Math.min(width * 0.4, widest + 34);
+  const widest = widestAtEdge(ends, font, measure);
+  const right = narrow || !widest ? 16 : Math.min(width * BESIDE, widest + 34);
   return {
     l: Math.round(58 * font),
     r: Math.round(right),
     t: Math.round((14 + titleLines * 16) * font),
     b: Math.round(46 * font + slanted),
   };
+}
+
+const sizeOf = (label) => label.font?.size ?? 13;
+
+function widestAtEdge(ends, font, measure) {
+  return Math.max(0, ...ends.filter(atEdge(ends)).map((label) => measure(bare(label.text), sizeOf(label) * font)));
+}
+
+// Labels too wide for the room beside the chart are set in smaller letters: none is ever cut.
+function squeezed(ends, { room, font, measure }) {
+  const share = Math.min(1, room / widestAtEdge(ends, font, measure));
+  return share === 1 ? ends : ends.map((label) => ({ ...label, font: { ...label.font, size: sizeOf(label) * share } }));
 }
 
 // How much room names of categories need below the axis when they must be slanted; 0 where they fit.
@@ -161,7 +173,7 @@ function placeInside(label, x, room) {
   return at > room.width * 0.8 ? { ...legible, xanchor: "right", xshift: -12 } : legible;
 }
 
-const sized = (label, font) => ({ ...label, font: { ...label.font, size: (label.font?.size ?? 13) * font } });
+const sized = (label, font) => ({ ...label, font: { ...label.font, size: sizeOf(label) * font } });
 
 // Move places apart until neighbours keep `gap`, as little as possible, between low and high.
 export function spread(places, gap, low, high) {
@@ -188,25 +200,25 @@ function joined([upper, lower], places, gap, low, high) {
   return { members, at: Math.min(Math.max(wish, low), high - (members.length - 1) * gap) };
 }
 
-const yAxis = (axis, range, room) => ({
+const yAxis = (axis, range, room, font) => ({
   ...axis,
   ...rangeOf(range),
-  ...logTicks(axis, range, room.height / 26),
+  ...logTicks(axis, range, room.height / (26 * font)),
 });
 
 // Ticks at measured places, as many of them as there is room for.
-function xAxis(axis, range, room, measure, narrow) {
+function xAxis(axis, range, room, { measure, narrow, font }) {
   const made = { ...axis, ...rangeOf(range), fixedrange: narrow, title: { ...axis.title, standoff: 8 } };
   if (!axis.tickvals || !range) {
     delete made.tickvals;
     delete made.ticktext;
-    return { ...made, ...(range ? logTicks(axis, range, room.width / 64) : {}) };
+    return { ...made, ...(range ? logTicks(axis, range, room.width / (64 * font)) : {}) };
   }
   const at = axis.tickvals.map((value) => (range.log ? Math.log10(value) : value));
   const pixels = at.map((value) => ((value - range.low) / (range.high - range.low)) * room.width);
   const kept = thin(
     pixels,
-    axis.ticktext.map((words) => measure(words, 12, "--mono") + 8),
+    axis.ticktext.map((words) => measure(words, 12 * font, "--mono") + 8),
   );
   return {
     ...made,
@@ -233,11 +245,16 @@ const unitOf = (axis) => (axis.tickformat === ".0%" ? "share" : (axis.ticksuffix
 export function decades(low, high, most) {
   for (const digits of [[1, 2, 3, 5, 7], [1, 2, 5], [1, 3], [1]]) {
     const values = inDecades(low, high, digits, 1);
-    if (values.length <= most) {
+    if (values.length <= most && (TIGHT * (high - low)) / narrowest(values) <= most) {
       return values;
     }
   }
   return inDecades(low, high, [1], Math.ceil((high - low) / most));
+}
+
+// The smallest step between neighbours, in decades: 0.15 from 5 to 7.
+function narrowest(values) {
+  return Math.min(Infinity, ...values.slice(1).map((value, n) => Math.log10(value / values[n])));
 }
 
 function inDecades(low, high, digits, every) {
@@ -283,10 +300,11 @@ function keyOf(data, ends) {
       pattern: trace.marker.pattern?.shape ?? "",
     }));
   }
+  const dashes = new Map(data.map((trace) => [`end:${trace.id}`, trace.line?.dash]));
   return ends.map((label) => ({
     text: bare(label.text),
     color: label.font.color,
-    dashed: /^end:(reference|guess):/.test(label.name),
+    dash: dashes.get(label.name) ?? (/^end:(reference|guess):/.test(label.name) ? "dash" : "solid"),
   }));
 }
 

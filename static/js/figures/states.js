@@ -157,8 +157,9 @@ function name(node, placed, trails, measure) {
 
 // Small boxes along an arrow, which nothing should cover.
 function trail({ start, bend, tip }) {
-  return [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1].map((share) => {
-    const { x, y } = curve(start, bend, tip, share);
+  const steps = Math.max(10, Math.round(Math.hypot(tip.x - start.x, tip.y - start.y) / 8));
+  return Array.from({ length: steps }, (_, n) => {
+    const { x, y } = curve(start, bend, tip, (n + 1) / steps);
     return { left: x - 4, right: x + 4, top: y - 4, bottom: y + 4 };
   });
 }

@@ -10,7 +10,10 @@ import { t as say } from "../words.js";
 
 const HINT = say("Keys: W and S zoom, A and D or the arrows move, 0 shows all.");
 const EXPORT_WIDTH = 1200;
-const TICK_APART = 100; // pixels
+const KEY_HEIGHT = 34; // of one row of states below the lanes
+const TICK_APART = 100; // pixels, for letters of 12
+const LARGEST = 30; // pixels of a slide's letters
+const SMALLEST = 12;
 
 const KEYS = {
   w: (timeline) => timeline.zoom(0.7),
@@ -150,6 +153,7 @@ export class Timeline {
       ...Object.fromEntries(names.map((name) => [name, token(`--${name}`)])),
       inks: this.states.map((state) => ink(token(`--st-${state.id}`), body)),
       font: parseFloat(token("--tl-fs")) || 12,
+      room: parseFloat(token("--fig-room")) || 0,
     };
   }
 
@@ -158,15 +162,26 @@ export class Timeline {
     if (width < 60) {
       return; // hidden; the next resize draws
     }
-    const theme = this.theme();
     const context = this.canvas.getContext("2d");
-    const labels = this.labelWidth(context, theme);
-    this.frame = frame(this.lanes, width, labels, theme);
+    const theme = this.theme();
+    this.frame = this.framed(context, width, theme);
     this.size(context, width, this.frame.height);
     this.drawGrid(context, theme);
     this.drawLabels(context, theme);
     this.drawSpans(context, theme);
     this.drawFrame(context, theme);
+  }
+
+  // On a slide, which says its room in pixels, letters and lanes are as large as fits.
+  framed(context, width, theme) {
+    const room = theme.room - 2;
+    for (let font = theme.room ? LARGEST : theme.font; ; font -= 1) {
+      theme.font = font;
+      const made = frame(this.lanes, width, this.labelWidth(context, theme), { font });
+      if (!theme.room || made.height <= room || font <= SMALLEST) {
+        return made;
+      }
+    }
   }
 
   labelWidth(context, theme) {
@@ -196,7 +211,7 @@ export class Timeline {
 
   drawGrid(context, theme) {
     const { bottom, height, left, plot } = this.frame;
-    const step = niceStep(this.view.to - this.view.from, Math.max(2, plot / TICK_APART));
+    const step = niceStep(this.view.to - this.view.from, Math.max(2, (plot * 12) / (TICK_APART * theme.font)));
     context.lineWidth = 1;
     this.rules(context, theme.grid, ticks(this.view.from, this.view.to, step), 0, bottom + 4);
     this.rules(context, theme["ink-3"], ticks(this.view.from, this.view.to, step / 5), bottom, bottom + 3);
@@ -204,9 +219,11 @@ export class Timeline {
     context.font = `${theme.font - 1}px ${theme.mono}`;
     context.textAlign = "center";
     context.textBaseline = "middle";
-    for (const { t, words, x } of this.axisLabels(context, step)) {
-      if (Number.isFinite(t) && x > left - 1 && x < left + plot) {
+    let free = left - 1; // where the next label may begin
+    for (const { t, words, x, half } of this.axisLabels(context, step)) {
+      if (Number.isFinite(t) && x - half >= free && x < left + plot) {
         context.fillText(words, x, (bottom + height) / 2 + 3);
+        free = x + half + theme.font / 2;
       }
     }
   }
@@ -218,7 +235,7 @@ export class Timeline {
       const words = moment(t, step);
       const half = context.measureText(words).width / 2;
       const x = Math.min(Math.max(this.x(t), left + half), left + plot - half);
-      return { t, words, x };
+      return { t, words, x, half };
     });
   }
 
@@ -370,11 +387,12 @@ export class Timeline {
 
   // ---- files: what is visible, as vectors. The number of shapes is bounded by the width.
 
-  toSVG({ width = EXPORT_WIDTH, titled = true } = {}) {
+  // With a `height`, lanes become thinner until the picture has about that height.
+  toSVG({ width = EXPORT_WIDTH, height = Infinity, titled = true } = {}) {
     const token = tokensOf(this.host);
     const measure = measurer(token);
     const labels = Math.max(0, ...this.lanes.map((lane) => measure(lane.label, 12, "--mono")));
-    const drawn = timelinePicture(this, frame(this.lanes, width, labels));
+    const drawn = timelinePicture(this, frame(this.lanes, width, labels, { room: height - KEY_HEIGHT }));
     const title = titled ? this.figure.title : "";
     const words = { title, states: drawn.used, paint: paintOf };
     return file(poster(drawn, words, measure), token);

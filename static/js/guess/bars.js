@@ -5,7 +5,7 @@ import { make, Pad, words } from "./pad.js";
 const ROW = 50;
 const TEXT = 15; // of a row: the name above its bar
 const BAR = 20;
-const EDGE = 16; // so that a handle and a mark at an end are whole
+const EDGE = 20; // so that a handle and a mark at an end are whole
 const FOOT = 36; // the marks below
 
 export class BarsPad extends Pad {

@@ -107,9 +107,15 @@ export class Guessing {
     this.tell();
   }
 
-  // The page shows this run from its beginning: is it one that waits for a guess?
+  // The page shows this run, or null for none: is it one that waits for a guess?
   shows(run) {
-    if (this.memory.isCovered(run.id) && !run.guess && run.state !== "failed") {
+    if (this.isCovered) {
+      this.lift();
+    }
+    if (!run) {
+      this.went = false;
+      this.tell();
+    } else if (this.memory.isCovered(run.id) && !run.guess && run.state !== "failed") {
       this.cover(run.id);
     } else {
       this.memory.cover(run.id, false);
@@ -117,6 +123,13 @@ export class Guessing {
       this.went = isSame(run.guess?.points, this.guess.given());
       this.tell();
     }
+  }
+
+  // The page is another one now: the pad that this one has, for the parameters of its form.
+  become(fresh, values) {
+    clearTimeout(this.timer);
+    this.wanted = query(values);
+    this.take(JSON.parse($("#guess", fresh).dataset.pad), this.wanted);
   }
 
   // What failed has no result to cover, and must say why.
@@ -181,6 +194,10 @@ export class Guessing {
   }
 
   async send() {
+    if (this.isSending) {
+      return; // the second press of a double click
+    }
+    this.isSending = true;
     try {
       await ask("PUT", `/api/runs/${this.run}/guess`, this.guess.given());
       this.memory.known = "guessed";
@@ -188,6 +205,8 @@ export class Guessing {
       this.uncover();
     } catch (error) {
       $("#guess-state").textContent = error.message;
+    } finally {
+      this.isSending = false;
     }
   }
 
@@ -220,6 +239,7 @@ const NOTHING = {
   given: async () => null,
   started() {},
   ended() {},
+  become() {},
   shows() {},
 };
 

@@ -112,6 +112,8 @@ const labelOf = (field) => $(`[for="p-${field.name}"], #p-${field.name}-label`, 
 function complain(text) {
   const named = text.split(/[:：]/)[0];
   const about = experiment.params.find((field) => [field.name, labelOf(field)].includes(named.toLowerCase()))?.name;
+  const place = about && inputs(about)[0].closest(".form > div"); // beside the field: Run may be out of sight
+  place ? place.prepend($("#error")) : $(".controls").prepend($("#error"));
   showError(about ? text : text && text[0].toUpperCase() + text.slice(1));
   for (const field of experiment.params) {
     const [input] = inputs(field.name);
@@ -134,13 +136,17 @@ async function start() {
   asking = true;
   showButtons();
   complain("");
+  const { pathname } = location;
   try {
     const order = { experiment: experiment.name, params: values(), python: $("#python").value };
     const preset = form.elements.preset.value;
     const guessed = await guess.given();
     const more = { ...(preset && { preset }), ...(guessed && { guess: guessed }) };
     const answer = await ask("POST", "/api/runs", { ...order, ...more });
-    adopt(await answer.json(), guessed);
+    const begun = await answer.json();
+    if (location.pathname === pathname) { // else Back was pressed meanwhile: the run goes on without this page
+      adopt(begun, guessed);
+    }
   } catch (error) {
     complain(error.message);
   } finally {
@@ -194,6 +200,7 @@ let textTimer = null;
 let heardProgress = 0;
 
 function follow(place) {
+  ops = []; // those of the run before
   live.follow(page.topic, { snap: takeSnapshot, ops: takeOps, err: lostRun }, place);
 }
 
@@ -252,6 +259,8 @@ function lostRun() {
 
 function showRun() {
   showButtons();
+  const blank = run && ended(run) ? t("Nothing was measured for this.") : t("Your result appears here.");
+  $$(".fig-blank").forEach((place) => (place.textContent = blank));
   setQuiet(run?.state === "running" || queue.running.length > 0);
   showText();
 }
@@ -341,7 +350,7 @@ async function swapParts() {
   const { id } = run;
   try {
     const parts = await fetchPage(`/runs/${id}/parts`);
-    if (run.id === id) {
+    if (run?.id === id) {
       $$("[data-part]", parts).forEach(swapPart);
       offerTake(figures);
       announceEnd();
@@ -358,7 +367,7 @@ function swapPart(part) {
     return;
   }
   const place = $(`main [data-part="${part.dataset.part}"]`);
-  if (!isBeingEdited(place, run.id)) {
+  if (!isBeingEdited(place, run?.id)) {
     place.replaceWith(document.adoptNode(part));
   }
 }
@@ -426,12 +435,52 @@ const guess = guessing(experiment.name, values(), showGuessed);
 
 // ---- the address and the page
 
-// Back and Forward change the address alone where a run was started here, and a page that was on its
-// way meanwhile can arrive under the other's address: whatever happened, the address is right.
-function agree() {
-  if (runIn(location.pathname) !== (run?.id ?? null)) {
-    location.replace(location.href);
+// Back and Forward change the address alone where a run was started here. The page follows without being
+// loaded: the next press would overtake a load, and leave one run's page under another's address.
+async function agree() {
+  const { href, pathname } = location;
+  if (runIn(pathname) === (run?.id ?? null)) {
+    return;
   }
+  try {
+    const fresh = await fetchPage(href);
+    if (location.href === href) {
+      become(fresh, embedded(fresh));
+    }
+  } catch {
+    location.replace(location.href); // a run that was deleted meanwhile: the server has the sentence for it
+  }
+}
+
+// The page as the server shows it at this address: its run or none, and its parameters.
+function become(fresh, told) {
+  if (page.topic) {
+    live.leave(page.topic);
+  }
+  Object.assign(page, { topic: told.topic, epoch: told.epoch, seq: told.seq });
+  run = told.run;
+  heardProgress = 0;
+  $("#stop-form").action = run ? `/runs/${run.id}/stop` : "";
+  complain("");
+  const kept = new FormData($("#form", fresh));
+  $("#python").value = kept.get("python");
+  fill(Object.fromEntries(experiment.params.map((field) => [field.name, sent(field, kept)])));
+  told.figures.forEach((spec) => figures.get(spec.id)?.show(spec));
+  $$("[data-part]", fresh).forEach(swapPart);
+  guess.become(fresh, values());
+  guess.shows(run);
+  showRun();
+  $("#status").textContent = $("#status", fresh).textContent.trim();
+  if (page.topic) {
+    follow({ epoch: page.epoch, since: page.seq });
+  }
+  offerTake(figures);
+  datesToWords();
+}
+
+// A parameter in a form as it would be sent.
+function sent(field, kept) {
+  return field.type === "bool" ? kept.has(field.name) : kept.get(field.name);
 }
 
 // ---- the page begins
@@ -451,9 +500,7 @@ offerPresent(figures);
 document.addEventListener("themechange", () => figures.forEach((panel) => panel.redraw()));
 
 const live = connect();
-if (run) {
-  guess.shows(run);
-}
+guess.shows(run);
 showRun();
 if (page.topic) {
   follow({ epoch: page.epoch, since: page.seq });

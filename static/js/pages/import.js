@@ -43,6 +43,7 @@ form.addEventListener("submit", async (event) => {
     location.assign(await send(file));
   } catch (error) {
     say(error.message);
+    input.focus(); // the disabled button lost it, and another file is what helps
   } finally {
     button.disabled = false;
   }

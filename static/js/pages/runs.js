@@ -1,10 +1,21 @@
 // The history: dates in words, filters that act at once, and a list that follows what happens.
 import { $, $$, connect, fetchPage, setQuiet } from "../page.js";
 import { datesToWords } from "../dates.js";
+import { count } from "../words.js";
 
 const NEWS_EVERY_MS = 1000;
 
 let timer = null;
+
+// The button stays in sight, the ticks do not.
+function tellTicks() {
+  const n = $$("#list .pick :checked").length;
+  const place = $("#ticked");
+  if (place && (n || place.dataset.told)) {
+    place.textContent = count(n, "{n} run is ticked", "{n} runs are ticked");
+    place.dataset.told = n;
+  }
+}
 
 // While a disclosure is open somebody is about to delete: the list must not move under the hand.
 function refreshSoon() {
@@ -22,11 +33,14 @@ async function refresh() {
     const ticked = $$("#list :checked").map((box) => box.value);
     $("#list").replaceWith(document.adoptNode($("#list", page)));
     $$("#list [type=checkbox]").forEach((box) => (box.checked = ticked.includes(box.value)));
+    tellTicks();
     datesToWords();
   }
 }
 
 $$(".filter select").forEach((select) => select.addEventListener("change", () => select.form.requestSubmit()));
+document.addEventListener("change", (event) => event.target.closest("#list .pick") && tellTicks());
+addEventListener("pageshow", () => setTimeout(tellTicks)); // Back brings the ticks back
 datesToWords();
 setInterval(datesToWords, 60_000);
 

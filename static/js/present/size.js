@@ -1,45 +1,32 @@
-// Figures as large as the slide, and text that shrinks until it fits.
-import { $ } from "../page.js";
+// Figures as large as the slide, and text that grows and shrinks until it fits.
+import { $, $$ } from "../page.js";
 
-const STEPS = [1, 0.92, 0.84, 0.76, 0.68, 0.6]; // smaller is not legible from the back: the slide scrolls
-const LANES = { least: 12, most: 30 }; // pixels of a timeline's letters
+const STEPS = [1.5, 1.4, 1.3, 1.25, 1.2, 1.15, 1.1, 1.05, 1, 0.95, 0.9, 0.84, 0.77, 0.7, 0.63, 0.56];
+const LONG = 1; // of what does not fit even at the smallest step: it scrolls, in letters that can be read
 
 // The panel is laid out by CSS; how much room that leaves for the drawing is known afterwards.
 export function sizeFigure(section, panel) {
-  const room = $(".fig", section).clientHeight;
-  section.style.setProperty("--fig-room", `${room}px`);
-  const letters = parseFloat(getComputedStyle(document.documentElement).fontSize) * 0.8;
-  section.style.setProperty("--tl-fs", letters);
+  section.style.setProperty("--fig-room", `${$(".fig", section).clientHeight}px`);
   panel?.redraw();
-  if (panel?.spec.kind === "timeline") {
-    requestAnimationFrame(() => requestAnimationFrame(() => growLanes(section, panel, letters, room)));
-  }
 }
 
-// Lanes and letters of a timeline grow together, until it fills the slide.
-function growLanes(section, panel, letters, room) {
-  const drawn = $(".host", section).scrollHeight;
-  if (section.classList.contains("slide-now") && drawn > 0) {
-    const fitting = Math.min(LANES.most, Math.max(LANES.least, (letters * room) / drawn));
-    section.style.setProperty("--tl-fs", Math.floor(fitting * 2) / 2);
-    panel.redraw();
+// `least` and `most` are times the size that the style sheet gives.
+export function sizeText(main, sections, room, { least = 0.84, most = STEPS[0] } = {}) {
+  const zoom = (factor) => sections.forEach((section) => (section.style.zoom = factor));
+  const fits = STEPS.filter((factor) => factor >= least && factor <= most).some((factor) => {
+    zoom(factor);
+    return main.getBoundingClientRect().height <= room && document.documentElement.scrollWidth <= innerWidth;
+  });
+  if (!fits) {
+    zoom(LONG);
   }
-}
-
-export function sizeText(main, below) {
-  const room = innerHeight - below;
-  for (const factor of STEPS) {
-    main.style.zoom = factor;
-    if (main.getBoundingClientRect().height <= room && document.documentElement.scrollWidth <= innerWidth) {
-      return;
-    }
-  }
+  main.classList.toggle("slide-long", !fits);
 }
 
 export function unsize(main) {
-  main.style.zoom = "";
-  for (const section of main.querySelectorAll("[data-figure]")) {
+  main.classList.remove("slide-long");
+  for (const section of $$("[data-slide], [data-figure]", main)) {
+    section.style.removeProperty("zoom");
     section.style.removeProperty("--fig-room");
-    section.style.removeProperty("--tl-fs");
   }
 }

@@ -28,7 +28,8 @@ function identify({ slide, figure }, classes) {
 const ALWAYS = { PageDown: 1, PageUp: -1 }; // what a remote clicker sends
 const FREE = { ArrowRight: 1, ArrowLeft: -1, " ": 1, Home: -Infinity, End: Infinity };
 
-// Where a key moves: by a number of slides, "leave", or null where it belongs to what has the focus.
+// Where a key moves: by a number of slides, "leave", "free" from a control that wants the arrows, or null
+// where the key belongs to what has the focus.
 // `owner` is "text" where one writes, "keys" where arrows mean something, "button" where Space presses.
 export function moveFor({ key, ctrlKey, metaKey, altKey, shiftKey }, owner) {
   if (ctrlKey || metaKey || altKey) {
@@ -36,6 +37,9 @@ export function moveFor({ key, ctrlKey, metaKey, altKey, shiftKey }, owner) {
   }
   if (key in ALWAYS) {
     return ALWAYS[key];
+  }
+  if (key === "Escape" && (owner === "text" || owner === "keys")) {
+    return "free";
   }
   if (key === "Escape" || (key.toLowerCase() === "p" && owner !== "text")) {
     return "leave";

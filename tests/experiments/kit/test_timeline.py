@@ -109,6 +109,15 @@ def test_interrupts_are_no_waits():
     ]
 
 
+def test_a_thread_that_woke_for_one_look_at_the_clock_was_still_waiting():
+    runs = [(0, MS), (3 * MS, 3 * MS), (5 * MS, 6 * MS)]
+    assert list(spans_without_gil("a", runs)) == [
+        Span("a", "running", 0, MS),
+        Span("a", "ready", MS, 5 * MS),
+        Span("a", "running", 5 * MS, 6 * MS),
+    ]
+
+
 def test_a_burst_ends_where_the_thread_did_not_run(monkeypatch):
     clock = iter([0, 1_000, 2_000, 900_000, 901_000, 902_000])
     monkeypatch.setattr(timeline, "now_ns", lambda: next(clock))
