@@ -23,7 +23,7 @@ WIDEST = 420.0
 TOP = 26
 ROLES = {
     "text": "$ch2",
-    "data": "$ch1",
+    "initialised data": "$ch1",
     "bss": "$ch1",
     "heap": "$ch5",
     "mappings": "$ch6",
@@ -42,7 +42,7 @@ class Column(NamedTuple):
 
 
 def draw(figure: Mapping[str, Any], width: float, prefix: str) -> Drawn:
-    """`data` has columns: {"id", "label", "parts": [[kind, bytes, bytes in memory or None], low ones first]}."""
+    """`data` has columns {"id", "label", "parts"}; a part is [kind, bytes, those in memory or None]."""
     columns = figure["data"]
     each = min(WIDEST, (width - BETWEEN * (len(columns) - 1)) / max(1, len(columns)))
     shapes: list[Shape] = [shape("defs", "", [hatch(f"{prefix}-shut", "$ink-3")])]

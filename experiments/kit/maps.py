@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple, get_args
 
 Kind = Literal[
     "text",
-    "data",
+    "initialised data",
     "bss",
     "heap",
     "mappings",
@@ -109,7 +109,7 @@ def groups(regions: Sequence[Region], executable: str) -> list[Group]:
 def kind_of(region: Region, before: Region | None, kind_before: Kind, executable: str) -> Kind:
     """What a region is, by its name, or by its rights and what lies right below it."""
     path, rights = region.path, region.rights
-    touches = before is not None and before.end == region.start
+    follows = before is not None and before.end == region.start and "w" in rights
     if path == "[heap]":
         return "heap"
     if path == "[stack]":
@@ -122,15 +122,15 @@ def kind_of(region: Region, before: Region | None, kind_before: Kind, executable
         return of_file(path, rights, executable)
     if rights.startswith("---"):
         return "guards" if region.size_b <= LARGEST_GUARD_B else "reserved"
-    if touches and "w" in rights and kind_before == "guards":
+    if follows and kind_before == "guards":
         return "thread stacks"
-    if touches and "w" in rights and kind_before in ("data", "libraries") and before and before.path:
-        return "bss" if kind_before == "data" else "libraries"
-    return "mappings"
+    if follows and kind_before == "initialised data":
+        return "bss"
+    return "libraries" if follows and kind_before == "libraries" else "mappings"
 
 
 def of_file(path: str, rights: str, executable: str) -> Kind:
     is_program = path.removesuffix(" (deleted)") == executable or "/libpython" in path
     if is_program:
-        return "data" if "w" in rights else "text"
+        return "initialised data" if "w" in rights else "text"
     return "libraries" if ".so" in path.rpartition("/")[2] else "mappings"
