@@ -11,11 +11,12 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from app import __version__, api, comparison, interpreters, languages, pages, paths, sockets
+from app import __version__, api, comparison, inspection, interpreters, languages, pages, paths, sockets
 from app.assets import Assets
 from app.bench import Bench
 from app.guard import Guard
 from app.hub import Hub
+from app.processes.watch import Watch
 from app.readers import Readers
 from app.rooms import sweep_rooms
 from app.runner import Spare
@@ -49,6 +50,7 @@ def build(settings: Settings) -> FastAPI:
     app.state.store = store
     app.state.words = {name: languages.load(name, experiments) for name in languages.LANGUAGES}
     app.state.scope = Scope(hub)
+    app.state.watch = Watch(hub)
     app.state.bench = Bench(experiments, store, hub, interpreters.find(), slots=settings.slots, spare=Spare())
     app.state.bench.languages = app.state.words
     connect(app)
@@ -61,6 +63,7 @@ def connect(app: FastAPI) -> None:
     app.include_router(api.router)
     app.include_router(pages.router)
     app.include_router(comparison.router)
+    app.include_router(inspection.router)
     app.router.routes.extend(app.state.assets.routes())
     app.router.routes.extend(sockets.routes(app.state.bench.topic, server=__version__))
     for error in (HTTPException, RequestValidationError, *api.STATUS):
@@ -79,6 +82,7 @@ async def live(app: FastAPI) -> AsyncIterator[None]:
     finally:
         await app.state.bench.close()
         app.state.scope.stop()
+        app.state.watch.stop()
         await asyncio.to_thread(app.state.store.close)
 
 

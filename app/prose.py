@@ -242,3 +242,27 @@ def bytes_of(given: int) -> str:
         if given >= size:
             return f"{significant(given / size)} {unit}"
     return f"{given} B"
+
+
+# -- processes --------------------------------------------------------------------------------
+
+PROCESS_STATES = {  # the letters of /proc/<pid>/stat, proc(5)
+    "R": "running or ready",
+    "S": "blocked",
+    "D": "blocked, uninterruptible",
+    "T": "stopped",
+    "t": "stopped by a debugger",
+    "Z": "zombie",
+    "X": "dead",
+    "I": "idle kernel thread",
+}
+
+
+def process_state(letter: str) -> str:
+    """What a state is called, in English."""
+    return PROCESS_STATES.get(letter, letter)
+
+
+def process_states() -> dict[str, str]:
+    """All of them, in the reader's language."""
+    return {letter: t(said) for letter, said in PROCESS_STATES.items()}

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from app.drawing import cells, chart, flow, shares, states, timeline
+from app.drawing import cells, chart, flow, shares, space, states, timeline
 from app.drawing.letters import in_lines, width_of
 from app.drawing.shapes import Drawn, Shape, Styles, key, markup, shape, text
 from app.drawing.tokens import THEMES
@@ -26,6 +26,7 @@ DRAWN: dict[str, Callable[[Mapping[str, Any], float, str], Drawn]] = {
     "states": states.draw,
     "flow": flow.draw,
     "cells": cells.draw,
+    "memory": space.draw,
 }
 
 

@@ -12,7 +12,20 @@ from experiments.kit.sentences import percent, say
 from experiments.kit.spec import chapters, load_all
 from tests.app import texts
 
-NAMES = {"oscope", "API", "MIT", "cpu", "python", "PNG", "SVG", "CSV", "JSON", "HTML"}  # in any language
+NAMES = {
+    "oscope",
+    "API",
+    "MIT",
+    "cpu",
+    "pid",
+    "tid",
+    "python",
+    "PNG",
+    "SVG",
+    "CSV",
+    "JSON",
+    "HTML",
+}  # in any language
 SPOKEN = {kind.__name__ for kind in api.STATUS} | {
     *("HTTPException", "Denied", "GuessError", "StorageFull", "CannotStart"),
 }

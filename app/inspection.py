@@ -1,0 +1,70 @@
+"""The pages /processes: all of them, and one from inside. They read; nothing here can change a process."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from fastapi import APIRouter, HTTPException, Request
+from fastapi.responses import Response
+from markupsafe import Markup
+
+from app import drawing, languages, pages
+from app.figures.words import size
+from app.guard import is_loopback
+from app.processes import anatomy
+from app.processes.anatomy import Anatomy, NoProcess
+from app.processes.census import Census
+
+router = APIRouter(include_in_schema=False)
+
+WIDTH = 460  # pixels of the drawing
+
+PRIVATE = ("command line", "working folder", "program")  # may hold secrets; shown on this machine only
+
+
+@router.api_route("/processes", methods=["GET", "HEAD"])
+async def show_all(request: Request) -> Response:
+    """As they are now; what needs two looks comes with the live list."""
+    rows = await asyncio.to_thread(Census().sample)
+    return pages.render(request, "processes.html", here="processes", rows=rows, users=users(rows))
+
+
+@router.api_route("/processes/{pid}", methods=["GET", "HEAD"])
+async def show_one(request: Request, pid: int) -> Response:
+    """Its control block, threads, address space, descriptors and family."""
+    return pages.render(request, "process.html", here="processes", **await told(request, pid))
+
+
+@router.get("/processes/{pid}/parts")
+async def show_parts(request: Request, pid: int) -> Response:
+    """What the page swaps in while somebody looks."""
+    return pages.render(request, "_process.html", **await told(request, pid))
+
+
+async def told(request: Request, pid: int) -> dict[str, Any]:
+    try:
+        found = await asyncio.to_thread(anatomy.examine, pid)
+    except NoProcess as why:
+        raise HTTPException(404, str(why)) from None
+    return {"one": found, "private": PRIVATE, "here_only": is_here(request), "drawn": drawing_of(found)}
+
+
+def drawing_of(found: Anatomy) -> Markup:
+    """Its address space; empty where there is none to see."""
+    parts = [(group.kind, group.size_b, group.resident_b) for group in found.spaces or ()]
+    title = languages.t("Address space")
+    summary = ", ".join(f"{languages.t(kind)} {size(size_b)}" for kind, size_b, _ in parts)
+    figure = {"id": "space", "kind": "memory", "title": title, "summary": summary, "layout": {}}
+    label = languages.t("low addresses at the bottom")
+    whole = figure | {"data": [{"id": "now", "label": label, "parts": parts}] if parts else []}
+    return Markup(drawing.embedded(whole, WIDTH))
+
+
+def is_here(request: Request) -> bool:
+    """Whether the page is looked at on this machine; behind a proxy nobody knows."""
+    return bool(request.client and is_loopback(request.client.host)) and not request.app.state.settings.proxy
+
+
+def users(rows: list[Any]) -> dict[int, str]:
+    return {uid: anatomy.user_name(uid).partition(" ")[0] for uid in {row.uid for row in rows}}
