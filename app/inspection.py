@@ -55,7 +55,7 @@ def drawing_of(found: Anatomy) -> Markup:
     parts = [(group.kind, group.size_b, group.resident_b) for group in found.spaces or ()]
     title = languages.t("Address space")
     summary = ", ".join(f"{languages.t(kind)} {size(size_b)}" for kind, size_b, _ in parts)
-    figure = {"id": "space", "kind": "memory", "title": title, "summary": summary, "layout": {}}
+    figure = {"id": "space", "kind": "space", "title": title, "summary": summary, "layout": {}}
     label = languages.t("low addresses at the bottom")
     whole = figure | {"data": [{"id": "now", "label": label, "parts": parts}] if parts else []}
     return Markup(drawing.embedded(whole, WIDTH))

@@ -43,7 +43,7 @@ MAY_USE_APP = {  # the parts of the app that a lower part may import
     "runs": set(),
     "hub": set(),
     "interpreters": set(),
-    "figures": {"runs", "languages"},
+    "figures": {"runs", "languages", "drawing"},
     "exports": {"runs", "languages"},
     "languages": set(),
 }

@@ -8,7 +8,7 @@ from typing import Any
 
 from app.drawing import cells, chart, flow, shares, space, states, timeline
 from app.drawing.letters import in_lines, width_of
-from app.drawing.shapes import Drawn, Shape, Styles, key, markup, shape, text
+from app.drawing.shapes import Drawn, Shape, Styles, as_data, key, markup, shape, text
 from app.drawing.tokens import THEMES
 from app.languages import t
 
@@ -17,6 +17,7 @@ FILE_WIDTHS = {"timeline": 1200, "flow": 1060, "shares": 720, "states": 640, "ce
 FILE_WIDTH = 1000  # of anything else
 FILE_HEIGHT = 460
 PAD = 14
+LETTERS = {"font_family": "$sans", "font_size": 12}
 NAMESPACE = "http://www.w3.org/2000/svg"
 
 DRAWN: dict[str, Callable[[Mapping[str, Any], float, str], Drawn]] = {
@@ -26,7 +27,7 @@ DRAWN: dict[str, Callable[[Mapping[str, Any], float, str], Drawn]] = {
     "states": states.draw,
     "flow": flow.draw,
     "cells": cells.draw,
-    "memory": space.draw,
+    "space": space.draw,
 }
 
 
@@ -53,6 +54,13 @@ def standalone(figure: Mapping[str, Any], theme: str = "light", width: int | Non
     size = {"xmlns": NAMESPACE, "width": drawn.width, "height": float(drawn.height)}
     written = markup(svg(name, drawn, [*words_of(figure, name), ground], size | viewed(drawn)), chosen)
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{written}\n'
+
+
+def as_shapes(figure: Mapping[str, Any], width: int) -> dict[str, Any]:
+    """The drawing as data for static/js/figures/picture.js: {"width", "height", "shapes"}."""
+    drawn = whole(figure, width, f"{slug(figure['id'])}-{width}")
+    lettered = shape("g", "", drawn.shapes, **LETTERS)
+    return {"width": drawn.width, "height": round(drawn.height), "shapes": [as_data(lettered)]}
 
 
 def whole(figure: Mapping[str, Any], width: float, prefix: str, height: float = chart.HEIGHT) -> Drawn:
@@ -99,8 +107,7 @@ def words_of(figure: Mapping[str, Any], name: str) -> list[Shape]:
 def svg(name: str, drawn: Drawn, before: Sequence[Shape], attributes: Mapping[str, Any]) -> Shape:
     """The root element; `name` is where its words are."""
     told = {"role": "img", "aria_labelledby": f"{name}-title {name}-desc"}
-    type = {"font_family": "$sans", "font_size": 12}
-    return shape("svg", "", [*before, *drawn.shapes], **attributes, **told, **type)
+    return shape("svg", "", [*before, *drawn.shapes], **attributes, **told, **LETTERS)
 
 
 def slug(id: str) -> str:

@@ -67,6 +67,17 @@ def hatch(id: str, role: str, turn: float = 45) -> Shape:
     )
 
 
+def as_data(drawn: Shape) -> dict[str, Any]:
+    """As the page's own drawings have it; their roles get their values there."""
+    tag, attributes, words, children = drawn
+    return {
+        "tag": tag,
+        "attributes": {name: round(v, 2) if isinstance(v, float) else v for name, v in attributes.items()},
+        "text": words,
+        "children": [as_data(child) for child in children],
+    }
+
+
 # -- states -----------------------------------------------------------------------------------
 
 

@@ -13,6 +13,7 @@ from app.figures.flow import FlowFigure
 from app.figures.line import LineFigure
 from app.figures.patch import Patch
 from app.figures.shares import SharesFigure
+from app.figures.space import SpaceFigure
 from app.figures.states import StatesFigure
 from app.figures.timeline import TimelineFigure
 from app.languages import ENGLISH, Words
@@ -28,6 +29,7 @@ FIGURES: dict[type[charts.Chart], type[Figure]] = {
     charts.Shares: SharesFigure,
     charts.StateDiagram: StatesFigure,
     charts.Flow: FlowFigure,
+    charts.Space: SpaceFigure,
 }
 
 

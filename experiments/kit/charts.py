@@ -162,3 +162,19 @@ class Flow(Chart):
     call: str | None = column()
 
     kind: ClassVar[str] = "flow"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Space(Chart):
+    """Address spaces as columns of their parts, low addresses at the bottom; a column for each value of `by`.
+
+    `part` names are those of `kit.maps`; `size` and `resident` are bytes. A part that comes again replaces
+    the one before.
+    """
+
+    by: str = column()
+    part: str = column()
+    size: str = column()
+    resident: str | None = column()
+
+    kind: ClassVar[str] = "space"

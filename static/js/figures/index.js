@@ -5,6 +5,7 @@ import { Cells } from "./cells.js";
 import { Drawing } from "./drawing.js";
 import { EXPLAINED, EXPORT_WIDTH, layoutFlow } from "./flow.js";
 import { apply } from "./patch.js";
+import { layoutPicture } from "./picture.js";
 import { Plot } from "./plot.js";
 import { layoutShares } from "./shares.js";
 import { StateDiagram } from "./states.js";
@@ -24,6 +25,7 @@ const KINDS = {
   shares: (host, spec) =>
     handle(spec, new Drawing(host, spec, layoutShares, { shown: partsOf }), ["toSVG", "toPNG"]),
   flow: (host, spec) => handle(spec, new Drawing(host, spec, layoutFlow, TOLD), ["toSVG", "toPNG"]),
+  space: (host, spec) => handle(spec, new Drawing(host, spec, layoutPicture), ["toSVG", "toPNG"]),
   cells: (host, spec) => handle(spec, new Cells(host, spec), []),
 };
 const partsOf = ({ data }) =>

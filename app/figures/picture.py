@@ -1,0 +1,25 @@
+"""Figures that show a structure: laid out once, here; pages and files draw the same shapes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.figures.figure import Figure
+from app.figures.patch import Patch
+
+WIDTHS = (300, 640, 960)  # pixels: the page takes the widest that it has room for
+
+
+class PictureFigure(Figure):
+    """A subclass gathers rows into `data`; the shapes at every width follow from it."""
+
+    def first_layout(self) -> dict[str, Any]:
+        return {"pictures": {}, "states": []}
+
+    def show(self, data: list[dict[str, Any]]) -> Patch:
+        """Set what is drawn, and its shapes."""
+        from app.drawing import pictures  # which needs the words of this package
+
+        spec = self.spec | {"data": data}
+        drawn = {str(width): pictures.as_shapes(spec, width) for width in WIDTHS}
+        return self.put("data", data) + self.put("layout.pictures", drawn)
