@@ -40,6 +40,7 @@ UNHEARD = {  # parts of sentences that are known whole, and what only programs a
     *("run 7 is 7 and left no rows to compare7", "oscope run", "There is no such file."),
     *("the id of an interpreter", "7 GET /api/experiments/7/guess has the points."),
     "the process that reads files ended without an answer; its last words are above",
+    *("Max open files", "Max stack size"),  # the kernel's, in /proc/<pid>/limits
 }
 TABLES = [  # texts that stand in tables, and reach people through a variable
     *pages.ADVICE.values(),
