@@ -15,7 +15,7 @@ from app.runs import Run, State
 from experiments.kit.spec import Experiment, Field
 
 # The kinds of charts in the order in which they help at the size of a stamp.
-SMALL = ("space", "timeline", "line", "shares", "ecdf", "bars", "statediagram", "flow", "cells")
+SMALL = ("space", "graph", "timeline", "line", "shares", "ecdf", "bars", "statediagram", "flow", "cells")
 Span = dict[str, str]
 
 

@@ -43,7 +43,7 @@ PAGE = 30  # runs on a page of the history
 TABLE_ROWS = 200  # of a figure's table in HTML; the files have all of them
 CORE_CHANNELS = 4  # of the scope: on a larger machine each is the mean of a group of cores
 MACHINE_CHANNELS = (("runnable", "runnable threads"), ("switches", "context switches"))
-TELLING = ("flow", "space", "statediagram", "timeline", "ecdf", "line", "shares", "bars", "cells")
+TELLING = ("flow", "space", "graph", "statediagram", "timeline", "ecdf", "line", "shares", "bars", "cells")
 WORDS_OF_IMPLEMENTATIONS = {"cpython": "CPython", "pypy": "PyPy", "graalpy": "GraalPy"}
 ADVICE = {
     403: "Open oscope under the address it printed when it started.",

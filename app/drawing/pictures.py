@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from app.drawing import cells, chart, flow, shares, space, states, timeline
+from app.drawing import cells, chart, flow, graph, shares, space, states, timeline
 from app.drawing.letters import in_lines, width_of
 from app.drawing.shapes import Drawn, Shape, Styles, as_data, key, markup, shape, text
 from app.drawing.tokens import THEMES
@@ -28,6 +28,7 @@ DRAWN: dict[str, Callable[[Mapping[str, Any], float, str], Drawn]] = {
     "flow": flow.draw,
     "cells": cells.draw,
     "space": space.draw,
+    "graph": graph.draw,
 }
 
 

@@ -10,6 +10,7 @@ from app.figures.cells import CellsFigure
 from app.figures.ecdf import EcdfFigure
 from app.figures.figure import Figure, Guessed, Row
 from app.figures.flow import FlowFigure
+from app.figures.graph import GraphFigure
 from app.figures.line import LineFigure
 from app.figures.patch import Patch
 from app.figures.shares import SharesFigure
@@ -30,6 +31,7 @@ FIGURES: dict[type[charts.Chart], type[Figure]] = {
     charts.StateDiagram: StatesFigure,
     charts.Flow: FlowFigure,
     charts.Space: SpaceFigure,
+    charts.Graph: GraphFigure,
 }
 
 

@@ -7,7 +7,7 @@ their colour everywhere, so charts name them and never a colour.
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass, field, fields
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 
 @dataclass(frozen=True)
@@ -169,12 +169,33 @@ class Space(Chart):
     """Address spaces as columns of their parts, low addresses at the bottom; a column for each value of `by`.
 
     `part` names are those of `kit.maps`; `size` and `resident` are bytes. A part that comes again replaces
-    the one before.
+    the one before. With `classic` the 3 and 1 GiB of 32 bits stand beside them, for comparison.
     """
 
     by: str = column()
     part: str = column()
     size: str = column()
     resident: str | None = column()
+    classic: bool = False
 
     kind: ClassVar[str] = "space"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Graph(Chart):
+    """Things as nodes and relations as arrows; one graph for each value of `by`, up to six of them.
+
+    A row is an arrow; one without a `target` is a node alone. `label` says what the arrow means, `state` the
+    state of the target, or of a node alone. In a "circle" arrows that close a cycle are picked out; in a
+    "tree" sources stand above their targets. Nodes whose names begin with a word of `squares` are squares.
+    """
+
+    source: str = column()
+    target: str = column()
+    label: str | None = column()
+    by: str | None = column()
+    state: str | None = column()
+    arrangement: Literal["circle", "tree"] = "circle"
+    squares: tuple[str, ...] = ()
+
+    kind: ClassVar[str] = "graph"

@@ -26,6 +26,7 @@ const KINDS = {
     handle(spec, new Drawing(host, spec, layoutShares, { shown: partsOf }), ["toSVG", "toPNG"]),
   flow: (host, spec) => handle(spec, new Drawing(host, spec, layoutFlow, TOLD), ["toSVG", "toPNG"]),
   space: (host, spec) => handle(spec, new Drawing(host, spec, layoutPicture), ["toSVG", "toPNG"]),
+  graph: (host, spec) => handle(spec, new Drawing(host, spec, layoutPicture), ["toSVG", "toPNG"]),
   cells: (host, spec) => handle(spec, new Cells(host, spec), []),
 };
 const partsOf = ({ data }) =>
