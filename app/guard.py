@@ -52,8 +52,10 @@ PAGE = """<!doctype html>
 :root {{ color-scheme: light dark; font: 1.125rem/1.5 system-ui, sans-serif }}
 body {{ max-width: 34em; margin: 15vh auto; padding: 0 1.5em }}
 </style>
+<main>
 <h1>{title}</h1>
 <p>{detail}</p>
+</main>
 </html>
 """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -19,7 +20,8 @@ def draw(figure: Mapping[str, Any], width: float, prefix: str) -> Drawn:
     traces = in_groups(figure["data"])
     labels = [width_of(trace["label"], 12, "$mono") for trace in traces]
     place = frame(traces, width, min(max(labels, default=0.0), width * LONGEST_LABEL))
-    t0, t1 = layout["t0"], max(layout["t1"], layout["t0"] + 1e-9)
+    t0 = layout["t0"]
+    t1 = max(layout["t1"], t0 + 1e-9, math.nextafter(t0, math.inf))  # some time passes, whatever a file says
     states = {state["id"]: state for state in layout["states"]}
     heights = {id: state["height"] for id, state in states.items()}
     shapes = [*axis(t0, t1, place), *marks(layout, t0, t1, place)]
@@ -92,7 +94,7 @@ def axis(t0: float, t1: float, place: Frame) -> Iterator[Shape]:
     """Moments from the start of what is drawn."""
     step = nice_step(t1 - t0, max(2.0, place.plot / TICK_APART))
     for t in ticks(t0, t1, step):
-        x = place.left + (t - t0) * place.plot / ((t1 - t0) or 1.0)
+        x = place.left + (t - t0) * place.plot / (t1 - t0)
         words = moment(t, step)
         half = width_of(words, 11, "$mono") / 2
         at = min(max(x, place.left + half), place.left + place.plot - half)

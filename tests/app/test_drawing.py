@@ -477,3 +477,16 @@ def test_steps_between_ticks_are_round():
 def test_of_labels_that_would_touch_the_first_and_the_last_stay():
     assert scales.thin([0, 10, 20, 30, 40], [18] * 5) == [0, 2, 4]
     assert scales.thin([], []) == []
+
+
+# -- what only a strange file brings ----------------------------------------------------------
+
+
+def test_a_timeline_in_which_no_time_passes_is_drawn():
+    late = 1e15
+    moment = timeline(lane("a", (late, late, "running")), t0=late, t1=late, marks=[{"t": late}])
+    assert "a" in texts(drawn(moment))
+
+
+def test_powers_of_ten_below_the_smallest_number_are_no_ticks():
+    assert 0.0 not in scales.decades(-330.0, -320.0, 40)

@@ -5,6 +5,8 @@ Each page is opened twice: in English, wide and light; in Chinese, on a phone an
 
 import re
 from collections.abc import Iterator
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -97,3 +99,16 @@ def test_no_width_makes_it_scroll_sideways(page: Page):
         page.set_viewport_size({"width": width, "height": 800})
         page.evaluate(SETTLED)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_axe_finds_nothing_where_the_guard_lets_nobody_in(chromium: Browser, server: Served, look: str):
+    asked = Request(server.url, headers={"Host": "elsewhere.test", "Accept-Language": LOOKS[look]["locale"]})
+    with pytest.raises(HTTPError) as refused:
+        urlopen(asked)
+    context = chromium.new_context(**LOOKS[look])
+    page = context.new_page()
+    page.set_content(refused.value.read().decode())
+    found = Axe().run(page, options=RULES)
+    assert found.violations_count == 0, found.generate_report()
+    context.close()
