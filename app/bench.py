@@ -28,8 +28,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from app import importer, search
+from app.drawing.thumb import thumbnail
 from app.editions import ROWS_AT_ONCE, Draft, Edition, Ops, spoken
-from app.figures import Board
+from app.figures import Board, telling
 from app.hub import Hub, Topic
 from app.interpreters import Interpreter
 from app.languages import ENGLISH, Words
@@ -48,7 +49,7 @@ REMEMBERED = 8  # ended runs whose figures stay in memory for those who look aga
 VERDICT_S = 30.0  # a verdict that takes longer is given up
 KEPT_AT_THE_END = (
     *("state", "why", "last_words", "machine", "conditions", "verdict"),
-    *("progress", "progress_text", "ended_at", "search", "guess"),
+    *("progress", "progress_text", "ended_at", "search", "thumb", "guess"),
 )
 STARTING_S = 0.2  # what a run costs beside its measurement: a fresh interpreter, the verdict
 
@@ -536,7 +537,7 @@ class Bench:
         """The last step of every run, however it ended: shown, off the bench, and on the disk."""
         finish(live)
         live.run = replace(live.run, **outcome, ended_at=time.time())
-        live.run = replace(live.run, search=self.search_text(live.run))
+        live.run = replace(live.run, search=self.search_text(live.run), thumb=thumb_of(live))
         if live in self.running:
             self.running.remove(live)
         self.hub.quiet = bool(self.running)
@@ -656,6 +657,17 @@ def finish(live: Live) -> None:
         live.redraw(Board.close)
     except Exception:
         log.exception("the figures of run %s could not be finished", live.run.id)
+
+
+def thumb_of(live: Live) -> str:
+    """The shape of what was measured; empty where it cannot be drawn, or is no result."""
+    if live.run.state is not State.DONE:
+        return ""
+    try:
+        return thumbnail(live.board.figures(), telling(live.experiment))
+    except Exception:
+        log.exception("the thumbnail of run %s could not be drawn", live.run.id)
+        return ""
 
 
 def draw(live: Live, table: Table, rows: list[list[Any]]) -> None:

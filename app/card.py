@@ -10,12 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from app import links, prose
+from app.figures import telling
 from app.languages import t, words
 from app.runs import Run, State
 from experiments.kit.spec import Experiment, Field
 
-# The kinds of charts in the order in which they help at the size of a stamp.
-SMALL = ("space", "graph", "timeline", "line", "shares", "ecdf", "bars", "statediagram", "flow", "cells")
 Span = dict[str, str]
 
 
@@ -35,7 +34,7 @@ def facts(experiment: Experiment, run: Run, *, command: str, python: str, link: 
         "command": command,
         "link": link,
         "code": links.code(link) if link else None,
-        "figures": order(experiment) if any(run.rows.values()) else [],
+        "figures": telling(experiment) if any(run.rows.values()) else [],
     }
 
 
@@ -146,12 +145,3 @@ def machine(run: Run, python: str) -> str:
         t(python),
     ]
     return " · ".join(filter(None, host))
-
-
-def order(experiment: Experiment) -> list[str]:
-    """The figures in the order in which the card wants them: the one that answers, then the telling ones."""
-    if not experiment.charts:
-        return []
-    ranked = sorted(experiment.charts, key=lambda chart: SMALL.index(type(chart).__name__.lower()))
-    answering = (experiment.guess and experiment.guess.figure) or experiment.charts[0].id
-    return sorted((chart.id for chart in ranked), key=lambda id: id != answering)

@@ -30,7 +30,7 @@ from app.editions import Edition, spoken
 from app.figures import Board
 from app.interpreters import Interpreter
 from app.machine import facts
-from app.runs import Run, State, StorageFailed
+from app.runs import LONGEST_SEARCH, Run, State, StorageFailed, fold
 from experiments.kit.machine import Machine
 from experiments.kit.spec import Chapter, Experiment, ParameterError, chapters
 
@@ -39,6 +39,7 @@ router = APIRouter(include_in_schema=False)
 PACKED_FROM = 4096  # characters of a page; smaller ones fit a few packets anyway
 PACKED_LEVEL = 4  # 250 kB in 3 ms; higher ones cost more than they save
 LATEST = 6  # runs on the home page
+FEW = 10  # runs of an experiment among which one was measured here
 PAGE = 30  # runs on a page of the history
 TABLE_ROWS = 200  # of a figure's table in HTML; the files have all of them
 CORE_CHANNELS = 4  # of the scope: on a larger machine each is the mean of a group of cores
@@ -114,6 +115,13 @@ class Entry:
     missing: tuple[str, ...]
 
     @property
+    def words(self) -> str:
+        """What the catalogue is searched in: English and the reader's language, folded."""
+        told = self.experiment
+        said = [told.name, told.title, told.question, languages.t(told.title), languages.t(told.question)]
+        return fold(" ".join([*said, self.first_sentence]))
+
+    @property
     def first_sentence(self) -> str:
         """Of the article, in the reader's language."""
         said = prose.on_one_line(languages.t(self.experiment.article))
@@ -121,7 +129,8 @@ class Entry:
 
 
 @router.api_route("/", methods=["GET", "HEAD"])
-def home(request: Request) -> Response:
+def home(request: Request, q: str = "") -> Response:
+    """The scope, the questions (those with all words of `q`), the latest runs."""
     bench = bench_of(request)
     runs, _ = bench.store.list(limit=LATEST)
     machine = Machine.here()
@@ -131,7 +140,8 @@ def home(request: Request) -> Response:
         here="bench",
         machine=machine,
         channels=channels(facts()["logical_cores"]),
-        chapters=shelves(bench),
+        chapters=shelves(bench, q),
+        q=q[:LONGEST_SEARCH],
         runs=[as_it_is(bench, run) for run in runs],
         experiments=bench.experiments,
         notices=bench.store.notices(),
@@ -151,10 +161,12 @@ def core_label(first: int, end: int) -> str:
     return f"cpu{first}" if end - first == 1 else f"cpu{first}–{end - 1}"
 
 
-def shelves(bench: Bench) -> list[tuple[Chapter, list[Entry]]]:
-    """The chapters that have experiments, with their questions."""
+def shelves(bench: Bench, q: str = "") -> list[tuple[Chapter, list[Entry]]]:
+    """The chapters that have experiments, with their questions; only those with all words of `q`."""
     drawn = pictures(list(bench.experiments.values()))
     entries = [entry_of(bench, experiment, drawn[name]) for name, experiment in bench.experiments.items()]
+    wanted = fold(q[:LONGEST_SEARCH]).split()
+    entries = [entry for entry in entries if all(word in entry.words for word in wanted)]
     filled = [(c, [e for e in entries if e.experiment.chapter == c.name]) for c in chapters()]
     return [(chapter, found) for chapter, found in filled if found]
 
@@ -171,9 +183,10 @@ def pictures(experiments: Sequence[Experiment]) -> dict[str, str]:
 
 
 def entry_of(bench: Bench, experiment: Experiment, picture: str) -> Entry:
-    last, _ = bench.store.list(experiment=experiment.name, state=State.DONE, limit=1)
+    latest, _ = bench.store.list(experiment=experiment.name, state=State.DONE, limit=FEW)
+    here = next((run for run in latest if not run.origin), None)
     cost = experiment.cost(experiment.parse({}))
-    return Entry(experiment, picture, cost, last[0] if last else None, experiment.missing())
+    return Entry(experiment, picture, cost, here, experiment.missing())
 
 
 # -- an experiment, and a run of it -----------------------------------------------------------

@@ -104,10 +104,11 @@ class Run:
     note: str = ""
     origin: dict[str, Any] | None = None  # of an imported run: {"id", "host", "oscope", "file"?}
     search: str = ""  # what the history looks through, beside name and note, in every language
+    thumb: str = ""  # the shape of its result for the catalogue: what stands inside a small <svg>
 
     def as_json(self) -> dict[str, Any]:
         told = asdict(self)
-        del told["search"]
+        del told["search"], told["thumb"]
         return told
 
 
@@ -182,6 +183,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         # All that a search reads, without the machines and verdicts that lie between.
         "create index runs_to_search on runs(n, experiment, state, pinned, name, note, search)",
     ),
+    ("alter table runs add column thumb text not null default ''",),
 )
 
 

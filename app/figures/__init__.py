@@ -8,5 +8,6 @@ twice. Nothing here reads a file, a clock or a socket.
 
 from app.figures.board import Board
 from app.figures.patch import Patch, apply
+from app.figures.telling import telling
 
-__all__ = ["Board", "Patch", "apply"]
+__all__ = ["Board", "Patch", "apply", "telling"]

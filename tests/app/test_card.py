@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from app import card, cli, local
 from app.catalogue import command_line
+from app.figures import telling
 from app.interpreters import Interpreter
 from app.languages import load as words_of
 from app.languages import speaking
@@ -130,5 +131,5 @@ def test_a_code_is_there_only_where_there_is_a_link_to_share():
 
 
 def test_the_figure_that_answers_comes_first():
-    ordered = card.order(EXPERIMENTS["processes.states"])
+    ordered = telling(EXPERIMENTS["processes.states"])
     assert ordered[:2] == ["shares", "timeline"]

@@ -5,17 +5,18 @@ import json
 import re
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from html import unescape
 
 import httpx
 import pytest
 from fastapi import FastAPI
 
-from app import pages
+from app import languages, pages
 from app.main import build
 from app.runs import Run, State
 from app.settings import Settings
-from experiments.kit import say, times
+from experiments.kit import Need, say, times
 from experiments.kit.spec import load
 from experiments.kit.verdict import Check, Verdict
 
@@ -311,3 +312,39 @@ async def test_json_in_a_page_cannot_end_its_script():
     assert pages.embed({"words": "</script><b>&\u2028"}) == (
         '{"words":"\\u003c/script\\u003e\\u003cb\\u003e\\u0026\\u2028"}'
     )
+
+
+# -- the catalogue ----------------------------------------------------------------------------
+
+
+async def test_the_catalogue_is_searched_without_a_script_in_both_languages(client, app):
+    for q, language in (("PYTHON faster", "en"), ("scaling", "zh"), ("工作者", "zh")):
+        with languages.speaking(app.state.words[language]):
+            seen = (await client.get("/", params={"q": q})).text
+        assert 'href="/experiments/threads.scaling"' in seen
+        assert 'href="/experiments/processes.states"' not in seen
+
+
+async def test_a_word_that_no_question_has_is_said(client):
+    answer = await client.get("/", params={"q": "zebra<b>"})
+    assert 'id="nothing" hidden' not in answer.text
+    assert "No question has this word." in text_of(answer)
+    assert "zebra<b>" not in answer.text
+
+
+async def test_a_thumbnail_has_the_shape_of_the_last_result_here(client, app):
+    await asyncio.to_thread(keep, app, "00000000a1", thumb='<path d="M1 2 3 4"/>')
+    await asyncio.to_thread(
+        keep, app, "00000000a2", thumb='<path d="M9 9"/>', origin={"id": "b", "host": "x"}
+    )
+    page = (await client.get("/")).text
+    assert '<path d="M1 2 3 4"/>' in page
+    assert '<path d="M9 9"/>' not in page  # that one was measured elsewhere
+
+
+async def test_what_cannot_run_here_says_why(client, app):
+    experiments = app.state.bench.experiments
+    third_hand = Need(lambda: "It needs a third hand.")
+    experiments[NAME] = replace(experiments[NAME], needs=(third_hand,))
+    seen = text_of(await client.get("/"))
+    assert "Cannot run here: It needs a third hand." in seen

@@ -3,7 +3,7 @@ import { $, $$, connect, embedded, fetchPage, isQuiet, setQuiet } from "../page.
 import { AutoScale, valuesOf } from "../channels.js";
 import { perSecond } from "../format.js";
 import { percent } from "../figures/units.js";
-import { t } from "../words.js";
+import { count, t } from "../words.js";
 import { datesToWords } from "../dates.js";
 import { Scope } from "../figures/scope.js";
 
@@ -68,6 +68,28 @@ $$("[name=base]").forEach((radio) =>
   }),
 );
 
+// ---- finding a question
+
+const find = $("#find");
+
+function filter() {
+  const wanted = find.value.normalize("NFKC").toLowerCase().split(/\s+/).filter(Boolean);
+  let shown = 0;
+  for (const entry of $$("[data-words]")) {
+    entry.hidden = !wanted.every((word) => entry.dataset.words.includes(word));
+    shown += entry.hidden ? 0 : 1;
+  }
+  for (const chapter of $$(".chapter")) {
+    chapter.hidden = !$("[data-words]:not([hidden])", chapter);
+  }
+  $("#nothing").hidden = shown > 0;
+  $("#found").textContent = wanted.length ? count(shown, "{n} question", "{n} questions") : "";
+}
+
+find.addEventListener("input", filter);
+$(".catalogue form").addEventListener("submit", (event) => event.preventDefault());
+filter();
+
 // ---- what was measured lately: rendered by the server, swapped in here
 
 let timer = null;
@@ -83,8 +105,9 @@ async function refresh() {
     return;
   }
   $("#latest").replaceWith(document.adoptNode($("#latest", page)));
-  for (const place of $$("[data-here]")) {
-    const fresh = $(`[data-here="${place.dataset.here}"]`, page);
+  for (const place of $$("[data-here], [data-thumb]")) {
+    const { here, thumb } = place.dataset;
+    const fresh = $(here ? `[data-here="${here}"]` : `[data-thumb="${thumb}"]`, page);
     if (fresh && fresh.innerHTML !== place.innerHTML) {
       place.replaceWith(document.adoptNode(fresh));
     }
