@@ -110,18 +110,32 @@ def seen(figure: Graph) -> dict[str, None]:
 
 
 def on_circles(graphs: Sequence[Graph], width: float) -> Sheet:
-    order = around(graphs)
-    least = max(64.0, len(order) * APART / math.tau)
+    orders = [around(alike) for alike in families(graphs)]
+    most = max(map(len, orders))
+    least = max(64.0, most * APART / math.tau)
     margin = MOST + 16
     across = fitting(width, 2 * (least + margin), len(graphs))
     each = min(WIDEST, (width - BETWEEN * (across - 1)) / across)
     circle = min(LARGEST, max(40.0, each / 2 - margin))
-    step = 2 * circle * math.sin(math.pi / max(2, len(order)))
+    step = 2 * circle * math.sin(math.pi / max(2, most))
     radius = max(LEAST, min(MOST, step * 0.36))
     middle = complex(each / 2, circle + radius + 4)
-    turn = cmath.rect(1, math.tau / len(order))
-    places = {node: middle - 1j * circle * turn**n for n, node in enumerate(order)}
+    places: Places = {}
+    for order in orders:
+        turn = cmath.rect(1, math.tau / len(order))
+        places |= {node: middle - 1j * circle * turn**n for n, node in enumerate(order)}
     return Sheet([places] * len(graphs), [2 * (circle + radius) + 8] * len(graphs), each, radius)
+
+
+def families(graphs: Sequence[Graph]) -> list[list[Graph]]:
+    """Graphs that have nodes in common; each family has a circle of its own."""
+    found: list[tuple[set[str], list[Graph]]] = []
+    for graph in graphs:
+        nodes = {node["id"] for node in graph["nodes"]}
+        kin = [family for family in found if family[0] & nodes]
+        found = [family for family in found if family not in kin]
+        found.append((nodes.union(*(own for own, _ in kin)), [g for _, own in kin for g in own] + [graph]))
+    return [family for _, family in found]
 
 
 def around(graphs: Sequence[Graph]) -> list[str]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from app.figures.figure import Figure
 from app.figures.patch import Patch
+from app.languages import speaking
 
 WIDTHS = (300, 640, 960)  # pixels: the page takes the widest that it has room for
 
@@ -21,5 +22,6 @@ class PictureFigure(Figure):
         from app.drawing import pictures  # which needs the words of this package
 
         spec = self.spec | {"data": data}
-        drawn = {str(width): pictures.as_shapes(spec, width) for width in WIDTHS}
+        with speaking(self.t):  # whoever reads this figure, whoever fed it
+            drawn = {str(width): pictures.as_shapes(spec, width) for width in WIDTHS}
         return self.put("data", data) + self.put("layout.pictures", drawn)

@@ -24,6 +24,9 @@ class SpaceFigure(PictureFigure):
     def title(self) -> str:
         return self.t(self.chart.title or "What lies where in memory")
 
+    def first_layout(self) -> dict[str, Any]:
+        return super().first_layout() | {"classic": self.chart.classic}
+
     def take(self, rows: Sequence[Row]) -> Patch:
         for by, part, size_b, resident_b in map(self.pick, rows):
             if is_number(size_b):

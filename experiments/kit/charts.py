@@ -32,6 +32,7 @@ STATES = {
         State("uninterruptible", "blocked, uninterruptible", 0.34, hatch=True),
         State("stopped", "stopped", 0.28),
         State("zombie", "zombie", 0.42, hatch=True),
+        State("cancelled", "cancelled, tidying up", 0.5, hatch=True),
         State("unknown", "cannot be seen from user space", 0.8, hatch=True),
     )
 }

@@ -1,5 +1,6 @@
 """Graphs from rows: cycles are found and picked out, trees hang from their roots, moments stand apart."""
 
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import pytest
@@ -213,3 +214,12 @@ def test_words_of_two_arrows_to_and_fro_do_not_cover_each_other(figure):
         s["text"]: s["attributes"]["y"] for s in drawn(figure) if s["text"] in ("waits for", "held by")
     }
     assert abs(heights["waits for"] - heights["held by"]) > 20
+
+
+def test_graphs_without_a_common_node_have_circles_of_their_own(figure):
+    ring = [f"fork {n}" for n in range(9)]
+    figure.add(Edge, [*CLOSED, *(["ring", a, b, "", None] for a, b in pairwise(ring))])
+    two, many = layout.families(figure.spec["data"])
+    assert (len(layout.around(two)), len(layout.around(many))) == (4, 9)
+    places = layout.on_circles(figure.spec["data"], 640).places[0]
+    assert places["lock A"].real == pytest.approx(places["lock B"].real)  # opposite each other

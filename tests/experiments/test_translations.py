@@ -27,8 +27,9 @@ ENGLISH_LEFT = re.compile(r"[A-Za-z]{2,}(?:[ -][A-Za-z]{2,}){2,}")  # three Lati
 SENTENCE = re.compile(r"[A-Z{`](?=.*[a-z]{2})[^\n]*\s[^\n]*\s[^\n]*[.?!]", re.DOTALL)
 READ = {"title", "caption", "summary", "name", "label", "help", "text", "hovertemplate", "ticktext", "rows"}
 NAMES = {  # in figures of any language: of units and systems, and of calls
-    *("CPU", "GIL", "POSIX", "aio", "KiB", "MiB", "EAGAIN", "SIGIO"),
+    *("CPU", "GIL", "POSIX", "aio", "KiB", "MiB", "GiB", "EAGAIN", "SIGIO"),
     *("recv", "select", "poll", "epoll", "epoll_wait", "sigwaitinfo", "io_uring", "io_uring_enter"),
+    *("asyncio", "await", "gather", "Semaphore", "shield", "sleep", "TaskGroup", "time", "wait", "wait_for"),
     *("extra", "text"),  # of Plotly's templates
 }
 
@@ -240,8 +241,9 @@ def read_out(member: Any, key: str = "") -> Iterator[str]:
 
 def numbers(member: Any) -> Iterator[float]:
     if isinstance(member, dict):
-        for value in member.values():
-            yield from numbers(value)
+        for name, value in member.items():
+            if name != "pictures":  # which have a place for every word
+                yield from numbers(value)
     elif isinstance(member, list):
         for value in member:
             yield from numbers(value)
