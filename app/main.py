@@ -11,7 +11,18 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from app import __version__, api, comparison, inspection, interpreters, languages, pages, paths, sockets
+from app import (
+    __version__,
+    api,
+    comparison,
+    guiding,
+    inspection,
+    interpreters,
+    languages,
+    pages,
+    paths,
+    sockets,
+)
 from app.assets import Assets
 from app.bench import Bench
 from app.guard import Guard
@@ -64,6 +75,7 @@ def connect(app: FastAPI) -> None:
     app.include_router(pages.router)
     app.include_router(comparison.router)
     app.include_router(inspection.router)
+    app.include_router(guiding.router)
     app.router.routes.extend(app.state.assets.routes())
     app.router.routes.extend(sockets.routes(app.state.bench.topic, server=__version__))
     for error in (HTTPException, RequestValidationError, *api.STATUS):

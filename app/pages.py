@@ -22,7 +22,7 @@ from jinja2 import Environment
 from markupsafe import Markup
 from pydantic_core import to_json
 
-from app import card, catalogue, labels, languages, links, pads, prose, takeaway, templating
+from app import card, catalogue, courses, labels, languages, links, pads, prose, takeaway, templating
 from app.assets import Assets, accepts_gzip
 from app.bench import Bench, Live, QueueFull
 from app.conditions import conditions, noisy
@@ -323,6 +323,7 @@ async def bench_page(
         **facts_of(experiment),
         **(facts_of_run(bench, view) if view else {"run": None}),
         taken=taken(request, view),
+        stop=courses.here(courses.begun(request.cookies.get(courses.COOKIE)), experiment.name),
         twin=await asyncio.to_thread(bench.store.twin, view.run) if view else None,
     )
 

@@ -5,7 +5,7 @@ import string
 
 import pytest
 
-from app import api, conditions, guard, languages, pages
+from app import api, conditions, courses, guard, languages, pages
 from app.languages import ENGLISH, Words, preferred
 from app.runs import NO_WAL, State
 from experiments.kit.sentences import percent, say
@@ -49,6 +49,8 @@ TABLES = [  # texts that stand in tables, and reach people through a variable
     *(state.value for state in State),
     NO_WAL,
     *(text for chapter in chapters() for text in (chapter.title, chapter.about)),
+    *(text for route in courses.routes().values() for text in (route.title, route.about)),
+    *(stop.say for route in courses.routes().values() for stop in route.stops),
 ]
 
 
