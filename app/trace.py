@@ -28,6 +28,9 @@ COLOURS = {  # names that the older viewer, chrome://tracing, knows; Perfetto co
     "lock": "bad",
     "stopped": "grey",
     "zombie": "black",
+    "loop": "good",
+    "due": "thread_state_unknown",
+    "cancelled": "yellow",
     "unknown": "generic_work",
 }
 
