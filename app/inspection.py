@@ -58,7 +58,7 @@ def drawing_of(found: Anatomy) -> Markup:
     figure = {"id": "space", "kind": "space", "title": title, "summary": summary, "layout": {}}
     label = languages.t("low addresses at the bottom")
     whole = figure | {"data": [{"id": "now", "label": label, "parts": parts}] if parts else []}
-    return Markup(drawing.embedded(whole, WIDTH))
+    return Markup(drawing.embedded(whole, WIDTH, alone=True))
 
 
 def is_here(request: Request) -> bool:

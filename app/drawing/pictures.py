@@ -32,15 +32,18 @@ DRAWN: dict[str, Callable[[Mapping[str, Any], float, str], Drawn]] = {
 }
 
 
-def embedded(figure: Mapping[str, Any], width: int = WIDE, styles: Styles | None = None) -> str:
+def embedded(
+    figure: Mapping[str, Any], width: int = WIDE, styles: Styles | None = None, alone: bool = False
+) -> str:
     """An <svg> for a page that has our tokens as CSS variables: it follows the page's theme.
 
     A page may hold it at several widths; the wide one has the words, and the others point to them.
+    One that is `alone` has them at any width.
     """
     name = slug(figure["id"])
     prefix = name if width == WIDE else f"{name}-{width}"
     drawn = whole(figure, width, prefix)
-    told = words_of(figure, name) if width == WIDE else []
+    told = words_of(figure, name) if alone or width == WIDE else []
     return markup(svg(name, drawn, told, viewed(drawn) | {"class": f"fig-{width}"}), None, styles)
 
 

@@ -33,6 +33,10 @@ PAGES = {
     "a comparison": "/compare?runs=RUN,COPY",
     "a choice of runs to compare": "/compare?runs=RUN",
     "a refusal to compare": "/compare?runs=RUN,RUN",
+    "the routes": "/routes",
+    "a route": "/routes/gil",
+    "the processes": "/processes",
+    "a process from inside": "/processes/SERVER",
     "no page": "/nowhere",
 }
 # Line after line of a listing is alike, and axe takes a millisecond for each word of it.
@@ -50,7 +54,7 @@ def runs(server: Served) -> dict[str, str]:
     copy = server.post("/api/runs/import", record)["id"]
     ended = {"state": "failed", "why": "the experiment was ended by SIGKILL", "last_words": "Killed"}
     failed = server.post("/api/runs/import", record | ended | {"verdict": None, "name": "Elsewhere"})["id"]
-    return {"RUN": run, "COPY": copy, "FAILED": failed}
+    return {"RUN": run, "COPY": copy, "FAILED": failed, "SERVER": str(server.process.pid)}
 
 
 @pytest.fixture(scope="module", params=LOOKS)
