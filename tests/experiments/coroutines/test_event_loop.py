@@ -226,7 +226,7 @@ def test_rows_tell_all_scenes_and_all_ends(rows):
     found = [row for row in rows if isinstance(row, Fate)]
     assert {row.scene for row in found} == set(scenes())
     assert all(row.end == row.expected for row in found)
-    levels = [(row.task, row.place) for row in found if (row.scene, row.repeat) == ("three levels", 2)]
+    levels = [(row.task, row.rank) for row in found if (row.scene, row.repeat) == ("three levels", 2)]
     assert levels == [("A", 1), ("B", 2), ("C", 3)]
     assert {row.call for row in rows if isinstance(row, Lag)} == set(get_args(Call))
 
@@ -292,8 +292,8 @@ def whole(arrangement: str, took: float, gain: float) -> list[Whole]:
     return [Whole(arrangement, i, took, gain) for i in (1, 2, 3)]
 
 
-def lag(call: str, largest_s: float, typical_s: float = 0.0002) -> list[Lag]:
-    return [Lag(call, i, 9, largest_s, typical_s) for i in (1, 2, 3)]
+def lag(call: str, worst_s: float, typical_s: float = 0.0002) -> list[Lag]:
+    return [Lag(call, i, 9, worst_s, typical_s) for i in (1, 2, 3)]
 
 
 TURNS = [
@@ -361,7 +361,7 @@ def test_an_end_that_is_not_documented_is_named():
 
 
 def test_levels_in_another_order_are_wrong():
-    shuffled = [replaced(fate, place=place) for fate, place in zip(FATES, (2, 1, 3), strict=True)]
+    shuffled = [replaced(fate, rank=rank) for fate, rank in zip(FATES, (2, 1, 3), strict=True)]
     assert judged(*TURNS, *shuffled, *WHOLES, *LAGS).checks[4].ok is False
 
 
