@@ -7,8 +7,10 @@ import pytest
 
 from app import drawing
 from app.drawing import graph as layout
+from app.figures.figure import Guessed
 from app.figures.graph import GraphFigure, cycle_in
 from experiments.kit.charts import Graph
+from experiments.kit.guess import Point
 from experiments.kit.spec import read_table
 
 
@@ -223,3 +225,12 @@ def test_graphs_without_a_common_node_have_circles_of_their_own(figure):
     assert (len(layout.around(two)), len(layout.around(many))) == (4, 9)
     places = layout.on_circles(figure.spec["data"], 640).places[0]
     assert places["lock A"].real == pytest.approx(places["lock B"].real)  # opposite each other
+
+
+def test_a_guess_stands_in_words_below_the_graph(figure):
+    figure.guess([Guessed(Point("choice", label="an RLock helps"), "rlock")])
+    figure.add(Edge, OPEN)
+    assert "your guess: an RLock helps" in words_in(figure, "960")
+    assert figure.now()["summary"].endswith("no cycle. your guess: an RLock helps.")
+    assert figure.guess([Guessed(Point("choice"), "rlock")])
+    assert "your guess: rlock" in words_in(figure, "300")
