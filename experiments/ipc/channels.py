@@ -39,8 +39,8 @@ import contextlib
 import os
 import random
 import sys
-from collections.abc import Iterator, Mapping
-from typing import Annotated
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, TypeVar
 
 from experiments.ipc._bulk import STREAMS, Stream, pusher
 from experiments.ipc._price import (
@@ -60,6 +60,8 @@ from experiments.kit.clock import seconds
 from experiments.kit.subjects import Group, SubjectDied, Worker
 
 __all__ = ["Absent", "Apart", "Together", "Trip", "charts", "guess", "measure", "verdict"]
+
+T = TypeVar("T")
 
 SIZES = (64, 1 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20, 4 << 20)  # and the largest that was asked for
 VOLUME_B = 2 << 20  # in each piece of bulk; of small pieces less, of large ones two
@@ -180,9 +182,14 @@ def cores_for(number: int) -> dict[Placement, tuple[int, int]]:
     return cores
 
 
+def ordered(ways: Sequence[T], number: int) -> Sequence[T]:
+    """A new order in every round; the first one has that of the figures."""
+    return random.Random(number).sample(ways, len(ways)) if number else ways
+
+
 def there_and_back(talkers: Mapping[Way, Worker], number: int, trips: int) -> Iterator[Trip]:
-    """Every way on one core and on two, a moment apart; in a new order in every round."""
-    for way in random.Random(number).sample(list(talkers), len(talkers)):
+    """Every way on one core and on two, a moment apart."""
+    for way in ordered(list(talkers), number):
         for placement, cores in cores_for(number).items():
             n = trips if placement == "two cores" else FEW if way == SPINNING else trips // TOGETHER
             talkers[way].ask(*cores, n)
@@ -194,7 +201,7 @@ def in_bulk(pushers: Mapping[Stream, Worker], number: int, sizes: list[int]) -> 
     tables: dict[Placement, type[Apart | Together]] = {"one core": Together, "two cores": Apart}
     for size in sizes:
         pieces = pieces_of(size)
-        for stream in random.Random(number).sample(STREAMS, len(STREAMS)):
+        for stream in ordered(STREAMS, number):
             for placement, cores in cores_for(number).items():
                 pushers[stream].ask(*cores, size, pieces)
                 took_s = seconds(pushers[stream].answer())
