@@ -170,7 +170,7 @@ def measure(
 def cost(descriptors: int, ready: int, idle: int, wakes: int, repeats: int) -> float:
     """Seconds: a watched descriptor costs 0.5 µs to register, 0.2 to walk past, and 1.5 when it is ready."""
     watched = sum(steps_of(descriptors))
-    looked = watched * (6e-6 + wakes * 0.3e-6 + (CROWD_WAKES + 1) * 6e-6)
+    looked = watched * (6e-6 + wakes * 0.4e-6 + (CROWD_WAKES + 1) * 10e-6)
     talked = 2 * idle * (50e-6 + REQUESTS * 0.12e-6) + 4 * REQUESTS * 150e-6
     looked += len(METHODS) * len(steps_of(descriptors)) * wakes * ready * 1.5e-6
     return 0.3 + descriptors * 2e-6 + repeats * (looked + talked + len(steps_of(descriptors)) * wakes * 6e-5)

@@ -263,7 +263,7 @@ test("a line pad has a column for the start and one for each place", () => {
 
 test("a line pad leaves room for long marks at its axis", () => {
   const frame = lineFrame(line, { width: 400, height: 300, labelWidth: 100, markWidth: 52 });
-  assert.equal(frame.box.left, 60);
+  assert.equal(frame.box.left, 68);
 });
 
 test("handles at one height stand side by side, others on their line", () => {
