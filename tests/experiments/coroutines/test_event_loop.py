@@ -117,6 +117,21 @@ def test_the_sets_do_not_depend_on_who_is_quick():
         assert found == EXPECTED[scene]
 
 
+def test_whoever_was_cancelled_is_drawn_tidying_up_and_nobody_else(played):
+    for scene in scenes():
+        tidying = {task for task, state, *_ in played[scene]["stretches"] if state == "cancelled"}
+        assert tidying == cancelled(played, scene)
+
+
+def test_whoever_cancels_waits_until_all_have_tidied_up(played):
+    for scene in ("wait_for, too slow", "three levels", "gather is cancelled"):
+        at_least_ns = _scenes.CLEANUP * UNIT_S * 1e9
+        stretches = played[scene]["stretches"]
+        tidied = [end - start for _, state, start, end in stretches if state == "cancelled"]
+        assert min(tidied) >= at_least_ns
+        assert max(end for *_, end in stretches) <= played[scene]["ended"]
+
+
 # Who runs, who waits
 
 
@@ -267,9 +282,12 @@ def test_the_process_of_a_pool_dies_with_the_loop_that_had_it():
     deadline = time.monotonic() + 5
     while state_of(grandchild) not in ("", "Z") and time.monotonic() < deadline:
         time.sleep(0.005)
-    assert state_of(grandchild) in ("", "Z")
+    left = state_of(grandchild)
+    if left not in ("", "Z"):
+        os.kill(grandchild, 9)
     os.close(told)
     os.close(tell)
+    assert left in ("", "Z")
 
 
 def state_of(pid: int) -> str:
