@@ -171,8 +171,8 @@ def check_found(ended: Sequence[Round]) -> Iterator[Check]:
 CURED: dict[Strategy, str] = {
     "ordered": "In one order {stopped} of {n} rounds stopped; philosophers had {meals} meals a second.",
     "timeouts": (
-        "With timeouts {stopped} of {n} rounds stopped; philosophers had {meals} meals a second, and gave a"
-        " lock back {backoffs} times for each 100 meals."
+        "With timeouts {stopped} of {n} rounds stopped; philosophers had {meals} meals a second, and"
+        " back-offs for each 100 meals: {backoffs}."
     ),
     "waiter": "With a waiter {stopped} of {n} rounds stopped; philosophers had {meals} meals a second.",
 }

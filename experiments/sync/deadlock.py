@@ -116,7 +116,7 @@ guess = ChoiceGuess(
 )
 
 presets = {
-    "quick": {"seconds": 0.07, "repeats": 3},
+    "quick": {"seconds": 0.05, "repeats": 3},
     "crowd": {"philosophers": 9},
     "hasty": {"gap": 0.1},
     "careful": {"seconds": 0.5, "repeats": 10},

@@ -307,7 +307,7 @@ def test_what_stops_and_what_cures_it_is_told_with_counts():
         " philosophers in 3 of 3. In one order, with timeouts or with a waiter none of 18 rounds stopped."
     )
     assert [check.ok for check in found.checks] == [True] * 6
-    assert "gave a lock back 20 times for each 100 meals" in str(found.checks[4].claim)
+    assert "back-offs for each 100 meals: 20." in str(found.checks[4].claim)
     assert not found.doubts
 
 
