@@ -181,7 +181,13 @@ def test_turns_are_as_long_as_what_is_done_in_them():
 
 
 def test_the_loop_agrees_with_a_task_about_its_turns(monkeypatch):
-    """The library's own debug mode times every step of a task as well; it names those that are slow."""
+    """The library's own debug mode times every step of a task, too; the machine may come between."""
+    off_s = [loops_count_less_ours_s(monkeypatch) for _ in range(5)]
+    assert min(off_s) >= 0
+    assert min(off_s) < 0.001
+
+
+def loops_count_less_ours_s(monkeypatch) -> float:
     slow: list[float] = []
 
     async def scene() -> None:
@@ -192,13 +198,10 @@ def test_the_loop_agrees_with_a_task_about_its_turns(monkeypatch):
         time.sleep(0.02)  # noqa: ASYNC251
         await asyncio.sleep(0)
 
-    def note(_: str, *told: object) -> None:
-        slow.append(float(told[-1]))
-
-    monkeypatch.setattr(asyncio.log.logger, "warning", note)
-    (caller,) = perform(scene).tasks
-    longest_s = max(end - begin for begin, end, _ in caller.turns()) / 1e9
-    assert slow == [pytest.approx(longest_s, abs=0.002)]
+    with monkeypatch.context() as patch:
+        patch.setattr(asyncio.log.logger, "warning", lambda _, *told: slow.append(float(told[-1])))
+        (caller,) = perform(scene).tasks
+    return max(slow) - max(end - begin for begin, end, _ in caller.turns()) / 1e9
 
 
 # The heartbeat
