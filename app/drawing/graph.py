@@ -15,7 +15,7 @@ from app.drawing.letters import shortened, width_of
 from app.drawing.shapes import Drawn, Shape, hatches, line, paint, path, rect, shape, text
 
 BETWEEN = 20.0  # graphs
-HEAD = 44.0  # pixels above a graph: its moment, and whether a cycle closes
+HEAD = 46.0  # pixels above a graph: its moment, and whether a cycle closes
 LEAST, MOST = 17.0, 28.0  # radii of a node
 SQUARE = 0.8  # half a side of a square, in radii of a circle
 OUT = 9.0  # that a name may stand out of its node
@@ -233,11 +233,11 @@ def heading(graph: Graph, width: float) -> Iterator[Shape]:
     """The moment, and below it whether a cycle closes."""
     if graph["label"]:
         words = shortened(graph["label"], width, 13)
-        yield text(width / 2, 14, words, text_anchor="middle", font_size=13, font_weight=700, fill="$ink")
+        yield text(width / 2, 17, words, text_anchor="middle", font_size=13, font_weight=700, fill="$ink")
     if graph["told"]:
         closed = any(arrow["closed"] for arrow in graph["arrows"])
         look: dict[str, Any] = {"fill": "$signal", "font_weight": 700} if closed else {"fill": "$ink-3"}
-        yield text(width / 2, 31, graph["told"], text_anchor="middle", font_size=12, **look)
+        yield text(width / 2, 34, graph["told"], text_anchor="middle", font_size=12, **look)
 
 
 def one(graph: Graph, places: Places, look: Look) -> list[Shape]:

@@ -104,13 +104,13 @@ charts = [
 ]
 
 guess = ChoiceGuess(
-    ask="Two threads take two locks, each begins with the other one. Which change does not help?",
+    ask="Two threads take two locks, each in the other order, and stop. Which change does not help?",
     figure="graph",
     choices={
-        "naive, RLock": "RLock instead of Lock",
-        "ordered": "both begin with the same lock",
-        "timeouts": "whoever waits too long gives its first lock back",
-        "waiter": "a third lock around both",
+        "naive, RLock": "RLocks",
+        "ordered": "one order",
+        "timeouts": "timeouts, back-off",
+        "waiter": "a third lock",
     },
     measured=still_stops,
 )
