@@ -15,11 +15,12 @@ from app.drawing.letters import shortened, width_of
 from app.drawing.shapes import Drawn, Shape, hatches, line, paint, path, rect, shape, text
 
 BETWEEN = 20.0  # graphs
-WIDEST = 420.0
-HEAD = 44.0  # pixels above a graph: its moment, and whether a cycle closes
-LEAST, MOST = 17.0, 30.0  # radii of a node
-APART = 74.0  # from a node to the next on a circle
-LARGEST = 150.0  # radius of a circle
+HEAD = 46.0  # pixels above a graph: its moment, and whether a cycle closes
+LEAST, MOST = 17.0, 28.0  # radii of a node
+SQUARE = 0.8  # half a side of a square, in radii of a circle
+OUT = 9.0  # that a name may stand out of its node
+APART = 59.0  # from a node to the next on a circle
+LARGEST = 112.0  # radius of a circle
 STEP = 92.0  # from a generation of a tree to the next
 BESIDE = 84.0  # from a sibling to the next
 DASHES = (None, "6 4", "2 3", "9 3 2 3")  # of the first meaning of an arrow, the second, …
@@ -113,18 +114,22 @@ def on_circles(graphs: Sequence[Graph], width: float) -> Sheet:
     orders = [around(alike) for alike in families(graphs)]
     most = max(map(len, orders))
     least = max(64.0, most * APART / math.tau)
-    margin = MOST + 16
-    across = fitting(width, 2 * (least + margin), len(graphs))
-    each = min(WIDEST, (width - BETWEEN * (across - 1)) / across)
-    circle = min(LARGEST, max(40.0, each / 2 - margin))
-    step = 2 * circle * math.sin(math.pi / max(2, most))
-    radius = max(LEAST, min(MOST, step * 0.36))
+    across = fitting(width, 2 * (least + node_radius(least, most) + OUT), len(graphs))
+    room = (width - BETWEEN * (across - 1)) / across
+    circle = max(40.0, min(LARGEST, room / 2 - node_radius(least, most) - OUT))
+    radius = node_radius(circle, most)
+    each = min(room, 2 * (circle + radius + OUT))
     middle = complex(each / 2, circle + radius + 4)
     places: Places = {}
     for order in orders:
         turn = cmath.rect(1, math.tau / len(order))
         places |= {node: middle - 1j * circle * turn**n for n, node in enumerate(order)}
     return Sheet([places] * len(graphs), [2 * (circle + radius) + 8] * len(graphs), each, radius)
+
+
+def node_radius(circle: float, nodes: int) -> float:
+    """So that an arrow fits between neighbours."""
+    return max(LEAST, min(MOST, 2 * circle * math.sin(math.pi / max(2, nodes)) * 0.34))
 
 
 def families(graphs: Sequence[Graph]) -> list[list[Graph]]:
@@ -228,11 +233,11 @@ def heading(graph: Graph, width: float) -> Iterator[Shape]:
     """The moment, and below it whether a cycle closes."""
     if graph["label"]:
         words = shortened(graph["label"], width, 13)
-        yield text(width / 2, 14, words, text_anchor="middle", font_size=13, font_weight=700, fill="$ink")
+        yield text(width / 2, 17, words, text_anchor="middle", font_size=13, font_weight=700, fill="$ink")
     if graph["told"]:
         closed = any(arrow["closed"] for arrow in graph["arrows"])
         look: dict[str, Any] = {"fill": "$signal", "font_weight": 700} if closed else {"fill": "$ink-3"}
-        yield text(width / 2, 31, graph["told"], text_anchor="middle", font_size=12, **look)
+        yield text(width / 2, 34, graph["told"], text_anchor="middle", font_size=12, **look)
 
 
 def one(graph: Graph, places: Places, look: Look) -> list[Shape]:
@@ -262,15 +267,16 @@ def ends(
 
     def border(node: str) -> float:
         wide = 1 / max(abs(along.real), abs(along.imag), 0.1) if node in squares else 1.0
-        return look.radius * (0.92 * wide if node in squares else wide) + 3
+        return look.radius * (SQUARE * wide if node in squares else wide) + 2
 
     return begin + along * border(arrow["source"]) + offset, end - along * border(arrow["target"]) + offset
 
 
 def arrow_shapes(start: complex, tip: complex, dash: str | None, closed: bool) -> list[Shape]:
     """One on a cycle is thicker, for those who see no colours."""
-    colour, width, size = ("$signal", 3.4, 13) if closed else ("$ink-2", 1.5, 9)
+    colour, width, widest = ("$signal", 3.4, 13) if closed else ("$ink-2", 1.5, 9)
     along = (tip - start) / (abs(tip - start) or 1)
+    size = min(widest, 0.6 * abs(tip - start))  # of the head
     neck = tip - along * size
     side = along * 1j * size * 0.48
     head = f"M{at(tip)}L{at(neck + side)}L{at(neck - side)}z"
@@ -309,7 +315,7 @@ def node_shapes(node: Graph, place: complex, look: Look) -> Iterator[Shape]:
 
 def body(square: bool, place: complex, radius: float, **attributes: Any) -> Shape:
     if square:
-        half = radius * 0.92
+        half = radius * SQUARE
         return rect(place.real - half, place.imag - half, 2 * half, 2 * half, **attributes)
     return shape("circle", cx=place.real, cy=place.imag, r=radius, **attributes)
 

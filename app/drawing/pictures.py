@@ -77,9 +77,18 @@ def whole(figure: Mapping[str, Any], width: float, prefix: str, height: float = 
     drawn = DRAWN[kind](figure, width, prefix)
     known = {state["id"]: state for state in figure["layout"].get("states") or ()}
     told = key([known[id] for id in drawn.states], prefix, PAD, drawn.height + 10, width - 2 * PAD)
-    if not told.shapes:
-        return drawn
-    return Drawn(drawn.width, told.height, [*drawn.shapes, *told.shapes])
+    if told.shapes:
+        drawn = Drawn(drawn.width, told.height, [*drawn.shapes, *told.shapes])
+    guess = figure["layout"].get("guess")
+    return with_guess(drawn, guess) if guess else drawn
+
+
+def with_guess(drawn: Drawn, guess: str) -> Drawn:
+    """What was predicted, in words below the picture."""
+    lines = in_lines(guess, drawn.width - 2 * PAD, lambda words: width_of(words, 13, bold=True))
+    look = {"fill": "$pencil", "font_size": 13, "font_weight": 700}
+    said = [text(PAD, drawn.height + 18 + 19 * n, words, **look) for n, words in enumerate(lines)]
+    return Drawn(drawn.width, drawn.height + 8 + 19 * len(lines), [*drawn.shapes, *said])
 
 
 def empty(width: float) -> Drawn:

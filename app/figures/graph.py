@@ -75,7 +75,8 @@ class GraphFigure(PictureFigure):
         return self.t("closed cycle") if closed else self.t("no cycle")
 
     def told(self) -> list[str]:
-        return [self.tell(name, moment) for name, moment in self.moments.items()]
+        told = [self.tell(name, moment) for name, moment in self.moments.items()]
+        return told + list(filter(None, [self.spec["layout"]["guess"]]))
 
     def tell(self, by: str, moment: Moment) -> str:
         arrows = [self.arrow(*pair, label) for pair, label in moment.arrows.items()]

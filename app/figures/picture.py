@@ -4,18 +4,28 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.figures.figure import Figure
-from app.figures.patch import Patch
+from app.figures.figure import YOURS, Figure, Guessed
+from app.figures.patch import Patch, apply
+from app.figures.words import name_of
 from app.languages import speaking
 
-WIDTHS = (300, 640, 960)  # pixels: the page takes the widest that it has room for
+WIDTHS = (300, 640, 780)  # pixels: the page takes the widest that it has room for
 
 
 class PictureFigure(Figure):
     """A subclass gathers rows into `data`; the shapes at every width follow from it."""
 
     def first_layout(self) -> dict[str, Any]:
-        return {"pictures": {}, "states": []}
+        return {"pictures": {}, "states": [], "guess": ""}
+
+    def show_guess(self) -> Patch:
+        """In words below the picture, which has no place for it."""
+        patch = self.put("layout.guess", self.item(YOURS, *map(self.said, self.predicted)))
+        apply(self.spec, patch)
+        return patch + (self.show(self.spec["data"]) if self.spec["data"] else [])
+
+    def said(self, guessed: Guessed) -> str:
+        return self.t(guessed.point.label) or name_of(guessed.value)
 
     def show(self, data: list[dict[str, Any]]) -> Patch:
         """Set what is drawn, and its shapes."""

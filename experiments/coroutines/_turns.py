@@ -78,7 +78,7 @@ class Fate(NamedTuple):
     end: End
     cancelled: Annotated[Share, "of the repeats"]
     asked: Annotated[bool, "whether a CancelledError was thrown into it"]
-    place: Annotated[Count, "1 for the task of the scene that ended first"]
+    rank: Annotated[Count, "1 for the task of the scene that ended first"]
 
 
 class Lag(NamedTuple):
@@ -87,7 +87,7 @@ class Lag(NamedTuple):
     call: Call
     repeat: Count
     beats: Count
-    largest_s: Annotated[Seconds, "of the beat that was late the most"]
+    worst_s: Annotated[Seconds, "of the beat that was late the most"]
     typical_s: Annotated[Seconds, "half of the beats were late by no more"]
 
 
@@ -107,7 +107,7 @@ def lags(record: Record) -> dict[str, list[float]]:
     """The largest lag of each repeat, by call."""
     found: dict[str, list[float]] = {}
     for row in record[Lag]:
-        found.setdefault(row.call, []).append(row.largest_s)
+        found.setdefault(row.call, []).append(row.worst_s)
     return found
 
 
@@ -208,7 +208,7 @@ def fate_checks(rows: Sequence[Fate]) -> Iterator[Check]:
     yield Check(claim, all(row.end == row.expected for row in rows) if rows else None)
     levels = [row for row in rows if row.scene == "three levels"]
     if levels:
-        ended = [row.task for row in sorted(levels, key=lambda row: (row.repeat, row.place))]
+        ended = [row.task for row in sorted(levels, key=lambda row: (row.repeat, row.rank))]
         claim = say("A cancellation reached the innermost task first: {order}.", order=" → ".join(ended[:3]))
         yield Check(claim, ended == ["A", "B", "C"] * (len(ended) // 3))
 

@@ -127,7 +127,7 @@ charts = [
         end="end_s",
         group="call",
     ),
-    Bars(Lag, id="lags", title="How late was the latest heartbeat?", x="call", y="largest_s", log_y=True),
+    Bars(Lag, id="lags", title="How late was the latest heartbeat?", x="call", y="worst_s", log_y=True),
     Bars(Lag, id="typical", title="And how late was a typical one?", x="call", y="typical_s", log_y=True),
 ]
 
@@ -221,8 +221,8 @@ def fates(scene: Scene, repeat: int, ends: list[Any]) -> Iterator[Fate]:
     order = sorted(ends, key=lambda each: each[3])
     for each in sorted(ends):
         task, end, asked, _ = each
-        cancelled, place = float(end == "cancelled"), order.index(each) + 1
-        yield Fate(scene, repeat, task, EXPECTED[scene][task], end, cancelled, asked, place)
+        cancelled, rank = float(end == "cancelled"), order.index(each) + 1
+        yield Fate(scene, repeat, task, EXPECTED[scene][task], end, cancelled, asked, rank)
 
 
 def heartbeats(subject: Worker, repeat: int, block_s: float, loops: list[int]) -> Iterator[Pulse | Lag]:

@@ -13,6 +13,7 @@ from experiments.kit.stats import Estimate, median, ratio_interval
 What = Literal["expected", "seen"]
 
 FEWEST = 3  # rounds that an interval needs
+APART = 10  # times: from the fewest to the most descriptors, so that what grows with them is seen
 FLAT = 3.0  # times: caches cost something, but nothing that grows with every descriptor
 GROWN = 4.0
 
@@ -107,6 +108,8 @@ def verdict(record: Record) -> Verdict:
     if poll is None or epoll is None:
         return Verdict("unclear", say("It takes {few} rounds to judge.", few=FEWEST))
     few, most = ends(record)
+    if most < APART * few:
+        return Verdict("unclear", say("Watch at least {n} times as many as are ready.", n=APART))
     sentence = say(
         "With {most} instead of {few} descriptors a wait took {whole_list} as long with poll"
         " ({whole_list_took}) and {ready_list} with epoll ({ready_list_took}).",

@@ -121,7 +121,9 @@ guess = LineGuess(
     high=0.1,
     log=True,
     series=("poll", "epoll"),
-    places=lambda params: sorted({10, 100, params["descriptors"]}),
+    places=lambda params: sorted(
+        {max(10, params["ready"]), max(100, params["ready"]), params["descriptors"]}
+    ),
     x_about="watched",
     measured=typical,
 )
@@ -161,15 +163,16 @@ def measure(
             for place, watched in enumerate(steps):
                 done = (number + place / (len(steps) + 1)) / repeats
                 yield Progress(done, f"round {number + 1} of {repeats}")
-                yield from look(watching, number, watched, min(ready, watched), wakes)
+                yield from look(watching, number, watched, ready, wakes)
             yield from talk(server, client, number, idle)
 
 
 def cost(descriptors: int, ready: int, idle: int, wakes: int, repeats: int) -> float:
     """Seconds: a watched descriptor costs 0.5 µs to register, 0.2 to walk past, and 1.5 when it is ready."""
     watched = sum(steps_of(descriptors))
-    looked = watched * (6e-6 + wakes * 0.3e-6 + (CROWD_WAKES + 1) * 6e-6)
+    looked = watched * (6e-6 + wakes * 0.4e-6 + (CROWD_WAKES + 1) * 10e-6)
     talked = 2 * idle * (50e-6 + REQUESTS * 0.12e-6) + 4 * REQUESTS * 150e-6
+    looked += len(METHODS) * len(steps_of(descriptors)) * wakes * ready * 1.5e-6
     return 0.3 + descriptors * 2e-6 + repeats * (looked + talked + len(steps_of(descriptors)) * wakes * 6e-5)
 
 
@@ -200,9 +203,9 @@ def promises() -> Iterator[Promise]:
 
 
 def look(watching: Worker, number: int, watched: int, ready: int, wakes: int) -> Iterator[Waited | Crowded]:
-    """Each way once with few that are ready, and once with all; in a new order every time."""
-    order = random.Random(number * 1_000_003 + watched).sample(METHODS, len(METHODS))
-    for method in order:
+    """Each way once with few that are ready, and once with all; in a new order from the second round on."""
+    order = random.Random(number + watched).sample(METHODS, len(METHODS)) if number else METHODS
+    for method in order if watched >= ready else ():
         watching.ask(method, watched, ready, wakes, number)
         if told := watching.answer():
             wait_s, cpu_s = (ns / NS_PER_S for ns in Cost(*told))

@@ -234,6 +234,10 @@ class ChoiceGuess(Guess):
     def point(self, key: str) -> Point:
         return Point(key)
 
+    def drawn(self, given: Given) -> list[tuple[Point, float | str]]:
+        """With the words of the answer, for figures in which it has no place of its own."""
+        return [(Point(key, label=self.choices.get(str(said), "")), said) for key, said in given.items()]
+
     def parse(self, given: object, params: Params) -> dict[str, float | str]:
         if isinstance(given, Mapping):
             for key in given:

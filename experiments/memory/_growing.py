@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 
 from experiments.memory._touch import MIB, PAGE_B, TOUCH, anonymous
 
-Action = Literal["threads", "many small blocks", "one large mapping", "deep recursion"]
+Action = Literal["threads", "blocks", "mapping", "recursion"]
 ACTIONS: tuple[Action, ...] = get_args(Action)
 
 BLOCK_B = 64 * 1024  # glibc asks for a mapping of its own only above 128 KiB (mallopt(3))
@@ -74,7 +74,7 @@ def deeper(depth: int) -> int:
 
 doing: dict[str, Callable[[int], None]] = {
     "threads": start_threads,
-    "many small blocks": take_blocks,
-    "one large mapping": map_half_used,
-    "deep recursion": recurse,
+    "blocks": take_blocks,
+    "mapping": map_half_used,
+    "recursion": recurse,
 }

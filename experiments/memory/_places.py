@@ -143,7 +143,7 @@ def stack_checks(record: Record) -> Iterator[Check]:
 
 def mapping_checks(record: Record) -> Iterator[Check]:
     mib = float(record.params["mib"])
-    addresses, memory = (grown(record, "one large mapping", kind) for kind in ("addresses", "memory"))
+    addresses, memory = (grown(record, "mapping", kind) for kind in ("addresses", "memory"))
     if not addresses:
         return
     claim = say(
@@ -160,8 +160,8 @@ def heap_checks(record: Record) -> Iterator[Check]:
     """A C library is free to take small blocks from mappings; then the heap stands still."""
     mib = float(record.params["mib"])
     sums, heaps = (
-        grown(record, "many small blocks", "addresses"),
-        part_grown(record, "many small blocks", "heap"),
+        grown(record, "blocks", "addresses"),
+        part_grown(record, "blocks", "heap"),
     )
     if not sums:
         return
@@ -172,7 +172,7 @@ def heap_checks(record: Record) -> Iterator[Check]:
         "Small blocks, {mib} in all, grew the heap by {heap}.", mib=size(mib), heap=size(median(heaps))
     )
     yield Check(claim, near(median(heaps), mib) or None)
-    stacks = part_grown(record, "deep recursion", "stack")
+    stacks = part_grown(record, "recursion", "stack")
     if stacks:
         deep = say("The deep recursion grew the stack by {stack}.", stack=size(median(stacks)))
         yield Check(deep, True)

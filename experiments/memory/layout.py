@@ -101,7 +101,7 @@ guess = NumberGuess(
 presets = {
     "quick": {"repeats": 3},
     "one thread": {"threads": 1},
-    "recursion": {"action": "deep recursion"},
+    "recursion": {"action": "recursion"},
     "careful": {"repeats": 15, "mib": min(256, max(USUAL_MIB, memory() // SHARE // MIB))},
 }
 
@@ -130,9 +130,9 @@ def measure(
     check_room(mib)
     amounts = {
         "threads": threads,
-        "many small blocks": mib,
-        "one large mapping": mib,
-        "deep recursion": depth,
+        "blocks": mib,
+        "mapping": mib,
+        "recursion": depth,
     }
     for repeat in range(repeats):
         yield Progress(repeat / repeats, f"child {repeat + 1} of {repeats} for each thing")

@@ -7,8 +7,10 @@ import pytest
 
 from app import drawing
 from app.drawing import graph as layout
+from app.figures.figure import Guessed
 from app.figures.graph import GraphFigure, cycle_in
 from experiments.kit.charts import Graph
+from experiments.kit.guess import Point
 from experiments.kit.spec import read_table
 
 
@@ -147,7 +149,7 @@ def test_neighbours_on_the_circle_are_joined_by_the_cycle(figure):
 def test_moments_stand_side_by_side_where_there_is_room_and_else_below_each_other(figure):
     figure.add(Edge, OPEN + CLOSED)
     pictures = figure.now()["layout"]["pictures"]
-    assert pictures["300"]["height"] > pictures["960"]["height"]
+    assert pictures["300"]["height"] > pictures["780"]["height"]
 
 
 def test_no_more_than_six_moments_are_drawn_and_all_are_in_the_table(figure):
@@ -160,7 +162,7 @@ def test_no_more_than_six_moments_are_drawn_and_all_are_in_the_table(figure):
 def test_the_page_and_the_report_draw_the_same_words(figure):
     figure.add(Edge, CLOSED)
     for said in ("closed", "waits for", "held by"):
-        assert said in words_in(figure, "960")
+        assert said in words_in(figure, "780")
         assert said in drawing.embedded(figure.now(), 960)
 
 
@@ -223,3 +225,12 @@ def test_graphs_without_a_common_node_have_circles_of_their_own(figure):
     assert (len(layout.around(two)), len(layout.around(many))) == (4, 9)
     places = layout.on_circles(figure.spec["data"], 640).places[0]
     assert places["lock A"].real == pytest.approx(places["lock B"].real)  # opposite each other
+
+
+def test_a_guess_stands_in_words_below_the_graph(figure):
+    figure.guess([Guessed(Point("choice", label="an RLock helps"), "rlock")])
+    figure.add(Edge, OPEN)
+    assert "your guess: an RLock helps" in words_in(figure, "780")
+    assert figure.now()["summary"].endswith("no cycle. your guess: an RLock helps.")
+    assert figure.guess([Guessed(Point("choice"), "rlock")])
+    assert "your guess: rlock" in words_in(figure, "300")

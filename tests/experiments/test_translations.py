@@ -27,7 +27,8 @@ ENGLISH_LEFT = re.compile(r"[A-Za-z]{2,}(?:[ -][A-Za-z]{2,}){2,}")  # three Lati
 SENTENCE = re.compile(r"[A-Z{`](?=.*[a-z]{2})[^\n]*\s[^\n]*\s[^\n]*[.?!]", re.DOTALL)
 READ = {"title", "caption", "summary", "name", "label", "help", "text", "hovertemplate", "ticktext", "rows"}
 NAMES = {  # in figures of any language: of units and systems, and of calls
-    *("CPU", "GIL", "POSIX", "aio", "KiB", "MiB", "GiB", "EAGAIN", "SIGIO"),
+    *("CPU", "GIL", "POSIX", "RLock", "aio", "KiB", "MiB", "GiB", "EAGAIN", "SIGIO"),
+    *("TCP", "UDP", "System", "Unix", "Pipe", "SimpleQueue", "Queue", "Manager", "eventfd"),
     *("recv", "select", "poll", "epoll", "epoll_wait", "sigwaitinfo", "io_uring", "io_uring_enter"),
     *("asyncio", "await", "gather", "Semaphore", "shield", "sleep", "TaskGroup", "time", "wait", "wait_for"),
     *("extra", "text"),  # of Plotly's templates

@@ -18,11 +18,12 @@ test("a guess alone is something to see", () => {
   assert.ok(!isBlank(figure({ id: "guess:threads", x: [1, 4], y: [1, 2.5] })));
 });
 
-test("a point, a span, a part, an edge and a cell are something to see", () => {
+test("a point, a span, a part, an edge, a node and a cell are something to see", () => {
   assert.ok(!isBlank(figure({ id: "threads", x: [1], y: [1] })));
   assert.ok(!isBlank(figure({ id: "thread 1", start: [0], end: [1], state: ["running"] })));
   assert.ok(!isBlank(figure({ id: "blocking", spans: [[0, 1, "thread", "running"]] })));
   assert.ok(!isBlank(figure({ id: "spinner 1", parts: [["running", 0.5]] })));
   assert.ok(!isBlank(figure({ id: "a-b", source: "ready", target: "running", count: 3 })));
+  assert.ok(!isBlank(figure({ id: "stopped", nodes: [{ id: "thread 1" }], arrows: [] })));
   assert.ok(!isBlank({ data: [], layout: { cells: { "threads@2": { text: "1.0×" } } } }));
 });

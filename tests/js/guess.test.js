@@ -261,6 +261,11 @@ test("a line pad has a column for the start and one for each place", () => {
   assert.deepEqual([...frame.x.values()], [44, 172, 300]);
 });
 
+test("a line pad leaves room for long marks at its axis", () => {
+  const frame = lineFrame(line, { width: 400, height: 300, labelWidth: 100, markWidth: 52 });
+  assert.equal(frame.box.left, 68);
+});
+
 test("handles at one height stand side by side, others on their line", () => {
   assert.deepEqual(aside([100, 100, 100]), [-16, 0, 16]);
   assert.deepEqual(aside([100, 200]), [0, 0]);

@@ -1,6 +1,6 @@
 // Whether there is nothing to see in a figure yet. Pure.
 
-const SEEN = ["x", "start", "spans", "parts", "count"]; // what a trace of some kind is drawn from
+const SEEN = ["x", "start", "spans", "parts", "count", "nodes"]; // what a trace of some kind is drawn from
 
 // No lane, point, edge or cell. A reference such as the ideal line says nothing of a run; a guess is seen.
 export const isBlank = ({ data, layout }) => !data.some(isDrawn) && !Object.keys(layout.cells ?? {}).length;

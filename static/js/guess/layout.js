@@ -6,11 +6,11 @@ const DODGE = 16; // pixels between their middles
 const LABEL_GAP = 16; // between two names at the end of their lines
 
 // A line pad: a column for each place, first of them where the lines start.
-export function lineFrame(pad, { width, height, labelWidth }) {
+export function lineFrame(pad, { width, height, labelWidth, markWidth = 28 }) {
   const places = [...new Set(pad.points.map((point) => point.x))].sort((a, b) => a - b);
   const starts = pad.starts && !places.includes(pad.starts[0]) ? [pad.starts[0]] : [];
   const columns = [...starts, ...places];
-  const box = { left: 44, right: width - labelWidth, top: 16, bottom: height - 42 };
+  const box = { left: Math.max(44, markWidth + 16), right: width - labelWidth, top: 16, bottom: height - 42 };
   const gap = (box.right - box.left) / Math.max(1, columns.length - 1);
   const x = new Map(columns.map((column, n) => [column, columns.length > 1 ? box.left + n * gap : (box.left + box.right) / 2]));
   return { box, columns, x };

@@ -4,6 +4,7 @@ import { make, Pad, words } from "./pad.js";
 
 const HEIGHT = 280;
 const LABEL = 12; // pixels of type
+const TICK = 11;
 const WIDEST = 120; // of the names at the end of the lines
 
 export class LinePad extends Pad {
@@ -16,10 +17,11 @@ export class LinePad extends Pad {
   }
 
   draw(height) {
-    const { pad } = this.guess;
+    const { pad, scale } = this.guess;
     const names = this.series.map((series) => pad.labels[series] ?? series);
     const labelWidth = Math.min(WIDEST, 30 + Math.max(...names.map((name) => roughWidth(name, LABEL))));
-    this.frame = lineFrame(pad, { width: this.width, height, labelWidth });
+    const markWidth = Math.max(...scale.marks.map((mark) => roughWidth(scale.say(mark), TICK)));
+    this.frame = lineFrame(pad, { width: this.width, height, labelWidth, markWidth });
     this.drawAxes();
     this.lines = this.series.map((series) => make("path", { class: "line", style: `--c:${this.colour(series)}` }));
     this.ends = this.series.map((series, n) => words(names[n], { class: "end", style: `--c:${this.colour(series)}` }));

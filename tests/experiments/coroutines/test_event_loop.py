@@ -117,6 +117,21 @@ def test_the_sets_do_not_depend_on_who_is_quick():
         assert found == EXPECTED[scene]
 
 
+def test_whoever_was_cancelled_is_drawn_tidying_up_and_nobody_else(played):
+    for scene in scenes():
+        tidying = {task for task, state, *_ in played[scene]["stretches"] if state == "cancelled"}
+        assert tidying == cancelled(played, scene)
+
+
+def test_whoever_cancels_waits_until_all_have_tidied_up(played):
+    for scene in ("wait_for, too slow", "three levels", "gather is cancelled"):
+        at_least_ns = _scenes.CLEANUP * UNIT_S * 1e9
+        stretches = played[scene]["stretches"]
+        tidied = [end - start for _, state, start, end in stretches if state == "cancelled"]
+        assert min(tidied) >= at_least_ns
+        assert max(end for *_, end in stretches) <= played[scene]["ended"]
+
+
 # Who runs, who waits
 
 
@@ -166,7 +181,13 @@ def test_turns_are_as_long_as_what_is_done_in_them():
 
 
 def test_the_loop_agrees_with_a_task_about_its_turns(monkeypatch):
-    """The library's own debug mode times every step of a task as well; it names those that are slow."""
+    """The library's own debug mode times every step of a task, too; the machine may come between."""
+    off_s = [loops_count_less_ours_s(monkeypatch) for _ in range(5)]
+    assert min(off_s) >= 0
+    assert min(off_s) < 0.001
+
+
+def loops_count_less_ours_s(monkeypatch) -> float:
     slow: list[float] = []
 
     async def scene() -> None:
@@ -177,13 +198,10 @@ def test_the_loop_agrees_with_a_task_about_its_turns(monkeypatch):
         time.sleep(0.02)  # noqa: ASYNC251
         await asyncio.sleep(0)
 
-    def note(_: str, *told: object) -> None:
-        slow.append(float(told[-1]))
-
-    monkeypatch.setattr(asyncio.log.logger, "warning", note)
-    (caller,) = perform(scene).tasks
-    longest_s = max(end - begin for begin, end, _ in caller.turns()) / 1e9
-    assert slow == [pytest.approx(longest_s, abs=0.002)]
+    with monkeypatch.context() as patch:
+        patch.setattr(asyncio.log.logger, "warning", lambda _, *told: slow.append(float(told[-1])))
+        (caller,) = perform(scene).tasks
+    return max(slow) - max(end - begin for begin, end, _ in caller.turns()) / 1e9
 
 
 # The heartbeat
@@ -226,7 +244,7 @@ def test_rows_tell_all_scenes_and_all_ends(rows):
     found = [row for row in rows if isinstance(row, Fate)]
     assert {row.scene for row in found} == set(scenes())
     assert all(row.end == row.expected for row in found)
-    levels = [(row.task, row.place) for row in found if (row.scene, row.repeat) == ("three levels", 2)]
+    levels = [(row.task, row.rank) for row in found if (row.scene, row.repeat) == ("three levels", 2)]
     assert levels == [("A", 1), ("B", 2), ("C", 3)]
     assert {row.call for row in rows if isinstance(row, Lag)} == set(get_args(Call))
 
@@ -267,9 +285,12 @@ def test_the_process_of_a_pool_dies_with_the_loop_that_had_it():
     deadline = time.monotonic() + 5
     while state_of(grandchild) not in ("", "Z") and time.monotonic() < deadline:
         time.sleep(0.005)
-    assert state_of(grandchild) in ("", "Z")
+    left = state_of(grandchild)
+    if left not in ("", "Z"):
+        os.kill(grandchild, 9)
     os.close(told)
     os.close(tell)
+    assert left in ("", "Z")
 
 
 def state_of(pid: int) -> str:
@@ -292,8 +313,8 @@ def whole(arrangement: str, took: float, gain: float) -> list[Whole]:
     return [Whole(arrangement, i, took, gain) for i in (1, 2, 3)]
 
 
-def lag(call: str, largest_s: float, typical_s: float = 0.0002) -> list[Lag]:
-    return [Lag(call, i, 9, largest_s, typical_s) for i in (1, 2, 3)]
+def lag(call: str, worst_s: float, typical_s: float = 0.0002) -> list[Lag]:
+    return [Lag(call, i, 9, worst_s, typical_s) for i in (1, 2, 3)]
 
 
 TURNS = [
@@ -361,7 +382,7 @@ def test_an_end_that_is_not_documented_is_named():
 
 
 def test_levels_in_another_order_are_wrong():
-    shuffled = [replaced(fate, place=place) for fate, place in zip(FATES, (2, 1, 3), strict=True)]
+    shuffled = [replaced(fate, rank=rank) for fate, rank in zip(FATES, (2, 1, 3), strict=True)]
     assert judged(*TURNS, *shuffled, *WHOLES, *LAGS).checks[4].ok is False
 
 

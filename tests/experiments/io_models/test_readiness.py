@@ -95,8 +95,22 @@ def test_in_a_crowd_the_quicker_one_is_told(crowd, ok):
 
 def test_a_guess_is_held_against_the_median_of_the_rounds():
     assert typical(record_of())["poll@5000"] == pytest.approx(800.015e-6)
-    places = [point.x for point in readiness.guess.points({"descriptors": 5000})]
+    places = [point.x for point in readiness.guess.points({"descriptors": 5000, "ready": 1})]
     assert places == [10, 100, 5000] * 2
+
+
+def test_without_many_silent_ones_nothing_is_told_of_them():
+    said = verdict(record_of({100: 8.0, 900: 30.0}, {100: 15.0, 900: 15.0}))
+    assert (said.answer, "at least 10 times as many" in str(said.headline)) == ("unclear", True)
+
+
+def test_only_waits_with_as_many_ready_ones_are_compared():
+    rows = list(measure(descriptors=300, ready=20, idle=10, wakes=10, repeats=3))
+    assert {row.watched for row in rows if isinstance(row, Waited)} == {30, 100, 300}
+    assert {row.ready for row in rows if isinstance(row, Waited)} == {20}
+    assert {row.watched for row in rows if isinstance(row, Crowded)} == {10, 30, 100, 300}
+    places = [point.x for point in readiness.guess.points({"descriptors": 300, "ready": 20})]
+    assert places == [20, 100, 300] * 2
 
 
 def test_a_fact_that_is_not_as_promised_is_told():

@@ -58,30 +58,30 @@ def test_threads_that_wait_bring_addresses_and_hardly_memory(rows):
 
 
 def test_a_mapping_is_as_large_as_asked_for_and_in_memory_where_it_was_written(rows):
-    for addresses in sums(rows, "one large mapping", "addresses"):
+    for addresses in sums(rows, "mapping", "addresses"):
         assert 16 <= addresses <= 16 + OWN_ARENA_MIB
-    for memory in sums(rows, "one large mapping", "memory"):
+    for memory in sums(rows, "mapping", "memory"):
         assert 8 <= memory <= 8 + OWN_ARENA_MIB
 
 
 @pytest.mark.skipif(not GLIBC, reason="other C libraries take small blocks from elsewhere")
 def test_small_blocks_grow_the_heap_and_nothing_else(rows):
-    came = parts_grown(rows, "many small blocks")
+    came = parts_grown(rows, "blocks")
     assert came.pop("heap") == pytest.approx(16, abs=OWN_ARENA_MIB)
     assert sum(came.values()) < OWN_ARENA_MIB
 
 
 def test_a_deep_recursion_grows_the_stack(rows):
-    assert parts_grown(rows, "deep recursion")["stack"] > 0.2
+    assert parts_grown(rows, "recursion")["stack"] > 0.2
 
 
 def test_the_first_figure_shows_the_action_that_was_asked_for():
     shown = {
         action: {row.part: row.addresses_b for row in first_rows(action) if row.moment == "afterwards"}
-        for action in ("one large mapping", "deep recursion")
+        for action in ("mapping", "recursion")
     }
-    assert shown["one large mapping"]["mappings"] > shown["deep recursion"]["mappings"] + 15 * MIB
-    assert shown["deep recursion"]["stack"] > shown["one large mapping"]["stack"]
+    assert shown["mapping"]["mappings"] > shown["recursion"]["mappings"] + 15 * MIB
+    assert shown["recursion"]["stack"] > shown["mapping"]["stack"]
 
 
 def first_rows(action: str) -> list[Part]:
@@ -140,11 +140,11 @@ def child(repeat: int, memory: float = 0.5, guards: float = 16 / 256, heap: floa
         Growth(repeat, "threads", "guards", 16, guards, 0.0),
         Sum(repeat, "threads", "addresses", 1088.0),
         Sum(repeat, "threads", "memory", memory),
-        Growth(repeat, "many small blocks", "heap", 0, heap, heap),
-        Sum(repeat, "many small blocks", "addresses", heap),
-        Sum(repeat, "one large mapping", "addresses", 64.0),
-        Sum(repeat, "one large mapping", "memory", 32.0),
-        Growth(repeat, "deep recursion", "stack", 0, 1.3, 1.3),
+        Growth(repeat, "blocks", "heap", 0, heap, heap),
+        Sum(repeat, "blocks", "addresses", heap),
+        Sum(repeat, "mapping", "addresses", 64.0),
+        Sum(repeat, "mapping", "memory", 32.0),
+        Growth(repeat, "recursion", "stack", 0, 1.3, 1.3),
     ]
 
 
@@ -190,7 +190,7 @@ def test_a_guard_that_is_less_than_a_page_guards_nothing():
 
 def test_a_mapping_that_is_not_as_asked_for_fails():
     wrong = [
-        row._replace(grown_mib=60.0) if row[1:3] == ("one large mapping", "memory") else row
+        row._replace(grown_mib=60.0) if row[1:3] == ("mapping", "memory") else row
         for n in range(3)
         for row in child(n)
     ]

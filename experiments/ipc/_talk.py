@@ -1,0 +1,70 @@
+"""Two processes that talk: one asks and holds the watch, the other one answers."""
+
+from __future__ import annotations
+
+import gc
+import os
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from experiments.ipc._ways import Ends, Missing, Way, make
+from experiments.kit.clock import now_ns
+from experiments.kit.stats import median, quantile
+from experiments.kit.subjects import Group, Worker
+
+WARM_UP = 5  # round trips that are not counted
+END = "end"
+
+
+def talker(way: Way, size: int) -> Callable[..., Any]:
+    """A worker's function, which makes the way and the process at its other end when it is first asked.
+
+    Asked without arguments it says why the way is missing, or "". Asked to end it takes the other process
+    with it. Else it makes round trips.
+    """
+    made: list[tuple[Ends, Worker]] = []
+    group = Group()
+
+    def serve(*job: Any) -> Any:
+        if job == (END,):
+            group.__exit__(None, None, None)
+            return [ends.close() for ends, _ in made][:0]
+        if job:
+            return round_trips(*made[0], *job)
+        gc.disable()
+        try:
+            ends = make(way, size)
+        except Missing as missing:
+            return str(missing)
+        other = group.worker(partial(answer, ends), name=f"{way}, other end")
+        ends.first(other.pid)
+        made.append((ends, other))
+        return ""
+
+    return serve
+
+
+def round_trips(ends: Ends, other: Worker, own: int, others: int, trips: int) -> list[float]:
+    """Each side on its core; the median and the 95th percentile in nanoseconds."""
+    os.sched_setaffinity(0, {own})
+    other.ask(others, WARM_UP + trips)
+    send, receive, clock = ends.send, ends.receive, now_ns
+    took = [0] * (WARM_UP + trips)
+    for i in range(WARM_UP + trips):
+        start = clock()
+        send()
+        receive()
+        took[i] = clock() - start
+    other.answer()
+    return [median(took[WARM_UP:]), quantile(took[WARM_UP:], 0.95)]
+
+
+def answer(ends: Ends, core: int, trips: int) -> None:
+    """At the other end: send back whatever comes."""
+    gc.disable()
+    os.sched_setaffinity(0, {core})
+    hear, reply = ends.hear, ends.reply
+    for _ in range(trips):
+        hear()
+        reply()
