@@ -32,9 +32,9 @@ STATES = {
         State("uninterruptible", "blocked, uninterruptible", 0.34, hatch=True),
         State("stopped", "stopped", 0.28),
         State("zombie", "zombie", 0.42, hatch=True),
-        State("loop", "has the event loop", 1.0),
-        State("due", "ready, the loop is not free", 0.58, hatch=True),
-        State("cancelled", "cancelled, tidying up", 0.42, hatch=True),
+        State("loop", "has the event loop", 0.9),
+        State("due", "ready, the loop is not free", 0.7, hatch=True),
+        State("cancelled", "cancelled, tidying up", 0.5, hatch=True),
         State("unknown", "cannot be seen from user space", 0.8, hatch=True),
     )
 }

@@ -100,9 +100,9 @@ def verdict(record: Record) -> Verdict:
     headline = say(
         f"{BOTH if many else ALONE} {doubt or WHY[answer]}",
         n=record.params["tasks"],
-        one=times(seen["on one core"].value),
+        one=times(seen["on one core"].value, "on one core"),
         cores=record.machine.cores,
-        all=times(seen["on all cores"].value if many else 1),
+        all=times(seen["on all cores"].value if many else 1, "on all cores"),
         waited=percent(waited, "ready"),
     )
     return Verdict("unclear" if doubt else answer, headline, tuple(checks_of(record, seen)))

@@ -6,7 +6,7 @@ import pytest
 
 from app.languages import ENGLISH, Words
 from app.runs import (
-    INSERT,
+    FIELDS,
     MIGRATIONS,
     Run,
     State,
@@ -196,7 +196,10 @@ def test_runs_of_an_older_oscope_are_found_by_what_they_said(tmp_path):
         runs = {"done": said, "stopped": None, "queued": None}
         for n, (state, verdict) in enumerate(runs.items()):
             run = Run(id=f"000000000{n}", experiment=NAME, params={}, state=State(state), verdict=verdict)
-            older.execute(INSERT, encode(run))
+            known = dict(zip(FIELDS, encode(run), strict=True))
+            del known["thumb"]  # a later version brought it
+            places = ", ".join("?" * len(known))
+            older.execute(f"insert into runs({', '.join(known)}) values({places})", [*known.values()])
     with closing(Store(path)) as store:
         assert [run.id for run in store.list(q="ONLY times")[0]] == ["0000000000"]
         assert [run.id for run in store.list(q="scaling")[0]] == ["0000000002", "0000000001", "0000000000"]
