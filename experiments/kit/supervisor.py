@@ -221,6 +221,7 @@ def end_all(living: Living, grace_s: float = GRACE_S) -> int:
     def workers() -> list[int]:
         return [pid for pid in living() if not is_tracker(pid)]
 
+    groups = groups_of(living())  # while whoever leads them is there: who hops on may be missed later
     if send(signal.SIGTERM, workers):
         send(signal.SIGCONT, workers)  # who is stopped would not notice
         wait_for_nobody(workers, grace_s)
@@ -228,7 +229,7 @@ def end_all(living: Living, grace_s: float = GRACE_S) -> int:
     deadline = time.monotonic() + ENDING_S
     empty = 0
     while empty < 2 and time.monotonic() < deadline:  # one pass may miss who is just being born
-        hit = kill(workers)
+        hit = kill(workers, groups)
         killed |= hit
         empty = 0 if hit else empty + 1
         wait_for_nobody(workers, 0.005)
@@ -238,13 +239,14 @@ def end_all(living: Living, grace_s: float = GRACE_S) -> int:
     return len(killed)
 
 
-def kill(living: Living) -> set[int]:
+def kill(living: Living, groups: set[int]) -> set[int]:
     """Kill everybody who is found; who that was, even those who left before they were hit.
 
     Their process groups are halted first, each in one step of the kernel. Otherwise a process that
-    forks and leaves all the time would be somewhere else whenever its number comes up.
+    forks and leaves all the time would be somewhere else whenever its number comes up. Groups that were
+    seen before are halted too, for a look can miss all of their members.
     """
-    groups = groups_of(living())
+    groups |= groups_of(living())
     send_groups(signal.SIGSTOP, groups)
     found = set(living())
     send(signal.SIGKILL, lambda: list(found))
