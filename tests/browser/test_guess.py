@@ -67,6 +67,7 @@ def expect_open(page: Page) -> None:
 def versus(page: Page) -> list[list[str]]:
     """The table of the verdict: what was said, measured, and how far off that was."""
     rows = page.locator(".versus tbody tr")
+    expect(rows).not_to_have_count(0)  # the server tells the verdict anew after a late guess
     return [[plain(cell) for cell in row.locator("th, td").all_inner_texts()] for row in rows.all()]
 
 
