@@ -1,1 +1,1 @@
-"""Waiting for data: the same read, told five times. Who waits, who copies, who gets the CPU meanwhile."""
+"""Waiting for data: one read told five times, and thousands waited for at once. Who copies, who pays?"""
