@@ -13,6 +13,7 @@ import shutil
 import stat
 import tempfile
 import uuid
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
@@ -80,12 +81,13 @@ def started(pid: int) -> str:
     return status[status.rindex(b")") + 2 :].split()[19].decode() if status else ""
 
 
-def end_inhabitants(*of: Path, grace_s: float = GRACE_S) -> int:
-    """End all processes of a run whose supervisor is no more; how many had to be killed."""
+def end_inhabitants(*of: Path, grace_s: float = GRACE_S, groups: Collection[int] = ()) -> int:
+    """End all processes of runs whose supervisors are no more, by their room, and by their process groups
+    where these are known; how many had to be killed."""
     wanted = {b"TMPDIR=" + os.fsencode(room) for room in of}
 
     def living() -> list[int]:
         pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
         return [pid for pid in pids if wanted & set(read(f"/proc/{pid}/environ").split(b"\0"))]
 
-    return end_all(living, grace_s)
+    return end_all(living, grace_s, groups)

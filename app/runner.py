@@ -168,6 +168,7 @@ class Child:
         self.gone = asyncio.Event()
         self.paused = False  # nobody asked for what we have
         self.leaving = False  # nobody will ask again
+        self.groups: set[int] = set()  # of processes: the one that the measuring half leads
         self.tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Child:
@@ -246,6 +247,7 @@ class Child:
     def note(self, message: Message) -> Message:
         """Keep what is needed to tell how it ended."""
         if message["t"] == "hello":
+            self.groups.add(message["pid"])
             self.before = Reading.now()  # not earlier: starting up is not foreign to the run
         elif message["t"] == "failed":
             self.failed = message
@@ -257,7 +259,7 @@ class Child:
 
     async def stand_in(self) -> Message:
         """The closing line of a supervisor that could not write it."""
-        await asyncio.to_thread(end_inhabitants, self.room)
+        await asyncio.to_thread(end_inhabitants, self.room, groups=self.groups)
         code = self.process.returncode
         if code < 0:
             by = signal.Signals(-code).name
@@ -286,7 +288,7 @@ class Child:
             self.process.kill()
             await self.gone.wait()
         if self.process.returncode:  # it could not end the others; they have had their grace
-            await asyncio.to_thread(end_inhabitants, self.room, grace_s=0)
+            await asyncio.to_thread(end_inhabitants, self.room, grace_s=0, groups=self.groups)
         self.stdout.close()
         os.close(self.pidfd)
         await asyncio.to_thread(remove_room, self.room)

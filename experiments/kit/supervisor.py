@@ -16,7 +16,7 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from typing import Any, NoReturn
 
@@ -215,13 +215,17 @@ class Tree:
 Living = Callable[[], list[int]]
 
 
-def end_all(living: Living, grace_s: float = GRACE_S) -> int:
-    """End all that `living` finds, however often it must look; how many had to be killed."""
+def end_all(living: Living, grace_s: float = GRACE_S, groups: Collection[int] = ()) -> int:
+    """End all that `living` finds, and the process groups known before, however often it must look; how
+    many had to be killed."""
 
     def workers() -> list[int]:
         return [pid for pid in living() if not is_tracker(pid)]
 
-    groups = groups_of(living())  # while whoever leads them is there: who hops on may be missed later
+    seen = {
+        *groups,
+        *groups_of(living()),
+    }  # while whoever leads them is there: who hops on may be missed later
     if send(signal.SIGTERM, workers):
         send(signal.SIGCONT, workers)  # who is stopped would not notice
         wait_for_nobody(workers, grace_s)
@@ -229,7 +233,7 @@ def end_all(living: Living, grace_s: float = GRACE_S) -> int:
     deadline = time.monotonic() + ENDING_S
     empty = 0
     while empty < 2 and time.monotonic() < deadline:  # one pass may miss who is just being born
-        hit = kill(workers, groups)
+        hit = kill(workers, seen)
         killed |= hit
         empty = 0 if hit else empty + 1
         wait_for_nobody(workers, 0.005)

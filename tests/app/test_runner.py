@@ -353,7 +353,21 @@ async def test_who_forks_faster_than_we_look_is_ended_too(run, hoppers):
         hello = await anext(messages)
         await anext(messages)
 
-    looks = [processes_of_session(hello["pid"]) for _ in range(20)]  # one look misses who hops meanwhile
+    assert_that_nobody_is_left(hello["pid"])
+
+
+async def test_they_are_ended_where_their_supervisor_cannot(run):
+    messages = run("hopping", {"hoppers": 30})
+    async with aclosing(messages):
+        hello = await anext(messages)
+        await anext(messages)
+        os.kill(supervisor_of(hello["pid"]), signal.SIGSTOP)
+
+    assert_that_nobody_is_left(hello["pid"])
+
+
+def assert_that_nobody_is_left(session):
+    looks = [processes_of_session(session) for _ in range(20)]  # one look misses who hops meanwhile
     assert not any(looks)
 
 
