@@ -2,8 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PORT ?= 8000
-# Two processes: the browser's waiting is another test's time. A file's tests stay together and share what they set up.
-PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
+# Three processes: what one test waits for is another one's time. A file's tests stay together and share what they set up.
+PYTEST := $(BIN)/python -m pytest -n 3 --dist loadgroup
 
 .PHONY: run test lint types unit browser bench lock chromium node clean
 

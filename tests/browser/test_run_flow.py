@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from experiments.kit.spec import load, names
+from tests.browser.cards import expect_a_full_picture
 from tests.browser.pages import (
     figures_of,
     open_experiment,
@@ -23,11 +24,10 @@ QUICK = "processes.states"
 
 
 @pytest.mark.parametrize("name", names())
-def test_a_click_becomes_a_picture_and_a_verdict(page: Page, server: Served, complaints, name: str):
-    complaints.expect("willReadFrequently")  # looking for ink on a canvas is the test's doing
-    open_experiment(page, name, preset=None)
+def test_a_click_becomes_pictures_a_verdict_and_a_card(page: Page, server: Served, complaints, name: str):
+    complaints.expect("willReadFrequently")  # looking at pixels is the test's doing
+    open_experiment(page, name)
     run = press_run(page)
-    page.wait_for_function(DRAWN_WHILE_RUNNING, polling=100)
     said = wait_for_verdict(page)
 
     assert plain(stored_headline(server, run)).replace("`", "") in plain(said)
@@ -36,6 +36,19 @@ def test_a_click_becomes_a_picture_and_a_verdict(page: Page, server: Served, com
     page.reload()
     assert plain(wait_for_verdict(page)) == plain(said)
     assert all(shown["summary"] for shown in figures_of(page).values())
+    expect_a_full_picture(page, name, run)
+
+
+@pytest.mark.parametrize(
+    "name", ["io_models.five_models", "memory.layout", "sync.deadlock", "threads.scaling"]
+)
+def test_what_is_measured_is_drawn_while_it_runs(page: Page, complaints, name: str):
+    complaints.expect("willReadFrequently")
+    open_experiment(page, name, "Careful")
+    press_run(page)
+    page.wait_for_function(DRAWN_WHILE_RUNNING, polling=100)
+    page.get_by_role("button", name="Stop").click()
+    wait_for_verdict(page)
 
 
 # The run can still be stopped, and something of a figure is there: a trace, a cell, ink on a canvas.

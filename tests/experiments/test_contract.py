@@ -1,19 +1,16 @@
 """What holds for every experiment: it runs small, its rows fit its tables, its figures draw, it judges."""
 
-import dataclasses
 import json
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
 from app.api import guess_schema
 from app.figures import Board
-from app.interpreters import default
-from app.runner import run_child
 from experiments.kit import Machine, Record
-from experiments.kit.spec import Experiment, Field, load, names
+from experiments.kit.spec import Field, load, names
 from experiments.kit.verdict import judge
+from tests.experiments.measured import Ran, quick, together
 
 EXPERIMENTS = names()
 
@@ -23,34 +20,12 @@ def experiment(request):
     return load(request.param)
 
 
-@dataclasses.dataclass
-class Ran:
-    experiment: Experiment
-    rows: dict[str, list[list[Any]]]
-    messages: list[dict[str, Any]]
-
-    def record(self) -> Record:
-        types = {table.name: table.row for table in self.experiment.tables}
-        rows = [types[name](*row) for name, rows in self.rows.items() for row in rows]
-        machine = Machine(**self.messages[-1]["machine"])
-        return Record(machine, self.experiment.parse({}, "quick"), rows, self.messages[-1]["conditions"])
+@pytest.fixture(scope="module")
+def ran(experiment) -> Ran:
+    return quick(experiment.name)
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def ran(experiment) -> Ran:
-    params = experiment.parse({}, "quick")
-    rows: dict[str, list[list[Any]]] = {table.name: [] for table in experiment.tables}
-    messages = []
-    async for message in run_child(
-        experiment.name, params, python=default(), deadline_s=experiment.deadline(params), memory_b=2 << 30
-    ):
-        messages.append(message)
-        if message["t"] == "rows":
-            rows[message["table"]] += message["rows"]
-    return Ran(experiment, rows, messages)
-
-
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = together
 
 
 def fits(value: Any, column: Field) -> bool:
@@ -61,11 +36,11 @@ def fits(value: Any, column: Field) -> bool:
     return isinstance(value, (int, float) if column.type is float else column.type)
 
 
-async def test_it_ends_well(ran):
+def test_it_ends_well(ran):
     assert (ran.messages[-1]["t"], ran.messages[-1]["why"]) == ("end", "done"), ran.messages[-1]
 
 
-async def test_its_rows_fit_their_tables(ran):
+def test_its_rows_fit_their_tables(ran):
     assert any(ran.rows.values())
     for table in ran.experiment.tables:
         for row in ran.rows[table.name]:
@@ -74,13 +49,13 @@ async def test_its_rows_fit_their_tables(ran):
                 assert fits(value, column), (table.name, column.name, value)
 
 
-async def test_it_draws_while_it_runs(ran):
+def test_it_draws_while_it_runs(ran):
     """Rows arrive in more than one write, so that a page has something to draw before the end."""
     assert sum(message["t"] == "rows" for message in ran.messages) > 1
     assert any(message["t"] == "progress" for message in ran.messages)
 
 
-async def test_every_figure_has_something_to_show(ran):
+def test_every_figure_has_something_to_show(ran):
     board = Board(ran.experiment)
     for name, rows in ran.rows.items():
         board.add(name, rows)
@@ -92,7 +67,7 @@ async def test_every_figure_has_something_to_show(ran):
         assert figure["table"]["rows"]
 
 
-async def test_its_verdict_is_a_sentence_with_numbers(ran):
+def test_its_verdict_is_a_sentence_with_numbers(ran):
     verdict = judge(ran.experiment, ran.record()).as_json()
     json.dumps(verdict, allow_nan=False)
     assert verdict["answer"]
@@ -100,7 +75,7 @@ async def test_its_verdict_is_a_sentence_with_numbers(ran):
     assert "{" not in verdict["headline"]
 
 
-async def test_a_guess_is_held_against_what_was_measured_and_drawn(ran):
+def test_a_guess_is_held_against_what_was_measured_and_drawn(ran):
     guess, record = ran.experiment.guess, ran.record()
     (given,) = guess_schema(ran.experiment, record.params)["examples"]
     points = ran.experiment.parse_guess(given, record.params)
@@ -115,11 +90,11 @@ async def test_a_guess_is_held_against_what_was_measured_and_drawn(ran):
     assert board.guess(points)
 
 
-async def test_a_record_without_rows_is_unclear(experiment):
+def test_a_record_without_rows_is_unclear(experiment):
     assert judge(experiment, Record(Machine.here(), experiment.parse({}), [])).answer == "unclear"
 
 
-async def test_it_says_what_it_is(experiment):
+def test_it_says_what_it_is(experiment):
     assert experiment.title
     assert len(experiment.article) > 400
     assert {"quick", "careful"} <= set(experiment.presets)
@@ -128,6 +103,6 @@ async def test_it_says_what_it_is(experiment):
     assert all(chart.title for chart in experiment.charts)
 
 
-async def test_its_presets_keep_their_time(experiment):
+def test_its_presets_keep_their_time(experiment):
     assert experiment.cost(experiment.parse({}, "quick")) <= 3
     assert experiment.cost(experiment.parse({})) <= 10

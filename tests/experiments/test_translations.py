@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
 import experiments
 from app import compare, pads
@@ -17,8 +16,7 @@ from app.languages import LANGUAGES, Words, load
 from app.runs import Run
 from experiments.kit.spec import Experiment, chapters, load_all
 from experiments.kit.verdict import judge
-from tests.experiments.test_contract import Ran
-from tests.experiments.test_contract import ran as measured
+from tests.experiments.measured import Ran, quick, together
 
 ROOT = Path(experiments.__file__).parent
 EXPERIMENTS = load_all()
@@ -31,13 +29,13 @@ NAMES = {  # in figures of any language: of units and systems, and of calls
     *("TCP", "UDP", "System", "Unix", "Pipe", "SimpleQueue", "Queue", "Manager", "eventfd"),
     *("recv", "select", "poll", "epoll", "epoll_wait", "sigwaitinfo", "io_uring", "io_uring_enter"),
     *("asyncio", "await", "gather", "Semaphore", "shield", "sleep", "TaskGroup", "time", "wait", "wait_for"),
-    *("RSS", "PSS", "fork", "freeze", "top", "Python", "SHA", "Timer", "while", "int", "one"),
+    *("RSS", "PSS", "fork", "freeze", "guard", "top", "Python", "SHA", "Timer", "while", "int", "one"),
     *("extra", "text"),  # of Plotly's templates
 }
 
 INSTRUCTION = re.compile("[A-Z]+(_[A-Z]+)*")  # of the interpreter: LOAD_GLOBAL
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = together
 
 
 @pytest.fixture(scope="module", params=OTHERS)
@@ -50,13 +48,15 @@ def experiment(request) -> Experiment:
     return request.param
 
 
-ran = pytest_asyncio.fixture(scope="module", loop_scope="module")(measured.__wrapped__)
+@pytest.fixture(scope="module")
+def ran(experiment) -> Ran:
+    return quick(experiment.name)
 
 
 # What an experiment says of itself
 
 
-async def test_what_an_experiment_says_of_itself_is_translated(experiment, words):
+def test_what_an_experiment_says_of_itself_is_translated(experiment, words):
     told = {experiment.title, experiment.question, experiment.article, *experiment.presets}
     for chart in experiment.charts:
         told |= {chart.title, chart.caption, *(r.label for r in getattr(chart, "references", ()))}
@@ -67,7 +67,7 @@ async def test_what_an_experiment_says_of_itself_is_translated(experiment, words
     assert [text for text in told if text and not words.knows(text)] == []
 
 
-async def test_what_there_is_to_guess_is_translated(experiment, words):
+def test_what_there_is_to_guess_is_translated(experiment, words):
     """The question, and what names its points, answers and places, with every preset."""
     told: set[str] = set()
     for preset in (None, *experiment.presets):
@@ -82,7 +82,7 @@ async def test_what_there_is_to_guess_is_translated(experiment, words):
     assert [text for text in told if text and not words.knows(text)] == []
 
 
-async def test_an_article_keeps_its_paragraphs_and_its_lists(experiment, words):
+def test_an_article_keeps_its_paragraphs_and_its_lists(experiment, words):
     assert shape(words(experiment.article)) == shape(experiment.article)
     assert not ENGLISH_LEFT.search(words(experiment.article))
 
@@ -93,7 +93,7 @@ def shape(article: str) -> list[str | int]:
     return [len(re.findall(r"^- ", block, re.M)) or "paragraph" for block in blocks]
 
 
-async def test_chapters_are_translated(words):
+def test_chapters_are_translated(words):
     assert [text for chapter in chapters() for text in chapter[1:] if not words.knows(text)] == []
 
 
@@ -105,7 +105,7 @@ def modules() -> Iterator[tuple[str, ast.Module]]:
         yield str(path.relative_to(ROOT)), ast.parse(path.read_text())
 
 
-async def test_every_sentence_in_the_code_of_the_experiments_is_translated(words):
+def test_every_sentence_in_the_code_of_the_experiments_is_translated(words):
     unknown = [
         (name, text)
         for name, module in modules()
@@ -145,7 +145,7 @@ def text_of(node: ast.AST) -> str:
     return "".join(str(p.value) if isinstance(p, ast.Constant) else "{it}" for p in node.values)
 
 
-async def test_every_say_answer_and_progress_of_the_experiments_is_translated(words):
+def test_every_say_answer_and_progress_of_the_experiments_is_translated(words):
     unknown = [
         (name, text)
         for name, module in modules()
@@ -173,7 +173,7 @@ def literals(node: ast.expr) -> list[str]:
 # What a run says
 
 
-async def test_a_run_reports_its_progress_in_the_readers_language(ran, words):
+def test_a_run_reports_its_progress_in_the_readers_language(ran, words):
     told = {message["text"] for message in ran.messages if message["t"] == "progress" and message["text"]}
     assert told
     assert [text for text in told if not words.knows(text)] == []
@@ -182,7 +182,7 @@ async def test_a_run_reports_its_progress_in_the_readers_language(ran, words):
     )
 
 
-async def test_a_verdict_is_translated_whole(ran, words):
+def test_a_verdict_is_translated_whole(ran, words):
     verdict = judge(ran.experiment, ran.record()).as_json()
     parts = [verdict["said"]["headline"], *verdict["said"]["checks"], *verdict["said"]["doubts"]]
     told = [words(verdict["answer"]), *(whole(words.sentence(part)) for part in parts)]
@@ -190,7 +190,7 @@ async def test_a_verdict_is_translated_whole(ran, words):
     assert words(verdict["answer"]) != verdict["answer"]
 
 
-async def test_the_numbers_of_a_verdict_have_names_where_runs_are_compared(ran, words):
+def test_the_numbers_of_a_verdict_have_names_where_runs_are_compared(ran, words):
     verdict = judge(ran.experiment, ran.record()).as_json()
     run = Run(id="a1", experiment=ran.experiment.name, params={}, verdict=verdict)
     lines = compare.numbers([run, run], words)
@@ -202,7 +202,7 @@ def whole(said: dict[str, Any]) -> str:
     return str(said["template"]).format_map({name: value["text"] for name, value in said["values"].items()})
 
 
-async def test_figures_are_drawn_in_the_readers_language(ran, words):
+def test_figures_are_drawn_in_the_readers_language(ran, words):
     left = {
         word
         for figure in board_of(ran, words)
@@ -213,11 +213,11 @@ async def test_figures_are_drawn_in_the_readers_language(ran, words):
     assert left == set()
 
 
-async def test_the_search_for_english_in_a_figure_finds_it(ran):
+def test_the_search_for_english_in_a_figure_finds_it(ran):
     assert any(re.search("[a-z]{3}", text) for text in read_out(board_of(ran, load("en", EXPERIMENTS))))
 
 
-async def test_another_language_changes_no_id_and_no_number(ran, words):
+def test_another_language_changes_no_id_and_no_number(ran, words):
     english, other = board_of(ran, load("en", EXPERIMENTS)), board_of(ran, words)
     for before, after in zip(english, other, strict=True):
         assert [trace["id"] for trace in after["data"]] == [trace["id"] for trace in before["data"]]

@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -21,11 +23,19 @@ os.read(reader, 1)
 """
 
 
+def states(pid: int) -> list[str]:
+    """Of its threads, in the kernel's letters."""
+    tasks = Path(f"/proc/{pid}/task").glob("*/stat")
+    return [stat.read_text().rpartition(")")[2].split()[0] for stat in tasks]
+
+
 @pytest.fixture
 def child():
     made = subprocess.Popen([sys.executable, "-c", BLOCKED], stdout=subprocess.PIPE, text=True)
     assert made.stdout
     made.reader = int(made.stdout.readline())
+    while states(made.pid) != ["S", "S"]:
+        time.sleep(0.001)
     yield made
     made.kill()
     made.wait()

@@ -160,7 +160,14 @@ def test_waits_that_are_awaited_add_up_and_gathered_ones_do_not(played):
     assert took_s(played, "await") >= sum(waits_s)
     assert took_s(played, "task, await") >= sum(waits_s)
     for together in set(arrangements()) - {"await", "task, await", "Semaphore(2)"}:
-        assert max(waits_s) <= took_s(played, together) < took_s(played, "await")
+        assert took_s(played, together) >= max(waits_s)
+        assert max(beginnings(played, together)) < min(at for *_, at in played[together]["ends"])
+
+
+def beginnings(played: dict[str, object], scene: str) -> list[int]:
+    """When each of the tasks first had the loop."""
+    turns = [(task, start) for task, state, start, _ in played[scene]["stretches"] if state == "loop"]
+    return [min(start for task, start in turns if task == wanted) for wanted in TASKS]
 
 
 def test_a_semaphore_for_two_keeps_the_third_waiting(played):
@@ -210,7 +217,7 @@ def loops_count_less_ours_s(monkeypatch) -> float:
 @pytest.mark.parametrize("call", get_args(Call))
 def test_every_call_ends_and_leaves_no_thread(call):
     found = beat(call, 0.02, 20_000, 100_000)
-    assert len(found["late"]) > 3
+    assert found["late"]
     assert min(found["late"]) > -1000
     assert threading.active_count() == 1
 

@@ -9,13 +9,14 @@ import sys
 
 import pytest
 
-from experiments.kit import Machine, Progress, Record
+from experiments.kit import Machine, Record
 from experiments.kit.spec import ParameterError, load
 from experiments.kit.subjects import Group
 from experiments.memory import layout
 from experiments.memory._growing import perform
 from experiments.memory._places import by_threads, fine
 from experiments.memory.layout import Growth, Part, Sum, look_after, measure, verdict
+from tests.experiments.measured import measured
 
 pytestmark = pytest.mark.skipif(bool(layout.missing()), reason=layout.missing() or "-")
 
@@ -26,8 +27,7 @@ OWN_ARENA_MIB = 1.3  # what an interpreter may take for itself meanwhile
 
 @pytest.fixture(scope="module")
 def rows():
-    found = measure(threads=3, mib=16, depth=200, repeats=3)
-    return [row for row in found if not isinstance(row, Progress)]
+    return measured("memory.layout", threads=3, mib=16, depth=200, repeats=3).typed_rows()
 
 
 def parts_grown(rows: list[object], action: str) -> dict[str, float]:

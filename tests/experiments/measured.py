@@ -1,0 +1,58 @@
+"""Experiments as a run measures them: in a process of its own, by the runner of the server."""
+
+import asyncio
+import dataclasses
+from functools import cache
+from typing import Any
+
+import pytest
+
+from app.interpreters import default
+from app.runner import run_child
+from experiments.kit import Machine, Record
+from experiments.kit.spec import Experiment, load
+
+together = pytest.mark.xdist_group("every experiment")  # the files that look at the same quick runs
+
+
+@dataclasses.dataclass(frozen=True)
+class Ran:
+    experiment: Experiment
+    params: dict[str, Any]
+    rows: dict[str, list[list[Any]]]
+    messages: list[dict[str, Any]]
+
+    def record(self) -> Record:
+        return Record(
+            Machine(**self.messages[-1]["machine"]),
+            self.params,
+            self.typed_rows(),
+            self.messages[-1]["conditions"],
+        )
+
+    def typed_rows(self) -> list[Any]:
+        types = {table.name: table.row for table in self.experiment.tables}
+        return [types[name](*row) for name, rows in self.rows.items() for row in rows]
+
+
+@cache
+def quick(name: str) -> Ran:
+    """Its quick preset, measured once for all tests of this process."""
+    return measured(name, "quick")
+
+
+def measured(name: str, preset: str | None = None, **given: Any) -> Ran:
+    experiment = load(name)
+    params = experiment.parse(given, preset)
+    rows: dict[str, list[list[Any]]] = {table.name: [] for table in experiment.tables}
+    messages = asyncio.run(collect(experiment, params))
+    for message in messages:
+        if message["t"] == "rows":
+            rows[message["table"]] += message["rows"]
+    return Ran(experiment, params, rows, messages)
+
+
+async def collect(experiment: Experiment, params: dict[str, Any]) -> list[dict[str, Any]]:
+    deadline_s = experiment.deadline(params)
+    run = run_child(experiment.name, params, python=default(), deadline_s=deadline_s, memory_b=2 << 30)
+    return [message async for message in run]
