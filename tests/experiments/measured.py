@@ -2,17 +2,12 @@
 
 import asyncio
 import dataclasses
-from functools import cache
 from typing import Any
-
-import pytest
 
 from app.interpreters import default
 from app.runner import run_child
 from experiments.kit import Machine, Record
 from experiments.kit.spec import Experiment, load
-
-together = pytest.mark.xdist_group("every experiment")  # the files that look at the same quick runs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,12 +28,6 @@ class Ran:
     def typed_rows(self) -> list[Any]:
         types = {table.name: table.row for table in self.experiment.tables}
         return [types[name](*row) for name, rows in self.rows.items() for row in rows]
-
-
-@cache
-def quick(name: str) -> Ran:
-    """Its quick preset, measured once for all tests of this process."""
-    return measured(name, "quick")
 
 
 def measured(name: str, preset: str | None = None, **given: Any) -> Ran:
