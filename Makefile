@@ -51,7 +51,8 @@ bench: .venv/dev
 # The browser tests need Chromium. As root it is installed; otherwise they are skipped and say so,
 # but never where CI is set: there a missing browser is a failure.
 chromium:
-	@command -v chromium chromium-browser google-chrome >/dev/null 2>&1 || sh .ci/install chromium
+	@command -v chromium-headless-shell >/dev/null || sh .ci/install chromium-headless-shell || \
+	  command -v chromium chromium-browser google-chrome >/dev/null || sh .ci/install chromium
 
 node:
 	@command -v node >/dev/null 2>&1 || sh .ci/install nodejs
