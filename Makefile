@@ -51,8 +51,9 @@ bench: .venv/dev
 # The browser tests need Chromium. As root it is installed; otherwise they are skipped and say so,
 # but never where CI is set: there a missing browser is a failure.
 chromium:
-	@command -v chromium-headless-shell >/dev/null || sh .ci/install chromium-headless-shell || \
-	  command -v chromium chromium-browser google-chrome >/dev/null || sh .ci/install chromium
+	@for name in chromium-headless-shell chromium chromium-browser google-chrome; do \
+	  command -v $$name >/dev/null && exit 0; done; \
+	sh .ci/install chromium-headless-shell || sh .ci/install chromium
 
 node:
 	@command -v node >/dev/null 2>&1 || sh .ci/install nodejs

@@ -60,6 +60,7 @@ from experiments.threads._variants import Guard, Variant, do
 __all__ = ["Loss", "Switch", "Trial", "charts", "cost", "guess", "measure", "presets", "verdict"]
 
 LOOK_S = 0.08  # at the switches of each variant
+CROWDED = 2  # times what a thread alone needs: with two and a lock it was 1.3 to 4, without one 0.9 to 1.5
 BETWEEN = "▸ "  # in front of an instruction after which n has been read and not yet written
 
 charts = [
@@ -104,7 +105,7 @@ guess = BarsGuess(
 )
 
 presets = {
-    "quick": {"repeats": 3, "work": 50},
+    "quick": {"repeats": 3, "work": 40},
     "hasty": {"interval": 0.001},
     "crowd": {"threads": 8},
     "careful": {"work": 300},
@@ -114,7 +115,7 @@ presets = {
 def measure(
     threads: Annotated[Count, Between(2, 8), "threads that count together"] = 2,
     repeats: Annotated[Count, Between(3, 50), "of each variant, without and with a lock"] = 10,
-    work: Annotated[Milliseconds, Between(20, 1000), "how long one repeat takes, about"] = 100,
+    work: Annotated[Milliseconds, Between(20, 1000), "what one repeat would take a thread alone"] = 50,
     interval: Annotated[Milliseconds, Between(0.001, 50), "switch interval of the interpreter"] = 5,
 ) -> Iterator[Trial | Loss | Switch | Progress]:
     arms = list(product(get_args(Variant), get_args(Guard)))
@@ -139,7 +140,7 @@ def measure(
 
 def cost(threads: int, repeats: int, work: float, interval: float) -> float:
     arms = len(get_args(Variant)) * len(get_args(Guard))
-    return 0.5 + LOOK_S * len(get_args(Variant)) + repeats * arms * work / 1000
+    return 0.5 + LOOK_S * len(get_args(Variant)) + repeats * arms * CROWDED * work / 1000
 
 
 def ask(subject: Worker, *job: str | float) -> Any:

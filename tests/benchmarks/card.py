@@ -6,7 +6,6 @@ For each experiment at its defaults: the first card of a page (cold), then the m
 (warm). It prints and fails nothing; the bound of the design is 200 ms.
 """
 
-import shutil
 import statistics
 import sys
 import tempfile
@@ -17,9 +16,9 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from playwright.sync_api import Page, sync_playwright
 
 from experiments.kit.spec import names
+from tests.browser.conftest import CHROMIUM, FLAGS
 from tests.served import Served, serve
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 BOUND_MS = 200
 ROUNDS = 10
 NOTHING_SEEN = """() => {
@@ -36,10 +35,9 @@ def measure(rounds: int) -> None:
 
 
 def show(server: Served, runs: dict[str, str], rounds: int) -> None:
-    flags = ["--no-sandbox", "--disable-gpu"]
     print(f"{'':24}{'cold':>10}{'warm':>10}{'slowest':>10}   ms, bound {BOUND_MS}, {rounds} rounds")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         for name, run in runs.items():
             page = browser.new_page(viewport={"width": 1440, "height": 900})
             # Without the preview, which is drawn when one scrolls to it, the first click is the first card.

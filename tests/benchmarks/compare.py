@@ -9,8 +9,6 @@ shows all four timelines anew.
 from __future__ import annotations
 
 import gzip
-import os
-import shutil
 import statistics
 import sys
 import tempfile
@@ -26,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from app.runs import Run, State, keep_whole, new_id
 from experiments.kit.machine import Machine
 from experiments.kit.spec import load
+from tests.browser.conftest import CHROMIUM, FLAGS
 from tests.served import serve
 
 NAME, RUNS, SPANS, LANES = "threads.gil_wait", 4, 20_000, 5
@@ -101,9 +100,8 @@ def answers(address: str) -> None:
 
 
 def zooms(address: str) -> None:
-    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         page = browser.new_page(viewport={"width": 1440, "height": 900})
         begin = time.perf_counter()
         page.goto(address)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import functools
-import os
-import shutil
+import sys
 import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from playwright.sync_api import sync_playwright
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from tests.browser.conftest import CHROMIUM, FLAGS
 
 ROOT = Path(__file__).parents[2]
 CASES = ((8, 2_000), (16, 20_000), (64, 20_000))
@@ -31,9 +34,8 @@ def main() -> None:
 
 
 def measure(url: str) -> None:
-    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         page = browser.new_page(viewport={"width": 1300, "height": 1200})
         page.goto(url)
         page.wait_for_function("window.ready")
