@@ -7,6 +7,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from app import __version__, languages, paths, prose
+from app.drawing.lanes import size
 from experiments.kit.sentences import duration, percent
 
 
@@ -27,6 +28,7 @@ def environment(**more: Any) -> Environment:
         "t": languages.t,
         "count": languages.count,
         "html": prose.html,
+        "lane_pitch": lambda lanes: round(sum(size(lanes))),
         **more,
     }
     return made

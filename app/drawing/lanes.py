@@ -43,7 +43,7 @@ SIZES = ((12, 22.0, 7.0), (28, 15.0, 5.0), (math.inf, 11.0, 4.0))  # lanes up to
 
 def frame(lanes: Sequence[Mapping[str, Any]], width: float, label_width: float) -> Frame:
     """Labels stand left of their lanes, or above them where they would take too much of the width."""
-    height, gap = next((height, gap) for up_to, height, gap in SIZES if len(lanes) <= up_to)
+    height, gap = size(len(lanes))
     above = label_width + 20 > width * 0.28
     left = 1.0 if above else math.ceil(label_width + 20)
     rows, heads = [], []
@@ -57,6 +57,11 @@ def frame(lanes: Sequence[Mapping[str, Any]], width: float, label_width: float) 
         rows.append((label, y))
         y += height + gap
     return Frame(left, width - left - 1, above, height, rows, heads, y, y + 26)
+
+
+def size(lanes: int) -> tuple[float, float]:
+    """Height of each of so many lanes and the gap between two, in pixels."""
+    return next((height, gap) for up_to, height, gap in SIZES if lanes <= up_to)
 
 
 def in_groups(traces: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
