@@ -50,13 +50,12 @@ def lines(figure: Mapping[str, Any]) -> Iterator[Shape]:
 def columns(trace: Mapping[str, Any], place: Place, n: int, count: int) -> Iterator[Shape]:
     """Bars of one series, beside those of the others."""
     colour = trace.get("marker", {}).get("color", "$ink-3")
+    colours = [colour] * len(trace["x"]) if isinstance(colour, str) else colour
     step = place.width / max(1, len(place.names or trace["x"])) * 0.8
-    for x, y in zip(trace["x"], trace["y"], strict=True):
+    for x, y, fill in zip(trace["x"], trace["y"], colours, strict=True):
         top = place.at_y(y)
         left = place.at_x(x) - step / 2 + n * step / count
-        yield rect(
-            left, top, step / count - 1, HEIGHT - PAD - top, fill=colour if type(colour) is str else "$ink-3"
-        )
+        yield rect(left, top, step / count - 1, HEIGHT - PAD - top, fill=fill)
 
 
 def curve(trace: Mapping[str, Any], place: Place) -> Shape:

@@ -17,7 +17,7 @@ from app.main import build
 from app.runs import Run, State
 from app.settings import Settings
 from experiments.kit import Need, say, times
-from experiments.kit.spec import load
+from experiments.kit.spec import load, names
 from experiments.kit.verdict import Check, Verdict
 
 NAME = "threads.scaling"
@@ -340,6 +340,8 @@ async def test_a_thumbnail_has_the_shape_of_the_last_result_here(client, app):
     page = (await client.get("/")).text
     assert '<path d="M1 2 3 4"/>' in page
     assert '<path d="M9 9"/>' not in page  # that one was measured elsewhere
+    assert f'class="thumb" data-thumb="{NAME}"' in page
+    assert page.count('class="thumb sketch"') == len(names()) - 1  # the others are no results
 
 
 async def test_what_cannot_run_here_says_why(client, app):

@@ -51,6 +51,16 @@ def test_bars_stand_on_the_ground_as_high_as_they_are():
     assert {float(bar.attrib["y"]) + float(bar.attrib["height"]) for bar in (low, high)} == {90.0}
 
 
+def test_bars_have_the_colours_of_the_figure():
+    bars = {"id": "b", "type": "bar", "x": ["one", "two"], "y": [1.0, 2.0]}
+    for given, seen in (
+        ("$ch1", ["var(--ch1)"] * 2),
+        (["$ch1", "$st-stopped"], ["var(--ch1)", "var(--st-stopped)"]),
+    ):
+        figure = chart(bars | {"marker": {"color": given}}, xaxis={"type": "category"})
+        assert [bar.attrib["fill"] for bar in shapes(thumbnail([figure], ["line"]))] == seen
+
+
 def test_lanes_show_their_states_in_order():
     lane = {"id": "a", "label": "a", "group": "", "start": [0.0, 0.5], "end": [0.5, 1.0]}
     figure = {"id": "lanes", "kind": "timeline", "data": [lane | {"state": ["running", "blocked"]}]}

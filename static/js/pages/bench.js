@@ -108,7 +108,7 @@ async function refresh() {
   for (const place of $$("[data-here], [data-thumb]")) {
     const { here, thumb } = place.dataset;
     const fresh = $(here ? `[data-here="${here}"]` : `[data-thumb="${thumb}"]`, page);
-    if (fresh && fresh.innerHTML !== place.innerHTML) {
+    if (fresh && !fresh.isEqualNode(place)) {
       place.replaceWith(document.adoptNode(fresh));
     }
   }
