@@ -183,11 +183,14 @@ def test_turns_are_as_long_as_what_is_done_in_them():
             time.sleep(0.004)  # noqa: ASYNC251
             await asyncio.sleep(0)
 
-    (caller,) = perform(scene).tasks
-    took_ms = [round((end - begin) / 1e6, 3) for begin, end, _ in caller.turns()]
-    assert len(took_ms) == 4
-    assert min(took_ms[:3]) >= 4
-    assert took_ms[3] < 4
+    last_ms = []
+    for _ in range(5):  # the machine may come between
+        (caller,) = perform(scene).tasks
+        took_ms = [round((end - begin) / 1e6, 3) for begin, end, _ in caller.turns()]
+        assert len(took_ms) == 4
+        assert min(took_ms[:3]) >= 4
+        last_ms.append(took_ms[3])
+    assert min(last_ms) < 4
 
 
 def test_the_loop_agrees_with_a_task_about_its_turns(monkeypatch):
@@ -232,13 +235,14 @@ def test_a_blocking_call_is_late_by_its_length_less_one_beat():
 
 def test_awaiting_and_a_thread_let_the_heart_beat_on():
     for call in ("asyncio.sleep", "sleep, thread"):
-        assert len(beat(call, 0.08, 1, 1)["late"]) >= 14
+        assert max(len(beat(call, 0.08, 1, 1)["late"]) for _ in range(5)) >= 14  # a busy machine skips beats
 
 
 def test_a_call_of_c_code_that_keeps_the_gil_stops_the_loop_from_another_thread():
     _, c_loops = _blocks.loops_for(0.1)
     if gil_enabled():
-        assert max(beat("C call, thread", 0.1, 1, c_loops)["late"]) / 1e9 > 0.03
+        late_ns = [max(beat("C call, thread", 0.1, 1, c_loops)["late"]) for _ in range(3)]
+        assert max(late_ns) / 1e9 > 0.03
 
 
 def test_the_heart_is_due_from_its_time_on():
