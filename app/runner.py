@@ -227,8 +227,10 @@ class Child:
         except BlockingIOError:
             return False
         *lines, self.torn = (self.torn + data).split(b"\n")
+        said = [message for line in lines if (message := decode(line))]
+        self.groups.update(message["pid"] for message in said if message["t"] == "hello")
         if not self.leaving:
-            self.messages.extend(message for line in lines if (message := decode(line)))
+            self.messages.extend(said)
         self.news.set()
         return bool(data)
 
@@ -247,7 +249,6 @@ class Child:
     def note(self, message: Message) -> Message:
         """Keep what is needed to tell how it ended."""
         if message["t"] == "hello":
-            self.groups.add(message["pid"])
             self.before = Reading.now()  # not earlier: starting up is not foreign to the run
         elif message["t"] == "failed":
             self.failed = message

@@ -18,6 +18,7 @@ from app.interpreters import Interpreter, default, find
 from app.rooms import rooms, sweep_rooms
 from app.runner import CannotStart, Child, Spare, decode, run_child, start
 from tests.nasty.root import build_root
+from tests.sessions import alive
 
 SHARED = Path("/dev/shm")
 MB = 1 << 20
@@ -372,19 +373,14 @@ async def test_they_are_ended_where_their_supervisor_cannot(run):
     assert_that_nobody_is_left(hello["pid"])
 
 
+async def test_whom_to_end_is_known_before_anybody_asks_for_the_first_message(root):
+    async with Child(start(default(), root=root), MANY_ROWS) as child:
+        await until_nobody_asks(child)
+        assert child.groups == {child.messages[0]["pid"]}
+
+
 def assert_that_nobody_is_left(session):
-    looks = [processes_of_session(session) for _ in range(20)]  # one look misses who hops meanwhile
-    assert not any(looks)
-
-
-def processes_of_session(session):
-    stats = []
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            stats.append(path.read_text().rpartition(")")[2].split())
-        except OSError:
-            continue
-    return [stat for stat in stats if int(stat[3]) == session and stat[0] not in "ZX"]
+    assert not any(alive(session) for _ in range(20))  # one look misses who hops meanwhile
 
 
 def wait_for(mark):

@@ -1,6 +1,5 @@
 """A run of real processes, and verdicts on rows whose answer is known."""
 
-import contextlib
 import os
 import resource
 import signal
@@ -29,6 +28,7 @@ from experiments.processes.states import (
     verdict,
     weights,
 )
+from tests.sessions import alive
 
 pytestmark = pytest.mark.skipif(bool(proc.missing()), reason=proc.missing() or "-")
 
@@ -278,16 +278,6 @@ def test_a_run_that_is_broken_off_leaves_nothing(tmp_path, monkeypatch, rows, wi
     assert os.sched_getaffinity(0) == CORES
     assert os.listdir("/proc/self/fd") == descriptors
     assert list(tmp_path.iterdir()) == []
-
-
-def alive(session: int) -> list[int]:
-    """All that still live in a session; a zombie is dead, and for init to read."""
-    pids = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            state, _, _, leader, *_ = stat.read_text().rpartition(")")[2].split()
-            pids += [int(stat.parent.name)] if int(leader) == session and state != "Z" else []
-    return pids
 
 
 @pytest.mark.parametrize("without_disk", [False, True])

@@ -25,7 +25,7 @@ os.read(reader, 1)
 
 def states(pid: int) -> list[str]:
     """Of its threads, in the kernel's letters."""
-    tasks = Path(f"/proc/{pid}/task").glob("*/stat")
+    tasks = [task / "stat" for task in Path(f"/proc/{pid}/task").iterdir()]
     return [stat.read_text().rpartition(")")[2].split()[0] for stat in tasks]
 
 
