@@ -29,8 +29,10 @@ SUBSCRIPTIONS = 32  # a page needs four
 ECHO = 100  # characters of what a page sent that an answer repeats
 GOODBYE_S = 1.0  # for the closing frame; a viewer that takes nothing will not take that either
 
-# How uvicorn must run. Deflating every frame for every viewer costs eight times the throughput.
+# How uvicorn must run. Deflating every frame for every viewer costs eight times the throughput. And uvloop,
+# which it would take wherever that is installed, is something to be measured here.
 UVICORN: dict[str, Any] = {
+    "loop": "asyncio",
     "ws": "websockets-sansio",
     "ws_per_message_deflate": False,
     "ws_max_size": MESSAGE_B,

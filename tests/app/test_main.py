@@ -179,6 +179,16 @@ def test_a_server_that_is_killed_leaves_the_rows_and_no_process(tmp_path):
         assert len(served.get(f"/api/runs/{run}/rows/{table}")["rows"]) == found["rows"][table]
 
 
+def test_the_server_runs_on_the_loop_of_the_standard_library(tmp_path):
+    """Whatever else is installed, to be measured: uvicorn would take uvloop by itself."""
+    with serve(tmp_path / "data") as served:
+        served.get("/api/health")
+        loaded = Path(f"/proc/{served.process.pid}/maps").read_text()
+    assert "_asyncio" in loaded
+    assert "uvloop" not in loaded
+    assert "gevent" not in loaded
+
+
 def test_a_server_that_is_asked_to_end_ends_its_run_first(tmp_path):
     with serve(tmp_path / "data") as served:
         run = served.run("threads.scaling", preset=None, work=200, repeats=20)
