@@ -5,7 +5,7 @@ PORT ?= 8000
 # Three processes: what one test waits for is another one's time. A file's tests stay together and share what they set up.
 PYTEST := $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
-.PHONY: run test lint types unit browser bench lock chromium node clean
+.PHONY: run loops test lint types unit browser bench lock chromium node clean
 
 run: .venv/run
 	$(BIN)/oscope serve --port $(PORT) --open
@@ -47,6 +47,11 @@ bench: .venv/dev
 .venv/dev: .venv/run requirements-dev.lock
 	$(PYTHON) -m pip --python .venv/bin/python install --quiet --require-hashes -r requirements-dev.lock
 	touch $@
+
+# Other event loops for coroutines.event_loop, in the versions that the tests know; `make test` has them anyway.
+loops: .venv/run
+	grep -o '^[^ ]*==[^\]*' requirements-dev.lock > .venv/versions
+	$(PYTHON) -m pip --python .venv/bin/python install --quiet -c .venv/versions gevent uvloop
 
 # The browser tests need Chromium. As root it is installed; otherwise they are skipped and say so,
 # but never where CI is set: there a missing browser is a failure.

@@ -13,7 +13,7 @@ from typing import Any
 
 from app import __version__, interpreters, paths
 from app.interpreters import Interpreter
-from experiments.kit import uring
+from experiments.kit import packages, uring
 from experiments.kit.machine import Machine
 from experiments.kit.spec import Experiment
 
@@ -45,6 +45,7 @@ def examine(experiments: Mapping[str, Experiment]) -> list[Finding]:
         schedstat(),
         clock(machine),
         io_uring(),
+        loops(),
         tracing(),
         perf(),
         *pythons(interpreters.find()),
@@ -122,6 +123,14 @@ def io_uring() -> Finding:
             "io_uring", False, why, "Without it io_models.five_models shows the other four models."
         )
     return Finding("io_uring", True, "allowed: the asynchronous model can be shown")
+
+
+def loops() -> Finding:
+    """What the interpreter of oscope has; another one that is chosen for a run says so in its verdict."""
+    lacking = [name for name in ("uvloop", "gevent") if not packages.here(name)]
+    if why := packages.missing(lacking, "loops"):
+        return Finding("loops", None, why, "Without it coroutines.event_loop shows the other loops.")
+    return Finding("loops", True, "uvloop and gevent are here, to be shown beside asyncio")
 
 
 def tracing() -> Finding:

@@ -1,8 +1,10 @@
 """The house rules: who may import whom, and what a measured process may not need."""
 
 import ast
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -51,8 +53,12 @@ MAY_USE_APP = {  # the parts of the app that a lower part may import
 
 def imports(path: Path) -> set[str]:
     """Every module that a file imports, wherever in it, as dotted names."""
+    return imported(ast.parse(path.read_text()))
+
+
+def imported(tree: ast.Module) -> set[str]:
     found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -66,7 +72,25 @@ def packages(path: Path) -> set[str]:
 
 @pytest.mark.parametrize("path", KIT + EXPERIMENTS, ids=lambda p: f"{p.parent.name}/{p.name}")
 def test_the_measuring_library_needs_only_the_standard_library(path):
-    assert packages(path) <= set(sys.stdlib_module_names) | {"experiments"}
+    """An experiment may use what an extra brings, where a function imports it when it is called."""
+    may = set() if path in KIT else optional_packages()
+    assert packages(path) - may <= set(sys.stdlib_module_names) | {"experiments"}
+    assert not at_the_top(path) & may
+
+
+def optional_packages() -> set[str]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"].values()
+    return {re.match(r"[\w-]+", requirement)[0] for extra in extras for requirement in extra}
+
+
+def at_the_top(path: Path) -> set[str]:
+    """The packages that a file imports when it is imported itself."""
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            node.body = []
+    return {name.partition(".")[0] for name in imported(tree)}
 
 
 @pytest.mark.parametrize("path", KIT, ids=lambda p: p.name)

@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple, get_args
 from experiments.coroutines._traced import CALLER, End, Performed, perform
 from experiments.kit.work import python_loop
 
-Arrangement = Literal["await", "task, await", "gather", "TaskGroup", "asyncio.wait", "Semaphore(2)"]
+Arrangement = Literal["await", "task, await", "gather", "TaskGroup", "asyncio.wait", "Semaphore(2)", "Queue"]
 Scene = Literal[
     "gather, one fails",
     "TaskGroup, one fails",
@@ -28,6 +28,7 @@ Scene = Literal[
 ]
 TASKS = ("A", "B", "C")
 WAITS = (2, 1, 1.5)  # of each task, in units of the shortest
+WORKERS = ("worker 1", "worker 2")  # who take the jobs from a queue
 WAIT_OF = dict(zip(TASKS, WAITS, strict=True))
 CLEANUP = 0.25  # of that unit: what a cancelled task still has to tidy up
 
@@ -159,6 +160,24 @@ async def two_at_a_time(cast: Cast) -> None:
     await asyncio.gather(*(started(admitted(name), name) for name in TASKS))
 
 
+async def from_a_queue(cast: Cast) -> None:
+    """Two workers that wait at a queue for whatever comes; they are sent home when all is done."""
+    jobs: asyncio.Queue[str] = asyncio.Queue()
+
+    async def work() -> None:
+        while True:
+            await cast.job(await jobs.get())
+            jobs.task_done()
+
+    workers = [started(work(), name) for name in WORKERS]
+    for name in TASKS:
+        jobs.put_nowait(name)
+    await jobs.join()
+    for worker in workers:
+        worker.cancel()
+    await asyncio.wait(workers)
+
+
 # -- trouble ----------------------------------------------------------------------------------------
 
 
@@ -236,6 +255,7 @@ PLAYS: Mapping[Arrangement | Scene, Callable[[Cast], Awaitable[None]]] = {
     "TaskGroup": grouped,
     "asyncio.wait": waited,
     "Semaphore(2)": two_at_a_time,
+    "Queue": from_a_queue,
     "gather, one fails": gather_fails,
     "TaskGroup, one fails": group_fails,
     "wait, first failure": wait_failure,

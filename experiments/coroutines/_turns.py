@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Annotated, Literal, NamedTuple
 
 from experiments.coroutines._blocks import BEAT_S, TURNS, Call
+from experiments.coroutines._naps import loop_checks, loop_doubts
 from experiments.coroutines._scenes import Arrangement, Scene
 from experiments.coroutines._traced import End
 from experiments.kit import (
@@ -134,7 +135,7 @@ def verdict(record: Record) -> Verdict:
     if min(map(len, needed)) < FEWEST:
         return Verdict("unclear", say(FEW, few=FEWEST))
     checks = tuple(checks_of(record, late))
-    doubts = () if took(record, "TaskGroup") else (say(NO_GROUPS),)
+    doubts = loop_doubts(record) if took(record, "TaskGroup") else (say(NO_GROUPS), *loop_doubts(record))
     if wrong := contradiction(record, late):
         return Verdict("unclear", wrong, checks, doubts)
     headline = say(
@@ -196,6 +197,7 @@ def checks_of(record: Record, late: dict[str, list[float]]) -> Iterator[Check]:
     yield Check(claim, seen.high < QUICKER or None)
     yield from fate_checks(record[Fate])
     yield from lag_checks(record, late)
+    yield from loop_checks(record)
 
 
 def fate_checks(rows: Sequence[Fate]) -> Iterator[Check]:

@@ -14,7 +14,8 @@ nanosecond. Never two at once.
 
 - "`async` makes it concurrent" is wrong. `await job()` runs the job inside the task that awaits it, one
   after another; awaiting is not starting. Even a task that is created and awaited at once gains
-  nothing. Only tasks that are alive together wait together: `gather`, `TaskGroup`, `wait`.
+  nothing. Only tasks that are alive together wait together: `gather`, `TaskGroup`, `wait`. How many at
+  a time, a `Semaphore` decides, or the number of workers at a `Queue`.
 - "If one fails, the others are stopped" depends on whom you ask. `gather` passes the error on and leaves
   the others running, without anybody who looks after them. A `TaskGroup` cancels them and waits until
   they are gone. `wait` stops nobody; `wait_for` cancels what is too slow, and `shield` protects it.
@@ -25,11 +26,19 @@ nanosecond. Never two at once.
   computing only as far as the GIL allows, and one long call of C code that keeps the GIL not at
   all: only another process does. Look at the largest lag, never at the median: with one blocking
   call most heartbeats are still in time.
+- "A faster loop cures that" is wrong. `uvloop` takes the place of asyncio's own loop and needs less for a
+  turn, but a call that blocks stops it just as long. `gevent` knows no `await`: its tasks change over
+  inside the calls that wait. It can swap Python's own calls for such ones, which is called *monkey
+  patching*; then even `time.sleep` lets the others run. But it swaps names of Python. A sleep in C, or a
+  database's driver written in C, it cannot reach.
 
 How it is measured: a task factory, which is public interface, wraps each coroutine in an object that
 stamps every `send` and `throw` of its task. That adds half a microsecond to a turn. The heartbeat is
 a task that sleeps for 5 ms again and again; how much longer it took is its lag. In the scenes about
-cancelling nothing depends on who is quick: the tasks wait for a door that opens when all is over.
+cancelling nothing depends on who is quick: the tasks wait for a door that opens when all is over. Each
+of the other loops has a process of its own, since a patch changes the process that it is made in, and all
+of them take turns in every round. Patched means `monkey.patch_time`. A turn is `sleep(0)`, a few hundred
+of them at a stretch, beside as many of asyncio a moment before or after.
 """
 
 from __future__ import annotations
@@ -37,9 +46,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Any, get_args
 
-from experiments.coroutines import _blocks
+from experiments.coroutines import _blocks, _naps
 from experiments.coroutines._blocks import BLOCKER, HEART, Call, beat, loops_for
-from experiments.coroutines._scenes import CLEANUP, EXPECTED, WAITS, Scene, arrangements, play, scenes
+from experiments.coroutines._loops import ask, enlist
+from experiments.coroutines._naps import Nap, Note, Pace
+from experiments.coroutines._scenes import (
+    CLEANUP,
+    EXPECTED,
+    WAITS,
+    WORKERS,
+    Scene,
+    arrangements,
+    play,
+    scenes,
+)
 from experiments.coroutines._traced import CALLER
 from experiments.coroutines._turns import (
     Ending,
@@ -69,6 +89,9 @@ __all__ = [
     "Ending",
     "Fate",
     "Lag",
+    "Nap",
+    "Note",
+    "Pace",
     "Pulse",
     "Turn",
     "Whole",
@@ -129,12 +152,23 @@ charts = [
     ),
     Bars(Lag, id="lags", title="How late was the latest heartbeat?", x="call", y="worst_s", log_y=True),
     Bars(Lag, id="typical", title="And how late was a typical one?", x="call", y="typical_s", log_y=True),
+    Bars(
+        Nap,
+        id="naps",
+        title="Four sleeps started together take how many times as long as one?",
+        x="loop",
+        y="lengths",
+        by="sleep",
+    ),
+    Bars(Pace, id="paces", title="What does a turn cost?", x="loop", y="turn_s"),
 ]
 
 LANES = {
     CALLER: "caller in {place}",
     HEART: "heartbeat beside {place}",
     BLOCKER: "beside it: {place}",
+    WORKERS[0]: "worker 1 in {place}",
+    WORKERS[1]: "worker 2 in {place}",
 }
 
 guess = BarsGuess(
@@ -162,26 +196,30 @@ def measure(
     work: Annotated[Milliseconds, Between(0, 20), "computing of each task before its wait, and after it"] = 1,
     block: Annotated[Milliseconds, Between(20, 1000), "the call beside the heartbeat"] = 60,
     repeats: Annotated[Count, Between(3, 50), "rounds of everything"] = 5,
-) -> Iterator[Turn | Ending | Pulse | Whole | Fate | Lag | Progress]:
+) -> Iterator[Turn | Ending | Pulse | Whole | Fate | Lag | Nap | Pace | Note | Progress]:
     unit_s, block_s = wait / 1000, block / 1000
     with Group() as group:
         subject = group.worker(do, name="event loop")
         per_10_ms = ask(subject, "loops", 0.01)
         loops = round(per_10_ms[0] * work / 10)
         blocking = [round(each * block / 10) for each in per_10_ms]
+        crew, lacking = enlist(group)
+        yield from _naps.lacks(lacking)
         for repeat in range(1, repeats + 1):
             yield Progress((repeat - 1) / repeats, f"round {repeat} of {repeats}")
             yield from together(subject, repeat, unit_s, loops)
             yield from endings(subject, repeat, unit_s, loops)
             yield from heartbeats(subject, repeat, block_s, blocking)
+            yield from _naps.naps(crew, repeat)
+            yield from _naps.paces(crew, repeat)
 
 
 def cost(wait: float, work: float, block: float, repeats: int) -> float:
     unit_s, work_s = wait / 1000, work / 1000
-    whole_s = unit_s * (2 * sum(WAITS) + 3 * max(WAITS) + 2.5) + 6 * 6 * work_s
+    whole_s = unit_s * (2 * sum(WAITS) + 3 * max(WAITS) + 2 * 2.5) + 7 * 6 * work_s
     ends_s = len(EXPECTED) * (unit_s * (1 + 3 * CLEANUP) + 3 * work_s + 0.002)
     beats_s = sum(_blocks.cost(call, block / 1000) for call in get_args(Call))
-    return 0.3 + repeats * (whole_s + ends_s + beats_s)
+    return 0.3 + repeats * (whole_s + ends_s + beats_s) + _naps.cost(repeats)
 
 
 def do(job: str, *arguments: Any) -> object:
@@ -189,11 +227,6 @@ def do(job: str, *arguments: Any) -> object:
     if job == "loops":
         return loops_for(*arguments)
     return play(*arguments) if job == "play" else beat(*arguments)
-
-
-def ask(subject: Worker, *job: object) -> Any:
-    subject.ask(*job)
-    return subject.answer()
 
 
 def together(subject: Worker, repeat: int, unit_s: float, loops: int) -> Iterator[Turn | Whole]:

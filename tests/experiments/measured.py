@@ -4,7 +4,7 @@ import asyncio
 import dataclasses
 from typing import Any
 
-from app.interpreters import default
+from app.interpreters import Interpreter, default
 from app.runner import run_child
 from experiments.kit import Machine, Record
 from experiments.kit.spec import Experiment, load
@@ -30,18 +30,20 @@ class Ran:
         return [types[name](*row) for name, rows in self.rows.items() for row in rows]
 
 
-def measured(name: str, preset: str | None = None, **given: Any) -> Ran:
+def measured(name: str, preset: str | None = None, python: Interpreter | None = None, **given: Any) -> Ran:
     experiment = load(name)
     params = experiment.parse(given, preset)
     rows: dict[str, list[list[Any]]] = {table.name: [] for table in experiment.tables}
-    messages = asyncio.run(collect(experiment, params))
+    messages = asyncio.run(collect(experiment, params, python or default()))
     for message in messages:
         if message["t"] == "rows":
             rows[message["table"]] += message["rows"]
     return Ran(experiment, params, rows, messages)
 
 
-async def collect(experiment: Experiment, params: dict[str, Any]) -> list[dict[str, Any]]:
+async def collect(
+    experiment: Experiment, params: dict[str, Any], python: Interpreter
+) -> list[dict[str, Any]]:
     deadline_s = experiment.deadline(params)
-    run = run_child(experiment.name, params, python=default(), deadline_s=deadline_s, memory_b=2 << 30)
+    run = run_child(experiment.name, params, python=python, deadline_s=deadline_s, memory_b=2 << 30)
     return [message async for message in run]

@@ -28,7 +28,20 @@ NAMES = {  # in figures of any language: of units and systems, and of calls
     *("CPU", "GIL", "POSIX", "RLock", "aio", "KiB", "MiB", "GiB", "EAGAIN", "SIGIO"),
     *("TCP", "UDP", "System", "Unix", "Pipe", "SimpleQueue", "Queue", "Manager", "eventfd"),
     *("recv", "select", "poll", "epoll", "epoll_wait", "sigwaitinfo", "io_uring", "io_uring_enter"),
-    *("asyncio", "await", "gather", "Semaphore", "shield", "sleep", "TaskGroup", "time", "wait", "wait_for"),
+    *(
+        "asyncio",
+        "uvloop",
+        "gevent",
+        "await",
+        "gather",
+        "Semaphore",
+        "shield",
+        "sleep",
+        "TaskGroup",
+        "time",
+        "wait",
+        "wait_for",
+    ),
     *("RSS", "PSS", "fork", "freeze", "guard", "top", "Python", "SHA", "Timer", "while", "int", "one"),
     *("extra", "text"),  # of Plotly's templates
 }

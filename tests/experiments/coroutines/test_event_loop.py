@@ -11,7 +11,7 @@ import pytest
 
 from experiments.coroutines import _blocks, _scenes
 from experiments.coroutines._blocks import BEAT_S, Call, beat
-from experiments.coroutines._scenes import EXPECTED, TASKS, arrangements, play, scenes
+from experiments.coroutines._scenes import EXPECTED, TASKS, WORKERS, arrangements, play, scenes
 from experiments.coroutines._traced import CALLER, perform
 from experiments.coroutines._turns import LAG_CLAIMS, contradiction
 from experiments.coroutines.event_loop import (
@@ -162,7 +162,7 @@ def test_waits_that_are_awaited_add_up_and_gathered_ones_do_not(played):
     waits_s = [each * UNIT_S for each in _scenes.WAITS]
     assert took_s(played, "await") >= sum(waits_s)
     assert took_s(played, "task, await") >= sum(waits_s)
-    for together in set(arrangements()) - {"await", "task, await", "Semaphore(2)"}:
+    for together in set(arrangements()) - {"await", "task, await", "Semaphore(2)", "Queue"}:
         assert took_s(played, together) >= max(waits_s)
         assert max(beginnings(played, together)) < min(at for *_, at in played[together]["ends"])
 
@@ -175,6 +175,35 @@ def beginnings(played: dict[str, object], scene: str) -> list[int]:
 
 def test_a_semaphore_for_two_keeps_the_third_waiting(played):
     assert took_s(played, "Semaphore(2)") >= (1 + 1.5) * UNIT_S
+
+
+def test_two_workers_share_what_comes_through_a_queue(played):
+    assert took_s(played, "Queue") >= (1 + 1.5) * UNIT_S
+    assert {task for task, *_ in played["Queue"]["stretches"]} == {CALLER, *WORKERS}
+    assert ends(played, "Queue") == dict.fromkeys(
+        WORKERS, "cancelled"
+    )  # who waits at it for ever is told to go
+
+
+def test_a_worker_does_one_job_after_another():
+    done: list[tuple[str, str]] = []
+
+    class Noted(_scenes.Cast):
+        async def job(self, name: str) -> str:
+            worker = asyncio.current_task().get_name()
+            done.append((worker, f"begins {name}"))
+            await super().job(name)
+            done.append((worker, f"ends {name}"))
+            return name
+
+    perform(lambda: _scenes.PLAYS["Queue"](Noted(UNIT_S, LOOPS, asyncio.Event())))
+    assert sorted(what for _, what in done) == sorted(
+        f"{did} {job}" for did in ("begins", "ends") for job in TASKS
+    )
+    for worker in WORKERS:
+        jobs = [what.split() for who, what in done if who == worker]
+        assert [did for did, _ in jobs] == ["begins", "ends"] * (len(jobs) // 2)
+        assert all(begun[1] == ended[1] for begun, ended in zip(jobs[::2], jobs[1::2], strict=True))
 
 
 def test_turns_are_as_long_as_what_is_done_in_them():
