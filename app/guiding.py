@@ -10,14 +10,10 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import RedirectResponse, Response
 
 from app import courses, pages
-from app.bench import Bench
-from app.courses import COOKIE, Begun, Route
+from app.courses import COOKIE, Route
 from app.readers import YEAR_S
-from app.runs import Run, State
 
 router = APIRouter(include_in_schema=False)
-
-RECENT = 50  # runs of an experiment among which one was measured here since the route was begun
 
 
 @router.api_route("/routes", methods=["GET", "HEAD"])
@@ -34,7 +30,7 @@ async def show_one(request: Request, id: str) -> Response:
     bench, route = pages.bench_of(request), route_of(id)
     on = courses.begun(request.cookies.get(COOKIE))
     on = on if on and on.route.id == id else None
-    done = await asyncio.to_thread(measured, bench, on) if on else {}
+    done = await asyncio.to_thread(pages.measured_since, bench, on) if on else {}
     following = next((stop for stop in route.stops if stop.experiment not in done), None)
     told: dict[str, Any] = {"route": route, "on": on, "done": done, "following": following}
     return pages.render(
@@ -65,14 +61,3 @@ def route_of(id: str) -> Route:
     except KeyError:
         known = ", ".join(courses.routes())
         raise HTTPException(404, f"there is no route {id[:80]!r}; there are {known}") from None
-
-
-def measured(bench: Bench, on: Begun) -> dict[str, Run]:
-    """Experiment → its newest run here since the route was begun, where it was carried out to its end."""
-    found: dict[str, Run] = {}
-    for stop in on.route.stops:
-        runs, _ = bench.store.list(experiment=stop.experiment, state=State.DONE, limit=RECENT)
-        mine = [run for run in runs if run.created_at >= on.since - 1 and not run.origin]
-        if mine:
-            found[stop.experiment] = mine[0]
-    return found

@@ -26,6 +26,7 @@ from app import card, catalogue, courses, labels, languages, links, pads, prose,
 from app.assets import Assets, accepts_gzip
 from app.bench import Bench, Live, QueueFull
 from app.conditions import conditions, noisy
+from app.courses import Begun
 from app.editions import Edition, spoken
 from app.figures import Board
 from app.interpreters import Interpreter
@@ -42,6 +43,7 @@ LATEST = 6  # runs on the home page
 FEW = 10  # runs of an experiment among which one was measured here
 PAGE = 30  # runs on a page of the history
 TABLE_ROWS = 200  # of a figure's table in HTML; the files have all of them
+RECENT = 50  # runs of an experiment among which one was measured here since a route was begun
 CORE_CHANNELS = 4  # of the scope: on a larger machine each is the mean of a group of cores
 MACHINE_CHANNELS = (("runnable", "runnable threads"), ("switches", "context switches"))
 TELLING = ("flow", "space", "graph", "statediagram", "timeline", "ecdf", "line", "shares", "bars", "cells")
@@ -96,9 +98,13 @@ def embed(value: Any) -> Markup:
 
 def error_page(request: Request, status: int, detail: str) -> HTMLResponse:
     """What went wrong, in a sentence, and the next step."""
-    sentence = prose.capital(detail)
-    advice = languages.t(ADVICE.get(status, "Go back, or start again at the bench."))
-    return render(request, "error.html", status, here="", code=status, sentence=sentence, advice=advice)
+    known: dict[str, Any] = {"here": "", "code": status, "sentence": prose.ended(detail)}
+    if status == 404 and request.url.path.startswith("/processes/"):
+        known |= {"advice": "The list has those that run now.", "ways": [("All processes", "/processes")]}
+    else:
+        advice = ADVICE.get(status, "Go back, or start again at the bench.")
+        known |= {"advice": advice, "ways": [("To the bench", "/"), ("All runs", "/runs")]}
+    return render(request, "error.html", status, **known)
 
 
 # -- the bench --------------------------------------------------------------------------------
@@ -134,6 +140,9 @@ def home(request: Request, q: str = "") -> Response:
     bench = bench_of(request)
     runs, _ = bench.store.list(limit=LATEST)
     machine = Machine.here()
+    on = courses.begun(request.cookies.get(courses.COOKIE))
+    route = on.route if on else next(iter(courses.routes().values()))
+    done = measured_since(bench, on) if on else None
     return render(
         request,
         "bench.html",
@@ -144,8 +153,22 @@ def home(request: Request, q: str = "") -> Response:
         q=q[:LONGEST_SEARCH],
         runs=[as_it_is(bench, run) for run in runs],
         experiments=bench.experiments,
+        route=route,
+        done=done,
+        following=next((stop for stop in route.stops if stop.experiment not in (done or {})), None),
         notices=bench.store.notices(),
     )
+
+
+def measured_since(bench: Bench, on: Begun) -> dict[str, Run]:
+    """Experiment → its newest run here since the route was begun, where it was carried out to its end."""
+    found: dict[str, Run] = {}
+    for stop in on.route.stops:
+        runs, _ = bench.store.list(experiment=stop.experiment, state=State.DONE, limit=RECENT)
+        mine = [run for run in runs if run.created_at >= on.since - 1 and not run.origin]
+        if mine:
+            found[stop.experiment] = mine[0]
+    return found
 
 
 def channels(cores: int) -> list[dict[str, Any]]:

@@ -152,13 +152,31 @@ def value(given: Mapping[str, Any]) -> Markup:
 
 
 def strip(verdict: Mapping[str, Any] | None, most: int = 3) -> Markup:
-    """A verdict in a few words: the answer, then the coloured numbers of its headline."""
+    """A verdict in a few words: the answer, then numbers of its headline, each with what it speaks of."""
     if not verdict:
         return Markup("")
-    values = verdict.get("said", {}).get("headline", {}).get("values", {}).values()
-    numbers = [value(v) for v in values if v.get("number") is not None and colour(v.get("about") or "")]
     answer = Markup('<span class="answer">{}</span>').format(t(verdict["answer"]))
+    numbers = [named_number(one) for one in comparable(verdict.get("said", {}).get("headline", {}))]
     return Markup('<span class="strip">{}</span>').format(Markup(" ").join([answer, *numbers[:most]]))
+
+
+def comparable(sentence: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The numbers that a sentence says of something by name: one for each name, of the unit of the first."""
+    names = [name for _, name, _, _ in string.Formatter().parse(sentence.get("template", "")) if name]
+    values = [sentence["values"][name] for name in names if name in sentence["values"]]
+    named = [v for v in values if v.get("number") is not None and v.get("about")]
+    found: dict[str, Mapping[str, Any]] = {}
+    for v in named:
+        if v["unit"] == named[0]["unit"]:
+            found.setdefault(v["about"], v)
+    return list(found.values())
+
+
+def named_number(given: Mapping[str, Any]) -> Markup:
+    """ "threads 0.97×", in their colour."""
+    about = given["about"]
+    name = t(STATES[about].label if about in STATES else about)
+    return Markup('<span class="of">{} {}</span>').format(name, value(given))
 
 
 # -- parameters and numbers -------------------------------------------------------------------

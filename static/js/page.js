@@ -71,7 +71,8 @@ export async function ask(method, path, body) {
   }
   if (!answer.ok) {
     const told = await answer.json().catch(() => ({}));
-    throw new Error(told.detail ?? t("The server answered {status}.", { status: answer.status }));
+    const { status } = answer;
+    throw Object.assign(new Error(told.detail ?? t("The server answered {status}.", { status })), { status });
   }
   return answer;
 }

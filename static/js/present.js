@@ -10,6 +10,7 @@ import { sizeFigure, sizeText, unsize } from "./present/size.js";
 // How much a slide's letters may grow and shrink. A form is for who presents, not for the back of the room.
 const SIZES = {
   question: { most: 1 },
+  guess: { most: 2.2 },
   run: { least: 0.56 },
   cells: { most: 1.2 },
   verdict: { least: 0.7 },
@@ -181,7 +182,7 @@ function fit() {
   if (current.name === "figure") {
     sizeFigure(section, panels.get(section.dataset.figure));
   } else {
-    sizeText(main, current.elements, innerHeight - bar.offsetHeight, SIZES[current.name]);
+    sizeText(main, current.elements, innerHeight, SIZES[current.name]); // below, main leaves the bar's room
   }
 }
 

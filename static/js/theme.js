@@ -13,9 +13,10 @@
   }
 
   let mode = stored();
+  let onPaper = false; // a printer leaves the background out: light letters would be on white paper
 
   function apply() {
-    const dark = mode === "dark" || (mode === "auto" && system.matches);
+    const dark = !onPaper && (mode === "dark" || (mode === "auto" && system.matches));
     root.dataset.theme = dark ? "dark" : "light";
     document.dispatchEvent(new Event("themechange"));
   }
@@ -41,6 +42,12 @@
   root.classList.add("js");
   apply();
   system.addEventListener("change", apply);
+  for (const [event, on] of [["beforeprint", true], ["afterprint", false]]) {
+    addEventListener(event, () => {
+      onPaper = on;
+      apply();
+    });
+  }
   addEventListener("storage", (event) => {
     if (event.key === "theme") {
       mode = stored();

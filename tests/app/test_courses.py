@@ -97,6 +97,25 @@ async def test_a_route_is_begun_walked_and_left(client, app):
     assert "Begin this route" in (await client.get("/routes/gil")).text
 
 
+async def test_the_bench_shows_the_first_route_and_how_far_one_is_on_the_one_that_was_begun(client, app):
+    page = (await client.get("/")).text
+    assert "The GIL in 45 minutes" in page
+    assert 'action="/routes/gil/begin"' in page
+    assert "min, next" not in page  # nobody is on it
+
+    await client.post("/routes/sharing/begin")
+    await measure(app, "00000000b1", "threads.race", created_at=time.time())
+    page = (await client.get("/")).text
+    assert "Sharing without harm in 40 minutes" in page
+    assert re.findall(r'<li class="(\w*)"><a href="/experiments/([\w.]+)">', page) == [
+        ("done", "threads.race"),
+        ("next", "sync.deadlock"),
+        ("", "sync.condition"),
+        ("", "coroutines.event_loop"),
+    ]
+    assert re.search(r'href="/experiments/sync.deadlock">Go on: stop 2<', page)
+
+
 async def test_all_routes_are_listed_with_their_length(client):
     page = (await client.get("/routes")).text
     for route in courses.routes().values():

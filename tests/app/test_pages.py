@@ -116,7 +116,7 @@ async def test_the_bench_lists_every_question_and_says_that_nothing_ran(client, 
 async def test_the_bench_says_what_the_last_run_said(client, app):
     await asyncio.to_thread(keep, app, "00000000a1")
     seen = text_of(await client.get("/"))
-    assert "here: no 0.97×" in seen
+    assert "here: no threads 0.97×" in seen
     assert "2.50 s" in seen
 
 

@@ -36,13 +36,24 @@ def test_a_measured_word_cannot_become_html():
     assert prose.said(say("It said {words}.", words="<script>").as_json()) == "It said &lt;script&gt;."
 
 
-def test_a_verdict_in_a_few_words_is_its_answer_and_its_coloured_numbers():
+def test_a_verdict_in_a_few_words_is_its_answer_and_the_numbers_of_what_it_names():
     headline = say(
         "{a} against {b} in {c}", a=times(0.97, "threads"), b=times(1.9, "processes"), c=duration(2)
     )
     verdict = {"answer": "no", "said": {"headline": headline.as_json()}}
-    assert prose.strip(verdict).striptags() == "no 0.97× 1.90×"
+    assert prose.strip(verdict).striptags() == "no threads 0.97× processes 1.90×"
     assert prose.strip(None) == ""
+
+
+def test_a_number_that_the_sentence_does_not_say_or_that_is_of_another_unit_is_not_in_few_words():
+    headline = say(
+        "It slept {idle} of the time, and was {late} late.",
+        idle=percent(0.9, "blocked"),
+        late=duration(0.002, "threads"),
+        spare=percent(0.1, "ready"),
+    )
+    verdict = {"answer": "it sleeps", "said": {"headline": headline.as_json()}}
+    assert prose.strip(verdict).striptags() == "it sleeps blocked 90 %"
 
 
 def test_code_starts_after_docstring_and_imports_and_keeps_its_line_numbers():

@@ -41,6 +41,19 @@ def test_two_ticked_runs_of_the_history_are_compared_by_keyboard_alone(page: Pag
     assert {run for run in runs if run in plain(page.locator(".sides").inner_text())} == set(runs)
 
 
+def test_compare_waits_for_ticks_that_can_be_compared(page: Page, server: Served, runs):
+    other = server.post("/api/runs", {"experiment": "memory.layout", "preset": "quick"})["id"]
+    server.ended(other)
+    page.goto("/runs")
+    compare = page.get_by_role("button", name="Compare", exact=True)
+    expect(compare).to_be_disabled()
+    page.get_by_role("checkbox", name=f"Compare run {runs[0]}").check()
+    expect(compare).to_be_enabled()  # it leads to a choice of others
+    page.get_by_role("checkbox", name=f"Compare run {other}").check()
+    expect(compare).to_be_disabled()
+    expect(page.locator("#ticked")).to_have_text("The ticked runs are of different experiments.")
+
+
 def test_a_run_leads_to_its_comparison_without_a_script(chromium, server: Served, runs, complaints):
     context = chromium.new_context(base_url=server.url, java_script_enabled=False)
     page = context.new_page()

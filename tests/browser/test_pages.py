@@ -1,6 +1,8 @@
 """Every page for everybody: no script, no mouse, small screens, dark rooms, slow eyes."""
 
 import re
+import subprocess
+import sys
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
@@ -64,6 +66,56 @@ def test_an_unknown_page_says_what_to_do_next(page: Page, complaints):
     page.goto("/runs/0123456789")
     expect(page.get_by_role("main")).to_contain_text("0123456789")
     assert page.get_by_role("main").get_by_role("link").count() >= 1
+
+
+@pytest.mark.parametrize("width", [1024, 800, 720, 660, 390, 320])
+def test_nothing_of_the_top_bar_is_cut_off_at_any_width(page: Page, width: int):
+    page.set_viewport_size({"width": width, "height": 700})
+    page.goto("/")
+    expect(page.locator("#lamp")).to_have_text(re.compile("live|quiet bench"))
+    cut = (
+        "(edge) => [...document.querySelectorAll('.top :is(a, button, .lamp)')]"
+        ".filter((one) => one.getBoundingClientRect().right > edge).map((one) => one.textContent.trim())"
+    )
+    assert page.evaluate(cut, width) == []
+    lines = page.locator(".tbtn.language").evaluate("(one) => one.getClientRects()[0].height")
+    assert lines < 45  # on one line, as a finger needs it
+
+
+def test_what_is_printed_is_light(page: Page):
+    page.emulate_media(color_scheme="dark")
+    page.goto("/")
+    theme = "document.documentElement.dataset.theme"
+    assert page.evaluate(theme) == "dark"
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.evaluate(theme) == "light"
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.evaluate(theme) == "dark"
+
+
+def test_a_process_has_not_ended_because_the_server_does_not_answer(page: Page, server: Served, complaints):
+    complaints.expect("ERR_FAILED", "404")
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    try:
+        page.route("**/parts", lambda route: route.abort())
+        page.goto(f"/processes/{child.pid}")
+        for _ in range(2):  # it goes on asking
+            page.wait_for_event("requestfailed")
+        expect(page.locator("#gone")).to_be_hidden()
+        page.unroute("**/parts")
+    finally:
+        child.communicate()
+    expect(page.locator("#gone")).to_be_visible()
+
+
+def test_a_process_that_is_not_there_leads_to_those_that_are(page: Page, complaints):
+    complaints.expect("404")
+    page.goto("/processes/4999999")
+    main = page.get_by_role("main")
+    expect(main).to_contain_text("There is no process 4999999; it may have ended.")
+    expect(main).not_to_contain_text("deleted")
+    main.get_by_role("link", name="All processes").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("What runs on this machine?")
 
 
 def test_the_bench_shows_this_machine_live(page: Page):

@@ -185,6 +185,21 @@ def test_a_figure_fills_its_slide_and_no_slide_is_wider_than_the_screen(page: Pa
                 turn(page, "PageDown")
 
 
+def test_what_is_asked_on_the_slide_of_the_guess_can_be_read_from_the_back_of_the_room(page: Page):
+    """A letter of a fortieth of the picture's height: what a television's subtitles have at least."""
+    page.set_viewport_size({"width": 1280, "height": 720})
+    page.goto("/experiments/threads.gil_wait?present#/guess")
+    name = page.locator("#pad text.name").first
+    expect(name).to_be_visible()
+    expect(page.locator(".slide-now")).not_to_have_attribute("style", "")
+    assert name.evaluate("(one) => one.getBoundingClientRect().height") > 720 / 40 * 1.15
+    box = page.locator(".slide-now").bounding_box()
+    bar = page.locator(".slide-bar").bounding_box()
+    assert box
+    assert bar
+    assert box["y"] + box["height"] <= bar["y"]
+
+
 def test_axe_finds_nothing_on_a_slide_of_each_kind(page: Page, run: str):
     page.goto(f"/runs/{run}?present")
     for name in ["guess", "run", "figure", "verdict"]:

@@ -104,7 +104,9 @@ async function refresh() {
   if (!page) {
     return;
   }
-  $("#latest").replaceWith(document.adoptNode($("#latest", page)));
+  for (const id of ["#latest", "#route"]) {
+    $(id).contains(document.activeElement) || $(id).replaceWith(document.adoptNode($(id, page)));
+  }
   for (const place of $$("[data-here], [data-thumb]")) {
     const { here, thumb } = place.dataset;
     const fresh = $(here ? `[data-here="${here}"]` : `[data-thumb="${thumb}"]`, page);

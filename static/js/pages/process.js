@@ -6,12 +6,15 @@ const QUIET_MS = 5000;
 
 async function look() {
   if (!document.hidden && !chosen()) {
-    const page = await fetchPage(`${location.pathname}/parts`).catch(() => null);
-    if (!page) {
-      $("#gone").hidden = false;
-      return;
+    try {
+      swap(await fetchPage(`${location.pathname}/parts`));
+    } catch (error) {
+      if (error.status === 404) {
+        $("#gone").hidden = false;
+        return;
+      }
+      // else the server does not answer, as the lamp says: it may again
     }
-    swap(page);
   }
   setTimeout(look, isQuiet() ? QUIET_MS : EVERY_MS);
 }

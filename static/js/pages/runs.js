@@ -1,7 +1,7 @@
 // The history: dates in words, filters that act at once, and a list that follows what happens.
 import { $, $$, connect, fetchPage, setQuiet } from "../page.js";
 import { datesToWords } from "../dates.js";
-import { count } from "../words.js";
+import { ticks } from "../ticks.js";
 
 const NEWS_EVERY_MS = 1000;
 
@@ -9,11 +9,12 @@ let timer = null;
 
 // The button stays in sight, the ticks do not.
 function tellTicks() {
-  const n = $$("#list .pick :checked").length;
-  const place = $("#ticked");
-  if (place && (n || place.dataset.told)) {
-    place.textContent = count(n, "{n} run is ticked", "{n} runs are ticked");
-    place.dataset.told = n;
+  if ($("#compare")) {
+    const { ok, says } = ticks($$("#list .pick :checked").map((box) => box.closest("tr").dataset.experiment));
+    $("#compare button").disabled = !ok;
+    if ($("#ticked").textContent !== says) {
+      $("#ticked").textContent = says;
+    }
   }
 }
 
@@ -41,6 +42,7 @@ async function refresh() {
 $$(".filter select").forEach((select) => select.addEventListener("change", () => select.form.requestSubmit()));
 document.addEventListener("change", (event) => event.target.closest("#list .pick") && tellTicks());
 addEventListener("pageshow", () => setTimeout(tellTicks)); // Back brings the ticks back
+tellTicks();
 datesToWords();
 setInterval(datesToWords, 60_000);
 
