@@ -347,6 +347,7 @@ async def bench_page(
         **(facts_of_run(bench, view) if view else {"run": None}),
         taken=taken(request, view),
         stop=courses.here(courses.begun(request.cookies.get(courses.COOKIE)), experiment.name),
+        experiments=bench.experiments,
         twin=await asyncio.to_thread(bench.store.twin, view.run) if view else None,
     )
 

@@ -3,7 +3,7 @@
 What is a process doing while it is not running?
 
 Most processes do not run, most of the time. Here some real ones are started together, each made
-for one way of not running, and then looked at some hundred times a second:
+for one way of not running, and then looked at some hundred times a second.
 
 - The `spinner`s never stop computing, but share one core. While one runs, the others are ready: they
   could go on at once, if only a core were free.

@@ -87,7 +87,8 @@ async def test_a_route_is_begun_walked_and_left(client, app):
 
     stop = (await client.get("/experiments/threads.gil_wait")).text
     assert "stop 2 of 5" in stop
-    assert 'href="/experiments/threads.race" rel="next"' in stop
+    assert re.search(r'href="/experiments/threads.race" rel="next">.*Lost increments', stop)
+    assert "Zoom in until one hand-over fills the screen." in stop  # what whoever leads it says there
     assert "stop" not in re.findall(
         r'<nav class="on-route".*?</nav>', (await client.get("/experiments/processes.states")).text
     )

@@ -158,7 +158,10 @@ def test_a_guess_survives_a_reload_and_starting_over_makes_it_neutral(page: Page
     handle(page).press("End")
     page.reload()
     expect(handle(page)).to_have_attribute("aria-valuetext", "100 percent")
+    lock(page)
+    expect(page.get_by_role("button", name="Skip")).to_be_hidden()  # there is nothing left to skip
     page.get_by_role("button", name="Start over").click()
+    expect(page.get_by_role("button", name="Skip")).to_be_visible()
     expect(handle(page)).to_have_attribute("aria-valuetext", "50 percent, not set yet")
     page.reload()
     expect(handle(page)).to_have_attribute("aria-valuetext", "50 percent, not set yet")
@@ -255,6 +258,19 @@ def test_the_first_run_stays_covered_until_it_is_skipped_and_then_none_is(page: 
     press_run(page)
     expect_open(page)
     wait_for_verdict(page)
+
+
+def test_the_strip_leads_down_to_the_verdict_but_not_while_it_is_covered(page: Page, server: Served):
+    start(page, NUMBER)
+    leads = page.get_by_role("link", name="Verdict")
+    expect(leads).to_be_hidden()
+    server.ended(press_run(page))
+    expect(run_button(page)).to_be_enabled()
+    expect(leads).to_be_hidden()
+    page.get_by_role("button", name="Skip").click()
+    expect(page.locator("[data-part=verdict] .say")).not_to_be_in_viewport()
+    leads.click()
+    expect(page.locator("[data-part=verdict] .say")).to_be_in_viewport()
 
 
 def test_a_covered_run_is_covered_after_a_reload_and_others_may_see_it(

@@ -47,7 +47,7 @@ export class Guessing {
       $("#guess-state").textContent = told;
     }
     $("#guess-lock").disabled = (guess.locked || this.went) && !isCovered;
-    $("#guess-skip").hidden = Boolean(memory.known) && !isCovered;
+    $("#guess-skip").hidden = (Boolean(memory.known) || guess.locked) && !isCovered;
     $("#guess-clear").hidden = isCovered || (!memory.known && guess.left.length === guess.keys.length);
   }
 

@@ -189,6 +189,7 @@ function showButtons() {
   $("span", button).textContent = busy ? BUSY[run.state] : run ? t("Run again") : t("Run");
   $("#run-key").hidden = button.disabled || !$("#shortcut").checked;
   $("#stop").disabled = !busy;
+  $("#to-verdict").hidden = !run || busy;
 }
 
 // ---- the run as it goes on
