@@ -71,6 +71,18 @@ def test_a_talk_goes_from_the_question_to_the_code_and_back(page: Page, run: str
         expect(place(page)).to_have_text(f"{number} / {total}")
 
 
+def test_every_figure_of_a_run_is_a_slide(page: Page, run: str):
+    page.goto(f"/runs/{run}?present")
+    expect(place(page)).to_be_visible()
+    named = "(all) => all.map((one) => one.dataset.figure)"
+    drawn = page.locator("[data-figure]:not([data-blank])").evaluate_all(named)
+    seen = []
+    for _ in range(count(page) - 1):
+        turn(page, "PageDown")
+        seen += page.locator(".slide-now[data-figure]").evaluate_all(named)
+    assert sorted(seen) == sorted(drawn)
+
+
 def test_a_slide_stands_alone_is_told_has_the_focus_and_survives_a_reload(page: Page, run: str):
     present(page, f"/runs/{run}")
     go_to(page, "verdict")

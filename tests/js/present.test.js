@@ -102,6 +102,8 @@ test("a figure has begun when something of the run is in it, not only the guess"
   assert.equal(hasBegun(trace("reference:ideal", { x: [1, 2] })), false);
   assert.equal(hasBegun(trace("threads", { x: [1] })), true);
   assert.equal(hasBegun(trace("thread 1", { start: [0] })), true);
+  assert.equal(hasBegun(trace("running>ready", { count: 3 })), true); // a state diagram
+  assert.equal(hasBegun(trace("after fork", { nodes: [{ id: "parent" }], arrows: [] })), true); // a graph
   assert.equal(hasBegun({ data: [{ id: "row" }], layout: { cells: { "threads|2": 1 } } }), true);
   assert.equal(hasBegun({ data: [], layout: {} }), false);
 });

@@ -1,4 +1,5 @@
 // Which slides a page has, and which key moves where. Pure: elements only need a dataset and a parent.
+import { isBlank } from "../figures/blank.js";
 
 const ORDER = ["question", "guess", "run", "figure", "cells", "verdict", "why", "code"];
 
@@ -63,9 +64,6 @@ export function placeOf(hash, slides) {
 }
 
 // Whether something of the run itself is in a figure: not the guess, not a reference.
-export function hasBegun({ data, layout }) {
-  const measured = (trace) =>
-    !/^(guess|reference):/.test(trace.id ?? "") &&
-    [trace.x, trace.start, trace.spans, trace.parts].some((values) => values?.length > 0);
-  return data.some(measured) || Object.keys(layout?.cells ?? {}).length > 0;
+export function hasBegun({ data, layout = {} }) {
+  return !isBlank({ data: data.filter(({ id }) => !id?.startsWith("guess:")), layout });
 }
