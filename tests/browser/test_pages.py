@@ -82,6 +82,14 @@ def test_nothing_of_the_top_bar_is_cut_off_at_any_width(page: Page, width: int):
     assert lines < 45  # on one line, as a finger needs it
 
 
+def test_no_figure_is_wider_than_the_form_on_the_smallest_phone(page: Page):
+    page.set_viewport_size({"width": 320, "height": 640})
+    page.goto("/experiments/threads.gil_wait")
+    expect(page.locator("[data-figure] .tools-row button").first).to_be_attached()
+    widths = "(all) => [...new Set(all.map((one) => Math.round(one.getBoundingClientRect().width)))]"
+    assert len(page.locator(".controls, [data-figure]").evaluate_all(widths)) == 1
+
+
 def test_what_is_printed_is_light(page: Page):
     page.emulate_media(color_scheme="dark")
     page.goto("/")
