@@ -103,6 +103,14 @@ class Painter:
         if not look.queued:
             self._paint(look.state, look.at_ns, look.reason)
 
+    def stopped_ns(self, look: Look) -> int:
+        """When a task that was on the queue left it for good: where its books end; by the look at the latest."""
+        before = self._before
+        if before is None or not before.queued or look.letter not in STILL:
+            return look.at_ns
+        entered_ns = look.times.run_ns - before.times.run_ns + look.times.delay_ns - before.times.delay_ns
+        return min(look.at_ns, max(before.at_ns, self._settled_ns + entered_ns))
+
     def take(self) -> list[Stretch]:
         """What was settled since the last call, in order, without a gap or an overlap."""
         taken, self._done = self._done, []
@@ -245,7 +253,10 @@ class Sampler:
         self.looking_ns += now_ns() - start_ns
 
     def settle(self, limit_ns: int) -> None:
-        """After all were told to stop: look on until nobody is on the run queue, and all books complete."""
+        """After all were told to stop: look on until nobody is on the run queue, and all books complete.
+
+        Whoever looks may come late to its own core; what had stopped by then counts to its stop.
+        """
         left = list(self.tasks)
         while left and now_ns() < limit_ns:
             for name in left:
@@ -254,7 +265,10 @@ class Sampler:
 
     def _look_at(self, name: str, stopping: bool = False) -> None:
         before = self.last.get(name)
-        look = self.last[name] = look_at(self.tasks[name], before)
+        look = look_at(self.tasks[name], before)
+        if stopping:
+            look = look._replace(at_ns=self.painters[name].stopped_ns(look))
+        self.last[name] = look
         self.painters[name].look(look)
         if before is None:
             self.first[name] = look

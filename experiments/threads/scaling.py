@@ -386,7 +386,7 @@ def speed_checks(seen: Mapping[str, Estimate], turns: bool, limit: float, gil: b
         )
     if processes:
         claim = "Processes come near the {limit} that this machine can give: {low} to {high}."
-        yield Check(told(claim, processes, limit, "processes"), processes.high >= NEAR * limit or None)
+        yield Check(told(claim, processes, limit, "processes"), processes.beyond(NEAR * limit) or None)
     if inside:
         claim = "Interpreters in one process rise above {limit}: {low} to {high}."
         if gil:

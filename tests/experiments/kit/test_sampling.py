@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import pytest
 
+from experiments.kit import sampling
 from experiments.kit.clock import now_ns
 from experiments.kit.proc import Task, Times, Wait
 from experiments.kit.sampling import UNSEEN, Bins, Look, Painter, Sampler, Stretch, look_at, woken_promptly
@@ -269,6 +270,34 @@ def test_a_sampler_settles_the_books_of_those_who_were_stopped():
         drawn = sampler.painters[name].take()
         assert sum(s.end_ns - s.start_ns for s in drawn) == pytest.approx(wall, rel=0.001)
     assert 30 <= sampler.looks <= 130
+
+
+class ToldTask:
+    """On the run queue all the time, until it is stopped at 30 ms; its books are complete then."""
+
+    def __init__(self, clock: list[int]) -> None:
+        self.clock = clock
+
+    def state(self) -> str:
+        return "T" if self.clock[0] >= 30 * MS else "R"
+
+    def times(self) -> Times:
+        until_ns = min(self.clock[0], 30 * MS)
+        return Times(until_ns // 2, until_ns - until_ns // 2, until_ns // (4 * MS))
+
+
+def test_who_was_stopped_counts_to_its_stop_though_the_look_came_late(monkeypatch):
+    clock = [0]
+    monkeypatch.setattr(sampling, "now_ns", lambda: clock[0])
+    sampler = Sampler({"one": ToldTask(clock)}, 200)
+    for at_ms in range(0, 30, 5):
+        clock[0] = at_ms * MS
+        sampler.look()
+    clock[0] = 180 * MS  # others had the core of who looks
+    sampler.settle(1000 * MS)
+    assert sampler.last["one"].at_ns == 30 * MS
+    assert sampler.seen_ns["one"] == {"R": 30 * MS}
+    assert {s.state for s in sampler.painters["one"].take()} == {"ready", "running"}
 
 
 def test_asking_for_short_slices_changes_neither_policy_nor_nice_value():

@@ -85,6 +85,13 @@ def test_rounds_that_spread_too_far_are_unclear():
     assert "spread too far" in str(said.headline)
 
 
+def test_processes_that_may_as_well_have_gained_nothing_are_not_called_near():
+    said = judged(FLAT, rounds("processes", [0.82, 1.09, 3.76], 1.6))
+    near = next(check for check in said.checks if "come near" in str(check.claim))
+    assert near.ok is None
+    assert [check.ok for check in judged(FLAT, PROCESSES).checks] == [True] * 4
+
+
 def test_a_clock_speed_that_wanders_does_not_hide_that_one_core_was_used():
     said = judged(rounds("threads", [0.9, 1.3, 1.0], 1.0), PROCESSES)
     assert said.answer == "only with processes"
