@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import gc
 import mmap
@@ -14,7 +13,7 @@ from itertools import cycle
 from typing import Any, Literal, NamedTuple, get_args
 
 from experiments.ipc._talk import END
-from experiments.ipc._ways import fork_context, tcp_pair
+from experiments.ipc._ways import Missing, fork_context, made, tcp_pair
 from experiments.kit.clock import now_ns
 from experiments.kit.subjects import Group, Worker
 
@@ -34,19 +33,26 @@ class Line(NamedTuple):
 
 
 def pusher(stream: Stream, largest: int) -> Callable[..., Any]:
-    """A worker's function: asked for cores, size and pieces, it tells nanoseconds until all had arrived."""
-    made: list[tuple[Line, Worker, int]] = []
+    """A worker's function: asked for cores, size and pieces, it tells nanoseconds until all had arrived.
+
+    Asked without arguments, before that, it says why the stream is missing, or "".
+    """
+    lines: list[tuple[Line, Worker, int]] = []
     group = Group()
 
     def serve(*job: Any) -> Any:
         if job == (END,):
             return group.__exit__(None, None, None)
-        if not made:
-            gc.disable()
-            line, (arrived, arrives) = MAKERS[stream](largest), os.pipe()
-            other = group.worker(partial(take_all, line, arrives), name=f"{stream}, other end")
-            made.append((line, other, arrived))
-        return push_all(*made[0], *job)
+        if job:
+            return push_all(*lines[0], *job)
+        gc.disable()
+        try:
+            line, (arrived, arrives) = made(MAKERS[stream], largest), os.pipe()
+        except Missing as missing:
+            return str(missing)
+        other = group.worker(partial(take_all, line, arrives), name=f"{stream}, other end")
+        lines.append((line, other, arrived))
+        return ""
 
     return serve
 
@@ -78,10 +84,9 @@ def over_pipe(_: int) -> Line:
 
 
 def over_large_pipe(_: int) -> Line:
-    """One whose buffer is larger; where that is refused it stays as it is."""
+    """One whose buffer is larger, unless that is refused."""
     reader, writer = os.pipe()
-    with contextlib.suppress(OSError):
-        fcntl.fcntl(writer, SET_PIPE_SIZE, LARGE_PIPE_B)
+    fcntl.fcntl(writer, SET_PIPE_SIZE, LARGE_PIPE_B)
     return over_descriptors(reader, writer)
 
 

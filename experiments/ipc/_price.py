@@ -73,9 +73,9 @@ class Together(NamedTuple):
 
 
 class Absent(NamedTuple):
-    """A way that could not be had here, with the name of the system's error."""
+    """A way that could not be had here, for messages or in bulk, with the name of the system's error."""
 
-    way: Way
+    way: Literal[Way, Stream]
     why: str
 
 
@@ -203,5 +203,5 @@ def pipe_check(record: Record) -> Iterator[Check]:
 
 
 def absent(record: Record) -> Iterator[Sentence]:
-    for row in record[Absent]:
+    for row in dict.fromkeys(record[Absent]):  # once, though it is missing for messages and in bulk
         yield say("{name} could not be had here ({why}).", name=row.way, why=row.why)

@@ -16,7 +16,7 @@ import socket
 import tempfile
 from collections.abc import Callable
 from multiprocessing.managers import SyncManager
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, TypeVar, get_args
 
 from experiments.kit.subjects import end_with
 
@@ -40,6 +40,7 @@ Way = Literal[
 ]
 WAYS: tuple[Way, ...] = get_args(Way)
 Call = Callable[[], object]
+Made = TypeVar("Made")
 
 ATOMIC_B = 4096  # PIPE_BUF: a write up to this comes in one piece (pipe(7))
 QUEUED_B = 8192  # a message of a queue, unless the administrator allows more (mq_overview(7), msgsnd(2))
@@ -68,9 +69,14 @@ class Ends(NamedTuple):
 
 
 def make(way: Way, size: int) -> Ends:
-    """The ends of a way for messages of this size; Missing where the system or the size forbids it."""
+    """The ends of a way for messages of this size."""
+    return made(MAKERS[way], size)
+
+
+def made(maker: Callable[[int], Made], size: int) -> Made:
+    """What it makes for this size; Missing where the system or the size forbids it."""
     try:
-        return MAKERS[way](size)
+        return maker(size)
     except (OSError, AttributeError) as error:
         raise Missing(errno.errorcode.get(getattr(error, "errno", 0), "ENOSYS")) from error
 

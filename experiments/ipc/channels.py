@@ -40,7 +40,7 @@ import os
 import random
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from experiments.ipc._bulk import STREAMS, Stream, pusher
 from experiments.ipc._price import (
@@ -140,11 +140,8 @@ def measure(
         talkers = {way: group.worker(talker(way, size), name=way) for way in WAYS}
         pushers = {stream: group.worker(pusher(stream, largest), name=stream) for stream in STREAMS}
         try:
-            for way, worker in list(talkers.items()):
-                worker.ask()
-                if why := worker.answer():
-                    yield Absent(way, why)
-                    del talkers[way]
+            yield from without_the_missing(talkers)
+            yield from without_the_missing(pushers)
             for number in range(repeats):
                 yield Progress(number / repeats, f"round {number + 1} of {repeats}")
                 yield from there_and_back(talkers, number, trips)
@@ -162,6 +159,15 @@ def cost(size: int, trips: int, largest: int, repeats: int) -> float:
     talk = len(WAYS) * trips * (80e-6 + 25e-6 / TOGETHER + 2 * size * 1e-9) + (5 + FEW) * 0.009
     bulk = 2 * len(STREAMS) * sum(n * pieces_of(n) * 1e-9 + 0.0015 for n in sizes_up_to(largest))
     return 0.4 + repeats * (talk + bulk)
+
+
+def without_the_missing(workers: dict[Any, Worker]) -> Iterator[Absent]:
+    """Those that could not make what they are for are told, and taken out."""
+    for name, worker in list(workers.items()):
+        worker.ask()
+        if why := worker.answer():
+            yield Absent(name, why)
+            del workers[name]
 
 
 def sizes_up_to(largest: int) -> list[int]:
@@ -201,7 +207,7 @@ def in_bulk(pushers: Mapping[Stream, Worker], number: int, sizes: list[int]) -> 
     tables: dict[Placement, type[Apart | Together]] = {"one core": Together, "two cores": Apart}
     for size in sizes:
         pieces = pieces_of(size)
-        for stream in ordered(STREAMS, number):
+        for stream in ordered(list(pushers), number):
             for placement, cores in cores_for(number).items():
                 pushers[stream].ask(*cores, size, pieces)
                 took_s = seconds(pushers[stream].answer())

@@ -104,7 +104,7 @@ class Painter:
             self._paint(look.state, look.at_ns, look.reason)
 
     def stopped_ns(self, look: Look) -> int:
-        """When a task that was on the queue left it for good: where its books end; by the look at the latest."""
+        """When a task on the queue left it for good: where its books end, but no later than the look."""
         before = self._before
         if before is None or not before.queued or look.letter not in STILL:
             return look.at_ns

@@ -124,7 +124,7 @@ def contradiction(seen: Mapping[str, Estimate], waited: Estimate, busy_cores: fl
     if gil and waited.high < 0.5:
         return RIDDLE
     if gil and process.high > python.low / 2:
-        return CROWDED
+        return SPREAD
     if not gil and python.low > max(SLOW_S, 2 * process.high):
         return RIDDLE
     return ""

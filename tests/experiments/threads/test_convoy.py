@@ -104,6 +104,13 @@ def test_answers_that_spread_too_far_or_fit_no_interval_are_unclear(python):
     assert (said.answer, "spread too far" in str(said.headline)) == ("unclear", True)
 
 
+def test_where_answers_beside_processes_were_quick_no_core_is_said_to_lack():
+    said = verdict(record_of({"python": [8, 30, 0.1, 0.1, 40, 0.1, 25, 9]}))
+    assert said.answer == "unclear"
+    assert "no core to spare" not in str(said.headline)
+    assert "spread too far" in str(said.headline)
+
+
 def test_an_answer_that_never_came_took_for_ever_and_is_told():
     said = verdict(record_of({"long call": [math.inf] * 2 + [22.0] * 6}))
     assert [str(doubt) for doubt in said.doubts] == ["2 questions were never answered."]
