@@ -89,12 +89,15 @@ def verdict(record: Record) -> Verdict:
     if slope is None or drift is None:
         return Verdict("unclear", say("The run ended before the child had written enough."))
     written = max(row.written_mib for row in record[Step])
-    told = {"slope": size(slope.value), "drift": size(drift), "written": whole(written)}
+    told = {
+        "slope": size(slope.value),
+        "low": size(slope.low),
+        "high": size(slope.high),
+        "drift": size(drift),
+        "written": whole(written),
+    }
     grew = say(
-        "For each MiB that the child wrote, both together took {slope} more ({low} to {high}).",
-        low=size(slope.low),
-        high=size(slope.high),
-        **told,
+        "For each MiB that the child wrote, both together took {slope} more ({low} to {high}).", **told
     )
     stood = say("The resident size of the child moved by {drift} meanwhile.", **told)
     known = (
@@ -112,8 +115,8 @@ COPIED = (
     " was written, and nothing else. The resident size did not show it."
 )
 ODD = (
-    "What both hold does not fit what the child wrote: {slope} more for each MiB, and its resident size"
-    " moved by {drift}. Something else took or gave memory meanwhile, so run it again."
+    "What both hold does not fit what the child wrote: {low} to {high} more for each MiB, and its resident"
+    " size moved by {drift}. Something else took or gave memory meanwhile, so run it again."
 )
 
 

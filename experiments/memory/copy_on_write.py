@@ -33,6 +33,8 @@ the things they read is in the books.
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import mmap
 import os
 import time
@@ -174,16 +176,27 @@ def child_that_writes(repeat: int, size_b: int, steps: int) -> Iterator[Step | A
     """Both are looked at before the first write, and after each step."""
     pages = size_b // PAGE_B
     edges = [i * pages // steps * PAGE_B for i in range(steps + 1)]
-    with mapping(size_b, huge=False) as (room, _), Group() as group:
+    with mapping(size_b, huge=False) as (room, _), uncollected(), Group() as group:
         room[::PAGE_B] = OLD * pages
         child = group.worker(partial(write, room), name="child")
         told = answer(child, 0, 0)  # by now it has copied what it needs to be there at all
+        list(sizes_of_both(repeat, 0.0, child.pid, told))  # and so have we, who look
         yield from sizes_of_both(repeat, 0.0, child.pid, told)
         yield from same_address(repeat, "before", room, told)
         for begin, end in pairwise(edges):
             told = answer(child, begin, end)
             yield from sizes_of_both(repeat, end / MIB, child.pid, told)
         yield from same_address(repeat, "after", room, told)
+
+
+@contextlib.contextmanager
+def uncollected() -> Iterator[None]:
+    """A garbage collection writes to objects that both hold, and so copies them."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def answer(child: Worker, begin: int, end: int) -> Told:

@@ -20,6 +20,17 @@ def test_twice_the_loops_are_about_twice_the_work(kind):
     assert 1.4 < sorted(ratios)[3] < 2.8
 
 
+def test_a_turn_of_a_short_loop_costs_as_much_as_one_of_a_long_loop():
+    """So what was calibrated with half a million turns holds for those of some microseconds, too."""
+
+    def in_pieces(turns: int, pieces: int) -> None:
+        for _ in range(pieces):
+            work.python_loop(turns)
+
+    ratios = [cpu_s(in_pieces, 400_000, 1) / cpu_s(in_pieces, 250, 1600) for _ in range(11)]
+    assert 0.85 < sorted(ratios)[5] < 1.15
+
+
 def test_a_nap_takes_time_and_no_core():
     start = time.monotonic()
     assert cpu_s(work.nap, 30_000) < 0.01

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import time
-from itertools import chain
+from itertools import chain, pairwise
 from subprocess import PIPE
 
 import pytest
@@ -100,6 +100,22 @@ def test_a_frozen_heap_is_not_copied_by_the_collector(rows):
     shares = {row.way: row.copied_share for row in rows if isinstance(row, Reading)}
     assert shares["lists"] > 0.2
     assert shares["frozen lists"] < 0.1
+
+
+def test_what_the_observer_copies_itself_is_not_counted():
+    """In a fresh process, as in a run: every step grows by what is written, the first one too."""
+    done = subprocess.run([sys.executable, "-c", GROWN], capture_output=True, text=True, check=True)
+    grown = [float(word) for word in done.stdout.split()]
+    assert len(grown) == 9
+    assert [b - a for a, b in pairwise(grown)] == pytest.approx([4] * 8, abs=0.02 * 4)
+
+
+GROWN = """
+from experiments.memory.copy_on_write import Step, child_that_writes
+for row in child_that_writes(0, 32 << 20, 8):
+    if isinstance(row, Step) and row.role == "together":
+        print(row.pss_mib)
+"""
 
 
 def test_sizes_are_what_awk_adds_up_over_all_mappings():
@@ -222,7 +238,9 @@ def test_children_that_do_not_agree_do_not_fit():
     uneven = [
         both(*(74 + 8 * slope * i for i in range(5)), repeat=n) for n, slope in enumerate((1, 0.8, 1.2))
     ]
-    assert judged(*chain(*uneven)).answer == "unclear"
+    said = judged(*chain(*uneven))
+    assert said.answer == "unclear"
+    assert "0.80\u00a0MiB to 1.20\u00a0MiB more for each MiB" in str(said.headline)
 
 
 def test_three_children_that_agree_fit():
