@@ -430,6 +430,50 @@ def perfs_s(loops: int) -> float:
     return after.children_user + after.children_system - before.children_user - before.children_system
 
 
+@pytest.fixture(scope="module")
+def bulk(tmp_path_factory) -> str:
+    """The same transport in C."""
+    program = str(tmp_path_factory.mktemp("bulk") / "bulk")
+    source = str(Path(__file__).with_name("bulk.c"))
+    if not (shutil.which("cc") and shutil.which("taskset")):
+        pytest.skip("there is no C compiler or taskset")
+    subprocess.run(["cc", "-O2", "-pthread", "-o", program, source], check=True)
+    return program
+
+
+@pytest.mark.parametrize("stream", [stream for stream in STREAMS if stream != "mp Pipe"])
+def test_bulk_costs_what_it_costs_in_c(bulk, stream):
+    """CPU time on one core, of pieces so large that the calls of Python hardly count."""
+    ratios = [pushed_ns(stream) / cs_ns(bulk, stream) for _ in range(7)]
+    assert 0.65 < median(ratios) < 1.9
+
+
+PIECE_B, PIECES = 256 << 10, 250
+
+
+def pushed_ns(stream: str) -> float:
+    return (bulk_ns(stream, 2 * PIECES) - bulk_ns(stream, PIECES)) / PIECES
+
+
+def bulk_ns(stream: str, pieces: int) -> int:
+    """CPU time of both sides."""
+    with Group() as group:
+        one = group.worker(pusher(stream, PIECE_B))
+        for job in ((), (CORE, CORE, PIECE_B, pieces), (END,)):
+            one.ask(*job)
+            one.answer()
+        os.kill(one.pid, signal.SIGTERM)
+        return one.reap().run_ns
+
+
+def cs_ns(bulk: str, stream: str) -> float:
+    def took_us(pieces: int) -> int:
+        command = ["taskset", "-c", str(CORE), bulk, stream, str(PIECE_B), str(pieces)]
+        return int(subprocess.run(command, capture_output=True, check=True).stdout)
+
+    return 1000 * (took_us(2 * PIECES) - took_us(PIECES)) / PIECES
+
+
 def test_raw_ways_are_those_of_the_kernel():
     assert not [way for way in RAW if way == SPINNING or way.startswith("mp")]
     assert set(_ways.MAKERS) == set(WAYS)
