@@ -5,7 +5,6 @@ import gc
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -26,6 +25,7 @@ from experiments.kit.spec import ParameterError, load
 from experiments.kit.subjects import Group, SubjectDied
 from experiments.kit.work import burn_until
 from tests.experiments.kit.denied import run_denied
+from tests.traced import strace
 
 ROOT = Path(__file__).parents[2]
 EXPERIMENT = load("io_models.five_models")
@@ -158,28 +158,14 @@ with receiver("unix", ARMS, 4096) as bench:
 @pytest.fixture(scope="module")
 def traced(tmp_path_factory):
     """For every arm: pairs of the calls that we counted, and the names of those that strace saw."""
-    trace = tmp_path_factory.mktemp("strace") / "trace"
-    strace = shutil.which("strace")
-    if not strace:
-        pytest.skip("strace is not installed")
-    done = subprocess.run(
-        [strace, "-f", "-o", trace, sys.executable, "-c", SUBJECT],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if "ptrace" in done.stderr:
-        pytest.skip(f"strace may not trace here: {done.stderr}")
-    assert done.returncode == 0, done.stderr
-    return read_trace(trace.read_text())
+    return read_trace(strace(SUBJECT, tmp_path_factory.mktemp("strace") / "trace").lines)
 
 
-def read_trace(text):
+def read_trace(lines):
     found: dict[str, list[tuple[int, Counter]]] = {}
     seen = None
-    main = text.split(maxsplit=1)[0]
-    for line in text.splitlines():
+    main = lines[0].split(maxsplit=1)[0]
+    for line in lines:
         pid, _, rest = line.partition(" ")
         name = re.match(r"\s*(?:<\.\.\. )?(\w+)[( ]", rest)
         if pid != main or not name:

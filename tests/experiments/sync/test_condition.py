@@ -16,6 +16,7 @@ from experiments.sync._facts import FACTS, find_out, late
 from experiments.sync._lost import FACT_CLAIMS, lost_of_the_bell
 from experiments.sync._rules import RULES, Shelf, bell, play
 from experiments.sync.condition import Outcome, Timer, Tried, measure, verdict
+from tests.traced import strace
 
 GAP_S = 0.0005
 
@@ -142,6 +143,29 @@ def test_a_timer_is_never_early_and_later_beside_a_busy_thread():
     if gil_enabled():
         assert sorted(busy)[4] > 0.002
     assert threading.active_count() == 1
+
+
+MARKED = """
+import os
+from experiments.kit.clock import now_ns
+from experiments.sync import _facts
+def marked():
+    stamp = now_ns()
+    os.access("/now", 0)
+    return stamp
+_facts.now_ns = marked
+print(*_facts.late("nobody", 5), *_facts.late("a busy thread", 5))
+"""
+
+
+def test_a_timer_is_as_late_as_strace_says(tmp_path):
+    """strace stamps when the clock is asked: before a timer starts, and when it rings."""
+    traced = strace(MARKED, tmp_path / "trace", "-ttt", "-e", "trace=access")
+    at_s = [float(line.split()[1]) for line in traced.lines if "/now" in line]
+    late_s = [rang - start - _facts.TIMER_S for start, rang in zip(at_s[::2], at_s[1::2], strict=True)]
+    said_s = map(float, traced.printed.split())
+    off_s = [abs(said - by_strace) for said, by_strace in zip(said_s, late_s, strict=True)]
+    assert sorted(off_s)[5] < 0.0005
 
 
 @pytest.mark.parametrize("after", [1, 6, 60])

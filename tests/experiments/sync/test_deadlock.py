@@ -27,6 +27,7 @@ from experiments.sync._table import (
 )
 from experiments.sync._watch import Watch, closing_ns, spans, watch
 from experiments.sync.deadlock import Round, Span, Wait, measure, verdict
+from tests.traced import strace
 
 ABBA = Moment(owners=(0, 1), wants=(1, 0))
 
@@ -364,3 +365,28 @@ def test_each_arm_is_tried():
         Arm("two threads", "naive, RLock"),
         Arm("philosophers", "naive"),
     }
+
+
+ORDERED = """
+from experiments.kit.subjects import Group
+from experiments.sync._dining import Arm, dine
+from experiments.sync._shown import row_of
+from experiments.sync._table import Table
+from experiments.sync._watch import watch
+table = Table(5)
+with Group() as group:
+    seen = watch(table, group.fork(dine, table, "ordered", 0.3, 0.001, 0.002, 1, name="diners"), 0.3, 0.002)
+row = row_of(Arm("philosophers", "ordered"), 1, 0.3, seen, table)
+print(row.meals, row.meals_per_s, *table.tasks)
+"""
+
+
+def test_meals_are_half_the_sleeps_that_strace_saw(tmp_path):
+    """In one order nobody gives up: before each meal a thread sleeps twice, to think and with one lock."""
+    sleeps = "trace=/^(clock_nanosleep|p?select.*)$"
+    traced = strace(ORDERED, tmp_path / "trace", "-ttt", "-e", sleeps)
+    meals, meals_per_s, *tasks = traced.printed.split()
+    calls = [line.split(maxsplit=2) for line in traced.lines if "resumed>" not in line]
+    stamps = [float(at_s) for pid, at_s, what in calls if pid in tasks and not what.startswith("+++")]
+    assert len(stamps) == 2 * int(meals) > 20
+    assert float(meals_per_s) == pytest.approx(int(meals) / (stamps[-1] - stamps[0]), rel=0.2)

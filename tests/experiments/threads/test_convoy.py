@@ -1,5 +1,6 @@
 import math
 import os
+import re
 import socket
 import threading
 from itertools import pairwise
@@ -12,6 +13,7 @@ from experiments.kit.spec import load
 from experiments.threads import convoy
 from experiments.threads._echo import NUMBER, STOP, ask, calls_for, one_call, schedule
 from experiments.threads.convoy import Arm, Echo, Part, Sweep, cost, gap_s, plan, verdict
+from tests.traced import strace
 
 PARAMS = {"hogs": 1, "interval": 5, "call": 20}
 QUICK_MS = [0.09, 0.1, 0.1, 0.11, 0.1, 0.12, 0.1, 0.1]
@@ -202,6 +204,32 @@ def test_what_is_busy_was_busy_and_nobody_was_not(rows):
 def test_the_verdict_of_a_real_run_is_not_wrong(rows):
     said = verdict(Record(Machine.here(), PARAMS, [row for row in rows if not isinstance(row, Progress)]))
     assert said.answer in ("about one switch interval" if Machine.here().gil else "not at all", "unclear")
+
+
+CLIENT = """
+from experiments.kit.subjects import Group
+from experiments.threads.convoy import Arm, Bakery
+with Group() as group, Bakery(group, 1, 0.02) as bakery:
+    took, _ = bakery.part(Arm("python", 0.005, 8), 8, 1)
+    print(bakery.client.pid, *took)
+"""
+
+
+def test_an_answer_took_as_long_as_strace_says(tmp_path):
+    """Between the calls that sent a question and fetched its answer, by the stamps of strace."""
+    traced = strace(CLIENT, tmp_path / "trace", "-ttt", "-xx", "-e", "trace=sendto,recvfrom")
+    client, *took_ns = traced.printed.split()
+    sent, came = {}, {}
+    for line in traced.lines:
+        pid, at_s, call = line.split(maxsplit=2)
+        numbers = re.search(r'"((?:\\x[0-9a-f]{2}){8})", 8', call)
+        if pid == client and numbers:
+            (sent if call.startswith("sendto") else came)[numbers[1]] = float(at_s)
+    waited_s = [came[number] - sent[number] for number in sent]
+    off_s = [abs(int(ns) / 1e9 - s) for ns, s in zip(took_ns, waited_s, strict=True)]
+    assert sorted(off_s)[4] < 0.001
+    if Machine.here().gil:
+        assert sorted(waited_s)[4] > 0.004
 
 
 def test_a_run_that_is_stopped_leaves_no_process_and_no_descriptor():

@@ -1,6 +1,7 @@
 import math
 import os
 import sys
+import timeit
 
 import pytest
 
@@ -165,6 +166,26 @@ def test_a_bare_variant_counts_right_alone():
             _variants.n = _variants.o.n = 0
             loop(1000)
             assert _variants.n + _variants.o.n == 1000
+
+
+STATEMENTS = {
+    "n += 1": ("n += 1", "global n; n = 0"),
+    "n = int(n) + 1": ("n = int(n) + 1", "global n; n = 0"),
+    "t = n; one(); n = t + 1": ("t = n; one(); n = t + 1", "global n, one; n = 0; one = lambda: 1"),
+}
+
+
+@pytest.mark.skipif(not getattr(sys, "_is_gil_enabled", lambda: True)(), reason="threads do not take turns")
+@pytest.mark.parametrize("variant", STATEMENTS)
+def test_an_increment_costs_what_timeit_says(variant):
+    """The quickest of many tries of both: two threads that take turns need as long for each as one alone."""
+    ratios = []
+    for _ in range(5):
+        ours_s = (
+            min(_variants.race(variant, "without a lock", 2, 10_000, 0.005)[1] for _ in range(9)) / 2e4 / 1e9
+        )
+        ratios.append(ours_s / (min(timeit.repeat(*STATEMENTS[variant], repeat=9, number=20_000)) / 2e4))
+    assert 0.6 < sorted(ratios)[2] < 2
 
 
 def test_a_run_that_is_stopped_leaves_no_process_behind():
