@@ -172,8 +172,12 @@ class Told(NamedTuple):
     frame: int  # of the page at this address; 0 where the kernel tells it to root only
 
 
-def child_that_writes(repeat: int, size_b: int, steps: int) -> Iterator[Step | Address]:
-    """Both are looked at before the first write, and after each step."""
+def child_that_writes(repeat: int, size_b: int, steps: int) -> list[Step | Address]:
+    """Both are looked at before the first write, and after each step.
+
+    Told all at once, when the child has ended: to tell a row is to write to what both hold.
+    """
+    rows: list[Step | Address] = []
     pages = size_b // PAGE_B
     edges = [i * pages // steps * PAGE_B for i in range(steps + 1)]
     with mapping(size_b, huge=False) as (room, _), uncollected(), Group() as group:
@@ -181,12 +185,13 @@ def child_that_writes(repeat: int, size_b: int, steps: int) -> Iterator[Step | A
         child = group.worker(partial(write, room), name="child")
         told = answer(child, 0, 0)  # by now it has copied what it needs to be there at all
         list(sizes_of_both(repeat, 0.0, child.pid, told))  # and so have we, who look
-        yield from sizes_of_both(repeat, 0.0, child.pid, told)
-        yield from same_address(repeat, "before", room, told)
+        rows += sizes_of_both(repeat, 0.0, child.pid, told)
+        rows += same_address(repeat, "before", room, told)
         for begin, end in pairwise(edges):
             told = answer(child, begin, end)
-            yield from sizes_of_both(repeat, end / MIB, child.pid, told)
-        yield from same_address(repeat, "after", room, told)
+            rows += sizes_of_both(repeat, end / MIB, child.pid, told)
+        rows += same_address(repeat, "after", room, told)
+    return rows
 
 
 @contextlib.contextmanager
