@@ -391,11 +391,11 @@ def broken_by(spinners: list[Share], record: Record, balance: Check, turns: Chec
         return say(
             "The machine was so busy that {looks} of {wanted} looks were made.", looks=looks, wanted=wanted
         )
+    lost = lost_share(spinners)
+    if turns.ok is None or (lost > BROKEN and record.machine.cores > 1):  # then looks come late, too
+        return say("Others took {lost} of the core that the spinners share.", lost=percent(lost))
     if balance.ok is False:
         return say("Books and looks do not agree about these processes.")
-    lost = lost_share(spinners)
-    if turns.ok is None or (lost > BROKEN and record.machine.cores > 1):
-        return say("Others took {lost} of the core that the spinners share.", lost=percent(lost))
     return None
 
 

@@ -441,6 +441,8 @@ def test_foreign_load_on_the_core_is_unclear_or_told(monkeypatch):
     half = judged(row("spinner 1", 0.5, 1.5, 0.0), row("spinner 2", 0.5, 1.5, 0.0), *OTHERS)
     assert half.answer == "unclear"
     assert str(half.headline) == "Others took 50\u00a0% of the core that the spinners share."
+    late = judged(row("spinner 1", 0.5, 1.2, 0.0), row("spinner 2", 0.5, 1.5, 0.0), *OTHERS)
+    assert (late.headline, late.checks[0].ok) == (half.headline, False)  # looks came late for the same reason
     some = judged(row("spinner 1", 0.88, 1.12, 0.0), row("spinner 2", 0.88, 1.12, 0.0), *OTHERS)
     assert "others took 12\u00a0% of it" in str(some.headline)
     assert [check.ok for check in some.checks] == [True, True, None, True, True]
