@@ -8,6 +8,7 @@ what it speaks of, another language can put it elsewhere, and a terminal can sim
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -71,9 +72,10 @@ def duration(seconds: float, about: str = "") -> Value:
 
 
 def significant(number: float, digits: int = 3) -> str:
-    """A number without an exponent: 4180, 78.5, 5.13, 0.42."""
+    """A number without an exponent: 4180, 78.5, 5.13, 0.42, 0.003; only nought reads as 0."""
     if number == 0:
         return "0"
     rounded = float(f"{number:.{digits}g}")
     whole = len(str(int(abs(rounded))).lstrip("0"))
-    return f"{rounded:.{max(0, digits - max(whole, 1))}f}"
+    first = -math.floor(math.log10(abs(rounded)))  # the decimal place that is not nought
+    return f"{rounded:.{max(0, digits - max(whole, 1), first)}f}"

@@ -44,7 +44,8 @@ def answer(
 ) -> list[list[int]]:
     """Echo what comes, beside so many busy threads, until told to stop.
 
-    Returns nanoseconds on a core, in the run queue, and in all: of this thread, and of each busy one.
+    Returns nanoseconds on a core, in the run queue, and in all: of this thread, and of each busy one,
+    and of the busy ones how many calls that was.
     """
     sys.setswitchinterval(interval_s)
     used: list[list[int]] = []
@@ -63,15 +64,16 @@ def answer(
 
 def busy_until(beside: Beside, call: int, until_ns: int, used: list[list[int]]) -> None:
     """Compute until that moment, in a thread or a process of its own."""
-    start, before = now_ns(), thread_times()
+    calls, start, before = 0, now_ns(), thread_times()
     if beside in ("python", "process"):
-        burn_until(until_ns)
+        calls = burn_until(until_ns)
     else:
         work = WORK[beside](call)
         while now_ns() < until_ns:
             work()
+            calls += 1
     after, end = thread_times(), now_ns()
-    used.append([after.cpu_ns - before.cpu_ns, after.delay_ns - before.delay_ns, end - start])
+    used.append([after.cpu_ns - before.cpu_ns, after.delay_ns - before.delay_ns, end - start, calls])
 
 
 def busy_process(until_ns: int) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from statistics import fmean
 from typing import Annotated, NamedTuple, get_args
 
 from experiments.kit import (
@@ -65,6 +66,7 @@ LONGER = "Let them work for longer, with a shorter switch interval."
 
 
 def losses(record: Record, variant: Variant, guard: Guard = "without a lock") -> list[float]:
+    """One share for each repeat; all repeats make equally many increments, so their mean is of all."""
     return [row.lost_share for row in record[Trial] if (row.variant, row.guard) == (variant, guard)]
 
 
@@ -79,15 +81,13 @@ def verdict(record: Record) -> Verdict:
     values = {"repeats": len(plain), "lossy": sum(lost > 0 for lost in plain)}
     if any(plain):
         why = WITH_GIL if record.machine.gil else WITHOUT_GIL
-        return Verdict(
-            "not atomic", say(f"{LOSES} {why}", lost=percent(estimate(plain).value), **values), checks
-        )
+        return Verdict("not atomic", say(f"{LOSES} {why}", lost=percent(fmean(plain)), **values), checks)
     if not any(called):
         return Verdict("unclear", say(f"{NOTHING} {LONGER}"), checks)
     steps = sum(
         row.expected for row in record[Trial] if (row.variant, row.guard) == (PLAIN, "without a lock")
     )
-    headline = say(f"{SAFE} {CALLS}", lost=percent(estimate(called).value), steps=steps, **values)
+    headline = say(f"{SAFE} {CALLS}", lost=percent(fmean(called)), steps=steps, **values)
     return Verdict("no loss seen", headline, checks, (doubt(len(plain)),))
 
 

@@ -125,9 +125,9 @@ def measure(
                 done = (number * len(arms) + place) / (rounds * len(arms))
                 yield Progress(done, f"round {number + 1} of {rounds}")
                 n = arm.questions * (number + 1) // rounds - arm.questions * number // rounds
-                took_ns, busy_share = bakery.part(arm, n, seed=number)
+                took_ns, busy_share, call_s = bakery.part(arm, n, seed=number)
                 yield from rows_of(arm, took_ns, interval / 1000)
-                yield Part(arm.beside, arm.interval_s, n, busy_share)
+                yield Part(arm.beside, arm.interval_s, n, busy_share, call_s)
 
 
 def cost(echoes: int, hogs: int, interval: float, call: float) -> float:
@@ -190,8 +190,10 @@ class Bakery:
         for end in self.ends:
             end.close()
 
-    def part(self, arm: Arm, questions: int, seed: int) -> tuple[list[int], float]:
-        """Some questions in a row: nanoseconds until each answer, and how busy the neighbours were."""
+    def part(self, arm: Arm, questions: int, seed: int) -> tuple[list[int], float, float | None]:
+        """Some questions in a row: nanoseconds until each answer, how busy the neighbours were, and how
+        long one of their calls took.
+        """
         mean_s = gap_s(arm, self.hogs, self.call_s)
         moments = schedule(questions, mean_s, seed)
         start_ns = now_ns() + round(BEGIN_S * NS_PER_S)
@@ -204,6 +206,8 @@ class Bakery:
         self.client.ask(start_ns, moments)
         took: list[int] = self.client.answer()
         own, *busy = self.server.answer()
-        tally.add(0, own[1] + sum(delay_ns for _, delay_ns, _ in busy))  # processes are added when reaped
+        tally.add(0, own[1] + sum(delay_ns for _, delay_ns, _, _ in busy))  # processes are added when reaped
         busy += [process.answer() for process in burning]
-        return took, sum(cpu_ns / wall_ns for cpu_ns, _, wall_ns in busy) / max(1, len(busy))
+        busy_share = sum(cpu_ns / wall_ns for cpu_ns, _, wall_ns, _ in busy) / max(1, len(busy))
+        calls = sum(calls for *_, calls in busy)
+        return took, busy_share, seconds(sum(used[0] for used in busy)) / calls if calls else None

@@ -38,6 +38,7 @@ def test_small_shares_keep_a_digit(share, text):
         (0.9996, "1.00\u00a0s"),
         (0.000005, "5.00\u00a0µs"),
         (2e-7, "0.20\u00a0µs"),
+        (-2.6e-9, "-0.003\u00a0µs"),
         (0, "0\u00a0µs"),
         (-0.25, "-250\u00a0ms"),
     ],
@@ -49,7 +50,16 @@ def test_a_duration_is_told_in_the_unit_a_reader_would_choose(seconds, text):
 
 @pytest.mark.parametrize(
     ("number", "text"),
-    [(4180, "4180"), (78.49, "78.5"), (5.128, "5.13"), (0.4200, "0.42"), (0, "0"), (99.96, "100")],
+    [
+        (4180, "4180"),
+        (78.49, "78.5"),
+        (5.128, "5.13"),
+        (0.4200, "0.42"),
+        (0, "0"),
+        (99.96, "100"),
+        (0.0496, "0.05"),
+        (3e-7, "0.0000003"),
+    ],
 )
 def test_numbers_have_at_most_three_digits_that_count_and_no_exponent(number, text):
     assert significant(number) == text

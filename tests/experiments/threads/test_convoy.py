@@ -28,13 +28,14 @@ TOOK_MS = {
 }
 
 
-def record_of(took_ms=(), gil=True, busy=0.97, sweep=True, **params) -> Record:
+def record_of(took_ms=(), gil=True, busy=0.97, sweep=True, call_ms=20.0, **params) -> Record:
     rows: list[tuple] = [
         Echo(beside, None if math.isinf(ms) else ms / 1000)
         for beside, values in (TOOK_MS | dict(took_ms)).items()
         for ms in values
     ]
-    rows += [Part("python", 0.005, 8, busy), Part("process", 0.005, 8, 1.0)]
+    rows += [Part("python", 0.005, 8, busy, 1e-5), Part("process", 0.005, 8, 1.0, 1e-5)]
+    rows += [Part("long call", 0.005, 8, 1.0, call_ms / 1000)]
     rows += [Sweep(0.0001, ms / 1000) for ms in QUICK_MS] + [Sweep(0.02, 0.02)] * 6 if sweep else []
     machine = Machine(**(Machine.here().as_json() | {"gil": gil}))
     return Record(machine, PARAMS | params, rows)
@@ -104,6 +105,21 @@ def test_a_wait_that_fits_is_believed_even_if_others_had_a_share_of_the_cores():
 def test_answers_that_spread_too_far_or_fit_no_interval_are_unclear(python):
     said = verdict(record_of({"python": python}))
     assert (said.answer, "spread too far" in str(said.headline)) == ("unclear", True)
+
+
+def test_a_long_call_is_told_by_what_it_took_and_not_by_what_was_asked_for():
+    """The clock speed may change after the calls were made up."""
+    short = [8, 9, 10, 11, 12, 9, 10, 11]
+    (told,) = [
+        c
+        for c in verdict(record_of({"long call": short}, call_ms=10.4)).checks
+        if "long call" in str(c.claim)
+    ]
+    assert str(told.claim) == (
+        "A long call of 10.4\u00a0ms keeps it to its end, whatever the interval: 10.0\u00a0ms."
+    )
+    assert told.ok is True
+    assert verdict(record_of({"long call": short})).checks[3].ok is None
 
 
 def test_where_answers_beside_processes_were_quick_no_core_is_said_to_lack():
@@ -201,6 +217,13 @@ def test_what_is_busy_was_busy_and_nobody_was_not(rows):
     assert all(0 < busy[beside] <= 1.01 for beside in busy if beside != "nobody")
 
 
+def test_a_call_took_about_as_long_as_was_asked_for(rows):
+    took = {row.beside: row.call_s for row in rows if isinstance(row, Part)}
+    assert took["nobody"] is None
+    assert 0.3 < took["long call"] / 0.015 < 3  # the clock speed of a machine may change meanwhile
+    assert took["small hash"] < took["large hash"] < took["long call"]
+
+
 def test_the_verdict_of_a_real_run_is_not_wrong(rows):
     said = verdict(Record(Machine.here(), PARAMS, [row for row in rows if not isinstance(row, Progress)]))
     assert said.answer in ("about one switch interval" if Machine.here().gil else "not at all", "unclear")
@@ -210,7 +233,7 @@ CLIENT = """
 from experiments.kit.subjects import Group
 from experiments.threads.convoy import Arm, Bakery
 with Group() as group, Bakery(group, 1, 0.02) as bakery:
-    took, _ = bakery.part(Arm("python", 0.005, 8), 8, 1)
+    took, *_ = bakery.part(Arm("python", 0.005, 8), 8, 1)
     print(bakery.client.pid, *took)
 """
 

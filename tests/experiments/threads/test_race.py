@@ -53,6 +53,11 @@ def test_one_lost_increment_is_enough_for_a_no():
     assert said.doubts == ()
 
 
+def test_what_was_lost_in_one_repeat_is_not_told_as_nothing():
+    assert "15\u00a0% were lost" in str(verdict(record_of([0] * 3, [0, 0, 450_000])).headline)
+    assert "`n += 1` lost 10\u00a0% of" in str(verdict(record_of([0, 0, 300_000], [300_000] * 3)).headline)
+
+
 def test_without_a_gil_threads_read_the_same_number_at_once():
     said = verdict(record_of([390_000] * 3, [300_000] * 3, gil=False))
     assert (said.answer, "without a GIL" in str(said.headline)) == ("not atomic", True)
