@@ -100,7 +100,7 @@ def asleep(reads: Reads) -> Check:
     fetches: dict[str, Value] = {
         model: duration(median(read.copy_s or 0 for read in reads[model]), model)
         for model in seconders
-        if model in slept
+        if model in alike(reads)
     }
     ok = all(slept[model] for model in slept if model != "non-blocking") and not slept["non-blocking"]
     claim = "Blocking slept inside its only call. Those who slept in a call of its own then fetched the data"
@@ -111,7 +111,7 @@ def latency(reads: Reads) -> Check:
     fast, slow = ({read.read: read.after_send_s for read in reads[m]} for m in ("non-blocking", "blocking"))
     both = sorted(fast.keys() & slow.keys())
     ratio = ratio_interval([fast[i] for i in both], [slow[i] for i in both])
-    values = {model: time_between(estimate(after_send(rows)), model) for model, rows in plain(reads).items()}
+    values = {model: time_between(estimate(after_send(rows)), model) for model, rows in alike(reads).items()}
     claim = "A core that never sleeps has the data sooner. After the send it took: {list}."
     later = ratio.beyond(1)
     unsure = later is None or (later and crowding(chain(*reads.values())) > CROWDED)
@@ -121,7 +121,7 @@ def latency(reads: Reads) -> Check:
 def first(record: Record) -> dict[str, bool]:
     """Which model had the data soonest after it was sent; empty where the reads do not decide it."""
     reads = by_series(record[Read])
-    models = {model: late_by_read(rows) for model, rows in plain(reads).items()}
+    models = {model: late_by_read(rows) for model, rows in alike(reads).items()}
     unsure = not set(NEEDED) <= set(models) or crowding(record[Read]) > CROWDED
     if unsure or latency(reads).ok is None:
         return {}
@@ -192,6 +192,12 @@ def plain(reads: Reads) -> dict[str, Sequence[Read]]:
     """Those who did nothing but wait, in the order of the textbooks."""
     order = ("blocking", "non-blocking", "multiplexed", "signal-driven", "asynchronous")
     return {model: reads[model] for model in order if len(reads.get(model, ())) >= FEWEST}
+
+
+def alike(reads: Reads) -> dict[str, Sequence[Read]]:
+    """Those that read as much as blocking does: less of it is there sooner."""
+    found = plain(reads)
+    return {model: rows for model, rows in found.items() if rows[0].size_b == found["blocking"][0].size_b}
 
 
 def after_send(reads: Sequence[Read]) -> list[float]:

@@ -28,10 +28,7 @@ MebibytesPerSecond = Annotated[float, Unit("MiB/s")]
 PIPE_B = 1 << 16  # the buffer of a pipe, unless it was changed (pipe(7))
 FEWEST = 3  # rounds that an interval needs
 SPINNING: Way = "shared, spinning"
-RAW: tuple[Way, ...] = (  # those that sleep in the kernel, with nothing of Python around them
-    "eventfd",
-    "semaphore",
-    "signal",
+RAW: tuple[Way, ...] = (  # that carry a message and sleep in the kernel, with nothing of Python around them
     "pipe",
     "FIFO",
     "POSIX queue",

@@ -326,6 +326,12 @@ def test_the_model_that_had_the_data_first_in_the_same_rounds_is_the_answer():
     assert seen == {"blocking": False, "non-blocking": True, "multiplexed": False, "asynchronous": False}
 
 
+def test_a_model_that_had_to_read_less_is_not_called_the_first():
+    rows = reads(blocking=1000, non_blocking=900, multiplexed=1100, signal_driven=90)
+    less = [row._replace(size_b=row.size_b // 2) if row.model == "signal-driven" else row for row in rows]
+    assert first(record(*less)) == {"blocking": False, "non-blocking": True, "multiplexed": False}
+
+
 def test_models_that_are_too_near_each_other_decide_nothing():
     assert first(record(*reads(blocking=100, non_blocking=25, multiplexed=25))) == {}
 

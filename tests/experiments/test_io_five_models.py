@@ -493,6 +493,13 @@ def test_system_calls_are_told_for_every_model():
     )
 
 
+def test_the_time_of_a_model_that_had_to_read_less_is_not_told_beside_the_others():
+    rows = [row._replace(size_b=1024) if row.model == "signal-driven" else row for row in clear_rows()]
+    checks = [check["claim"] for check in judged(rows)["checks"]]
+    assert "signal-driven" in checks[2]  # its calls are its own affair
+    assert not any("signal-driven" in check for check in checks[3:])
+
+
 def test_a_spinner_that_did_not_burn_is_unclear():
     assert judged(clear_rows(non_blocking={"share": 0.5}))["answer"] == "unclear"
 

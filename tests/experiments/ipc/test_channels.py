@@ -38,7 +38,7 @@ from experiments.kit.subjects import Group, SubjectDied
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="some of the ways are Linux's own")
 
 CORE = min(os.sched_getaffinity(0))
-ONE_US = dict.fromkeys(WAYS, 10.0) | {"semaphore": 5.0, SPINNING: 8000.0, "mp Queue": 50.0}
+ONE_US = dict.fromkeys(WAYS, 10.0) | {"shared memory": 5.0, SPINNING: 8000.0, "mp Queue": 50.0}
 TWO_US = dict.fromkeys(WAYS, 50.0) | {SPINNING: 1.0}
 
 
@@ -74,6 +74,13 @@ def test_the_place_counts_for_more():
 def test_where_another_core_costs_nothing_the_way_counts_for_more():
     said = verdict(record_of(two=dict(ONE_US)))
     assert said.answer == "how they talk counts for more than where they run"
+
+
+def test_ways_that_carry_nothing_are_not_compared_with_those_that_carry_a_message():
+    wakers = dict.fromkeys(("eventfd", "semaphore", "signal"), 0.1)
+    said = verdict(record_of(one=ONE_US | wakers))
+    assert "a typical way is 2.00× as dear as the cheapest" in str(said.headline)
+    assert "A second core made a typical way 5.00× as dear" in str(said.headline)
 
 
 def test_where_both_count_the_same_it_is_unclear():
