@@ -178,7 +178,7 @@ def cost(descriptors: int, ready: int, idle: int, wakes: int, repeats: int) -> f
 
 def check_room(descriptors: int, idle: int) -> None:
     """ParameterError where the hard limit has come down since the page was made."""
-    most = hard_limit() - RESERVE
+    most = max(0, hard_limit() - RESERVE)
     for name, value, needed in (("descriptors", descriptors, descriptors), ("idle", idle, 2 * idle)):
         if needed > most:
             raise ParameterError(

@@ -250,6 +250,12 @@ def test_what_the_hard_limit_does_not_allow_is_refused_again_in_the_child(monkey
         next(measure(descriptors=100, idle=500))
 
 
+def test_a_hard_limit_that_leaves_nothing_is_told_as_nothing(monkeypatch):
+    monkeypatch.setattr(readiness, "hard_limit", lambda: 64)
+    with pytest.raises(ParameterError, match="the hard limit leaves 0 "):
+        readiness.check_room(100, 10)
+
+
 def test_the_bounds_follow_the_machine():
     experiment = load("io_models.readiness")
     with pytest.raises(ParameterError, match=f"descriptors: {MOST + 1} is outside 100 to {MOST}"):
