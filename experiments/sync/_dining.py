@@ -17,7 +17,7 @@ Strategy = Literal["naive", "naive, RLock", "ordered", "timeouts", "waiter"]
 SCENES: tuple[Scene, ...] = get_args(Scene)
 STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
 CURES: tuple[Strategy, ...] = ("ordered", "timeouts", "waiter")
-LOOPS = 5000  # of work with both locks: some tenths of a millisecond
+LOOPS = 8000  # of work with both locks: some tenths of a millisecond
 
 
 class Lock(Protocol):
