@@ -23,6 +23,7 @@ from experiments.kit import (
 from experiments.kit.stats import Estimate, median, ratio_interval
 
 Placement = Literal["one core", "two cores"]
+Use = Literal["messages", "bulk"]
 MebibytesPerSecond = Annotated[float, Unit("MiB/s")]
 
 PIPE_B = 1 << 16  # the buffer of a pipe, unless it was changed (pipe(7))
@@ -74,6 +75,7 @@ class Absent(NamedTuple):
 
     way: Literal[Way, Stream]
     why: str
+    use: Use = "messages"
 
 
 def trips(record: Record, way: Way, placement: Placement) -> list[float]:
@@ -200,5 +202,8 @@ def pipe_check(record: Record) -> Iterator[Check]:
 
 
 def absent(record: Record) -> Iterator[Sentence]:
-    for row in dict.fromkeys(record[Absent]):  # once, though it is missing for messages and in bulk
-        yield say("{name} could not be had here ({why}).", name=row.way, why=row.why)
+    for row in record[Absent]:
+        claim = "{name} could not be had here ({why})."
+        if row.use == "bulk":
+            claim = "{name} could not be had here in bulk ({why})."
+        yield say(claim, name=row.way, why=row.why)

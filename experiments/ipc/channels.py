@@ -50,6 +50,7 @@ from experiments.ipc._price import (
     Placement,
     Together,
     Trip,
+    Use,
     pipe_on_two_cores,
     verdict,
 )
@@ -140,8 +141,8 @@ def measure(
         talkers = {way: group.worker(talker(way, size), name=way) for way in WAYS}
         pushers = {stream: group.worker(pusher(stream, largest), name=stream) for stream in STREAMS}
         try:
-            yield from without_the_missing(talkers)
-            yield from without_the_missing(pushers)
+            yield from without_the_missing(talkers, "messages")
+            yield from without_the_missing(pushers, "bulk")
             for number in range(repeats):
                 yield Progress(number / repeats, f"round {number + 1} of {repeats}")
                 yield from there_and_back(talkers, number, trips)
@@ -161,12 +162,12 @@ def cost(size: int, trips: int, largest: int, repeats: int) -> float:
     return 0.4 + repeats * (talk + bulk)
 
 
-def without_the_missing(workers: dict[Any, Worker]) -> Iterator[Absent]:
+def without_the_missing(workers: dict[Any, Worker], use: Use) -> Iterator[Absent]:
     """Those that could not make what they are for are told, and taken out."""
     for name, worker in list(workers.items()):
         worker.ask()
         if why := worker.answer():
-            yield Absent(name, why)
+            yield Absent(name, why, use)
             del workers[name]
 
 
