@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 from collections.abc import Iterator
 from typing import Annotated, Literal, NamedTuple
 
@@ -48,6 +47,12 @@ class Sum(NamedTuple):
     action: Action
     kind: Of
     grown_mib: Annotated[Mebibytes, "what came"]
+
+
+class Limit(NamedTuple):
+    """What the system allowed in this run; empty where it sets no limit."""
+
+    stack_mib: Annotated[Mebibytes | None, "for one stack (`ulimit -s`)"]
 
 
 def by_threads(record: Record) -> dict[str, float]:
@@ -121,20 +126,22 @@ def stack_checks(record: Record) -> Iterator[Check]:
     """Where C libraries keep stacks otherwise, none is found; nothing follows from that."""
     threads = int(record.params["threads"])
     stacks = part_grown(record, "threads", "thread stacks")
-    limit_b, _ = resource.getrlimit(resource.RLIMIT_STACK)
+    allowed = [row.stack_mib for row in record[Limit]]
     if not stacks:
         yield Check(say("No stack of a thread could be told from other mappings here."), None)
         return
     each = median(stacks) / threads
-    if limit_b == resource.RLIM_INFINITY:
+    if not allowed:
+        return  # a run of before limits were noted
+    if allowed[0] is None:
         yield Check(say("The stack of a thread has {each}; there is no limit here.", each=size(each)), None)
         return
     claim = say(
         "The stack of a thread has {each}; `ulimit -s` says {allowed}.",
         each=size(each),
-        allowed=size(limit_b / MIB),
+        allowed=size(allowed[0]),
     )
-    yield Check(claim, each == limit_b / MIB or None)  # the limit of then; a program may choose its own
+    yield Check(claim, each == allowed[0] or None)  # a program may choose its own
     guards = part_grown(record, "threads", "guards")
     if guards:
         below = say("Below it lies a forbidden part of {each}.", each=size(median(guards) / threads))

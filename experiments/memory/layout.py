@@ -35,6 +35,7 @@ only wait.
 from __future__ import annotations
 
 import os
+import resource
 from collections.abc import Iterator
 from typing import Annotated
 
@@ -45,13 +46,14 @@ from experiments.kit.machine import available, memory
 from experiments.kit.spec import ParameterError
 from experiments.kit.subjects import Group, Worker
 from experiments.memory._growing import ACTIONS, Action, perform
-from experiments.memory._places import Growth, Part, Sum, by_threads, verdict
+from experiments.memory._places import Growth, Limit, Part, Sum, by_threads, verdict
 from experiments.memory._touch import MIB
 
-__all__ = ["Growth", "Part", "Sum", "charts", "guess", "measure", "verdict"]
+__all__ = ["Growth", "Limit", "Part", "Sum", "charts", "guess", "measure", "verdict"]
 
 LEAST_MIB, USUAL_MIB, MOST_MIB = 16, 64, 1024
 SHARE = 8  # of the memory: the blocks of one child, or half the mapping of the next
+CALL_MIB, ROOM_MIB = 6 / 1024, 0.4  # of stack: a call took 4.6 to 5.0 KiB in CPython 3.10 to 3.13
 
 charts = [
     Space(
@@ -126,8 +128,10 @@ def measure(
     ] = USUAL_MIB,
     depth: Annotated[Count, Between(10, 400), "calls within calls"] = 300,
     repeats: Annotated[Count, Between(3, 30), "fresh children for each thing that is done"] = 5,
-) -> Iterator[Part | Growth | Sum | Progress]:
+) -> Iterator[Part | Growth | Sum | Limit | Progress]:
     check_room(mib)
+    check_stack(depth)
+    yield Limit(stack_limit_mib())
     amounts = {
         "threads": threads,
         "blocks": mib,
@@ -157,6 +161,20 @@ def check_room(mib: float) -> None:
         raise ParameterError(
             f"mib: {mib:g} is more than an eighth of the memory that is free now; at most {most} fit"
         )
+
+
+def check_stack(depth: int) -> None:
+    """ParameterError where the stack would overflow, which ends a process."""
+    allowed, needed = stack_limit_mib(), ROOM_MIB + depth * CALL_MIB
+    if allowed is not None and needed > allowed:
+        raise ParameterError(
+            f"depth: {depth} may take {needed:.1f} MiB of stack; the limit is {allowed:.1f} MiB (ulimit -s)"
+        )
+
+
+def stack_limit_mib() -> float | None:
+    limit_b, _ = resource.getrlimit(resource.RLIMIT_STACK)
+    return None if limit_b == resource.RLIM_INFINITY else limit_b / MIB
 
 
 # -- one child ------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from experiments.kit.subjects import Group
 from experiments.memory import layout
 from experiments.memory._growing import perform
 from experiments.memory._places import by_threads, fine
-from experiments.memory.layout import Growth, Part, Sum, look_after, measure, verdict
+from experiments.memory.layout import Growth, Limit, Part, Sum, look_after, measure, verdict
 from tests.experiments.measured import measured
 
 pytestmark = pytest.mark.skipif(bool(layout.missing()), reason=layout.missing() or "-")
@@ -131,6 +131,12 @@ def test_more_than_an_eighth_of_the_free_memory_is_refused_with_what_would_fit(m
         next(measure(mib=64))
 
 
+def test_a_recursion_that_would_overflow_the_stack_is_refused_with_the_limit(monkeypatch):
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (MIB // 4, -1))
+    with pytest.raises(ParameterError, match=r"depth: 300 may take .* the limit is 0\.2 MiB \(ulimit -s\)"):
+        next(measure())
+
+
 # Verdicts
 
 
@@ -148,14 +154,8 @@ def child(repeat: int, memory: float = 0.5, guards: float = 16 / 256, heap: floa
     ]
 
 
-def judged(*found: object):
-    return verdict(Record(Machine.here(), {"threads": 16, "mib": 64.0}, found))
-
-
-@pytest.fixture(autouse=True)
-def usual_limit(request, monkeypatch):
-    if "rows" not in request.fixturenames:
-        monkeypatch.setattr(resource, "getrlimit", lambda _: (8 * MIB, -1))
+def judged(*found: object, stack_mib: float | None = 8.0):
+    return verdict(Record(Machine.here(), {"threads": 16, "mib": 64.0}, [Limit(stack_mib), *found]))
 
 
 def test_threads_that_fill_nothing_are_addresses():
@@ -177,11 +177,17 @@ def test_children_that_do_not_agree_are_unclear():
     assert judged(*child(0, 1.0), *child(1, 60.0), *child(2, 50.0)).answer == "unclear"
 
 
-def test_stacks_of_another_size_than_the_limit_are_told_and_not_failed(monkeypatch):
-    monkeypatch.setattr(resource, "getrlimit", lambda _: (MIB, -1))
-    said = judged(*child(0), *child(1), *child(2))
+def test_stacks_of_another_size_than_the_limit_are_told_and_not_failed():
+    said = judged(*child(0), *child(1), *child(2), stack_mib=1.0)
     assert said.checks[1].ok is None
     assert "has 8.00\u00a0MiB; `ulimit -s` says 1.00\u00a0MiB" in str(said.checks[1].claim)
+
+
+def test_the_limit_is_that_of_the_run_and_not_of_who_judges(monkeypatch):
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (MIB, -1))
+    assert judged(*child(0), *child(1), *child(2)).checks[1].ok is True
+    free = judged(*child(0), *child(1), *child(2), stack_mib=None)
+    assert "there is no limit here" in str(free.checks[1].claim)
 
 
 def test_a_guard_that_is_less_than_a_page_guards_nothing():
