@@ -13,7 +13,7 @@ from app.drawing.scales import Range
 from app.drawing.shapes import Shape, line, shape
 
 if TYPE_CHECKING:
-    from app.drawing.chart import Place
+    from app.drawing.axes import Place
 
 Note = Mapping[str, Any]
 

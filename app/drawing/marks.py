@@ -1,4 +1,4 @@
-"""What stands in a chart: lines, steps, bands, markers, bars, whiskers, and the key below it."""
+"""What stands in a chart: lines, steps, bands, markers, and the key below it."""
 
 from __future__ import annotations
 
@@ -8,23 +8,20 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from app.drawing.letters import width_of
-from app.drawing.shapes import Drawn, Shape, hatch, line, pair, path, rect, short, tenths, text
+from app.drawing.shapes import Drawn, Shape, line, pair, path, rect, short, tenths, text
 from app.figures.words import is_number
 
 if TYPE_CHECKING:
-    from app.drawing.chart import Place
+    from app.drawing.axes import Place
 
 DASHES = {"dash": "9 5", "dot": "2 4", "dashdot": "9 4 2 4", "longdash": "14 5"}
-TURNS = {"/": 45, "\\": -45, "x": 45, "-": 90, "|": 0, "+": 0, ".": 45}  # degrees of a bar's hatch
-BAR_GAP = 0.35  # of the room of one place on the x axis
-CAP = 4.0  # of a whisker, to each side
 SEEN = 3.0  # pixels; a step of a curve that is shorter both ways is not drawn by itself
 
 
 class Entry(NamedTuple):
     words: str
     color: str
-    look: str  # line, box or guess
+    look: str  # line, box, guess or mark
     dash: str = ""  # of a line, in Plotly's names
 
 
@@ -122,114 +119,6 @@ POLYGONS = {
 }
 
 
-# -- bars -------------------------------------------------------------------------------------
-
-
-def bars(data: Sequence[Mapping[str, Any]], place: Place, prefix: str) -> Iterator[Shape]:
-    drawn = [(n, trace) for n, trace in enumerate(data) if trace.get("type") == "bar"]
-    if not drawn or not place.names:
-        return
-    slot = place.width / len(place.names)
-    width = slot * (1 - BAR_GAP) / len(drawn)
-    for order, (n, trace) in enumerate(drawn):
-        offset = (order - len(drawn) / 2) * width
-        for bar in range(len(trace["x"])):
-            x = place.at_x(trace["x"][bar]) + offset
-            yield from one_bar(trace, n, bar, x, width, place, prefix)
-        if sum(not is_guess(one) for _, one in drawn) == 1 and not is_guess(trace):
-            yield from values(trace, offset + width / 2, width, place)
-
-
-def one_bar(
-    trace: Mapping[str, Any], n: int, bar: int, x: float, width: float, place: Place, prefix: str
-) -> Iterator[Shape]:
-    y = trace["y"][bar]
-    if place.y.log and y <= 0:
-        return
-    floor = place.top + place.height if place.y.log else place.at_y(max(0.0, place.y.low))
-    top = place.at_y(y)
-    fill = bar_fill(trace, n, prefix, bar)
-    outline = {"stroke": color_of(trace, bar)} if fill.startswith("url") or is_guess(trace) else {}
-    if is_guess(trace):
-        outline |= {"stroke_dasharray": DASHES["dash"], "stroke_width": "1.8"}
-    yield rect(x, min(top, floor), width, abs(floor - top), fill=fill, **outline)
-    reach = whiskers(trace)
-    if reach:
-        yield whisker(x + width / 2, y, reach[bar], place)
-
-
-def bar_entry(trace: Mapping[str, Any], n: int, prefix: str) -> Entry:
-    return Entry(
-        str(trace.get("name", "")), bar_fill(trace, n, prefix), "guess" if is_guess(trace) else "box"
-    )
-
-
-def is_guess(trace: Mapping[str, Any]) -> bool:
-    return str(trace.get("id", "")).startswith("guess:")
-
-
-def color_of(trace: Mapping[str, Any], bar: int = 0) -> str:
-    """Of a bar's body, or of a guess's outline."""
-    marker = trace.get("marker") or {}
-    color = (
-        (marker.get("line") or {}).get("color", "$ink") if is_guess(trace) else marker.get("color", "$ch1")
-    )
-    if isinstance(color, str):
-        return color
-    kept = trace.get("kept") or range(len(color))
-    return str(color[kept[bar]])
-
-
-def bar_fill(trace: Mapping[str, Any], n: int, prefix: str, bar: int = 0) -> str:
-    if is_guess(trace):
-        return "none"
-    return f"url(#{prefix}-bar{n})" if pattern_of(trace) else color_of(trace, bar)
-
-
-def pattern_of(trace: Mapping[str, Any]) -> str:
-    return str(((trace.get("marker") or {}).get("pattern") or {}).get("shape") or "")
-
-
-def patterns(data: Sequence[Mapping[str, Any]], prefix: str) -> Iterator[Shape]:
-    for n, trace in enumerate(data):
-        if trace.get("type") == "bar" and pattern_of(trace):
-            yield hatch(f"{prefix}-bar{n}", color_of(trace), TURNS.get(pattern_of(trace), 45))
-
-
-def whiskers(trace: Mapping[str, Any]) -> list[tuple[float, float]]:
-    """How far each whisker reaches down and up."""
-    error = trace.get("error_y")
-    if trace.get("type") != "bar" or not error or not error.get("array"):
-        return []
-    up, down = error["array"], error.get("arrayminus") or error["array"]
-    kept = trace.get("kept") or range(len(up))
-    return [(down[n] or 0.0, up[n] or 0.0) for n in kept]
-
-
-def whisker(x: float, y: float, reach: tuple[float, float], place: Place) -> Shape:
-    low = y - reach[0]
-    bottom = place.top + place.height
-    lower = bottom if place.y.log and low <= 0 else min(bottom, place.at_y(low))
-    upper = place.at_y(y + reach[1])
-    cap = f"h{short(2 * CAP)}"
-    stem = f"M{short(x)} {short(lower)}V{short(upper)}"
-    caps = f"M{short(x - CAP)} {short(lower)}{cap}M{short(x - CAP)} {short(upper)}{cap}"
-    return path(stem + caps, fill="none", stroke="$ink-2", stroke_width="1.2")
-
-
-def values(trace: Mapping[str, Any], offset: float, width: float, place: Place) -> Iterator[Shape]:
-    """A single series of bars has room for its values inside, where its bars are high enough."""
-    words = trace.get("text") or []
-    bottom = place.top + place.height
-    for bar, (x, y) in enumerate(zip(trace["x"], trace["y"], strict=True)):
-        said = words[(trace.get("kept") or range(len(words)))[bar]] if words else ""
-        if said and not (place.y.log and y <= 0):
-            top = place.at_y(y)
-            if width_of(said, 12, bold=True) < width - 6 and bottom - top > 20 and not pattern_of(trace):
-                look = {"text_anchor": "middle", "fill": "$screen", "font_weight": 700}
-                yield text(place.at_x(x) + offset, (top + bottom) / 2 + 4, said, **look)
-
-
 # -- the key ----------------------------------------------------------------------------------
 
 
@@ -250,6 +139,8 @@ def key(entries: Sequence[Entry], width: float) -> Drawn:
 def swatch(entry: Entry, x: float, y: float) -> list[Shape]:
     if entry.look == "guess":
         return [rect(x, y, 18, 13, fill="none", stroke="$ink-2", stroke_dasharray="4 3", stroke_width="1.6")]
+    if entry.look == "mark":
+        return [line(x, y + 7, x + 18, y + 7, stroke="$ink", stroke_width=2.4, stroke_dasharray="5 3")]
     if entry.look == "box":
         return [rect(x, y, 18, 13, fill=entry.color, stroke="$ink-3", stroke_width="0.6")]
     look = stroke({"color": entry.color, "width": 3, "dash": entry.dash})

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from app.drawing.chart import Place, categories, drawable, x_range, y_range
+from app.drawing.axes import Place, categories, x_range, y_range
+from app.drawing.chart import drawable
 from app.drawing.lanes import boxes, in_groups
 from app.drawing.shapes import Shape, markup, path, rect, short
 

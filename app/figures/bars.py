@@ -58,10 +58,11 @@ class BarsFigure(Figure):
         return [said for said in self.predicted if said.point.series]
 
     def guess_trace(self) -> dict[str, Any]:
-        """Outlines, each beside the bar that it is about."""
+        """Outlines, each beside the bar that it is about; or marks across bars of the series `on`."""
         said = self.outlined()
         return {
             "type": "bar",
+            **({"on": said[0].by} if self.chart.by else {}),
             "name": self.t(YOURS),
             "x": [self.t(one.point.label) for one in said],
             "y": [one.number for one in said],
@@ -110,7 +111,8 @@ class BarsFigure(Figure):
 
     def tell_guess(self, said: Guessed) -> str:
         value = number(said.number, self.y_field.unit)
-        return self.t("{value} at {place}", value=value, place=self.t(said.point.label))
+        place = self.t(", ").join(map(self.t, filter(None, [said.point.label, said.by])))
+        return self.t("{value} at {place}", value=value, place=place)
 
     def tell(self, x: Any, point: Spread) -> str:
         return self.t(

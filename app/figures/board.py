@@ -61,7 +61,7 @@ class Board:
         """The operations that show what was predicted, on the figure that answers it."""
         if self.asks is None or not points:
             return []
-        said = [Guessed(point, value) for point, value in self.asks.drawn(points)]
+        said = [Guessed(point, value, self.asks.by) for point, value in self.asks.drawn(points)]
         answers = (figure for figure in self.drawn if figure.chart.id == self.asks.figure)
         return [op(figure, patch) for figure in answers if (patch := figure.guess(said))]
 

@@ -54,7 +54,7 @@ class EcdfFigure(Figure):
     def show_guess(self) -> Patch:
         """A choice names a curve, and its label says so; a number is an upright line."""
         patch = self.put("layout.annotations", self.labels())
-        for point, value in self.predicted:
+        for point, value, _ in self.predicted:
             if axes.fits(value, self.chart.log_x):
                 patch += self.put_trace(f"guess:{point.key}", self.guess_trace(float(value)))
         return patch
@@ -73,7 +73,7 @@ class EcdfFigure(Figure):
         }
 
     def chosen(self, name: str) -> bool:
-        return any(value == name for _, value in self.predicted)
+        return any(said.value == name for said in self.predicted)
 
     def curve(self, name: str) -> dict[str, Any]:
         xs, ys = points(self.series[name].values)

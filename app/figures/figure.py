@@ -23,6 +23,7 @@ class Guessed(NamedTuple):
 
     point: Point
     value: float | str
+    by: str = ""  # of grouped bars, the series that it is about
 
     @property
     def number(self) -> float:

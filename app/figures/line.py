@@ -90,7 +90,7 @@ class LineFigure(Figure):
     def guessed(self) -> dict[str, list[tuple[float, float]]]:
         """The lines that were predicted, each with its points; a single number is a level line."""
         lines: dict[str, list[tuple[float, float]]] = {}
-        for point, value in self.predicted:
+        for point, value, _ in self.predicted:
             if axes.fits(value, self.chart.log_y):
                 where = self.places() if point.x is None else [point.x]
                 at = lines.setdefault(point.series, [])
@@ -116,7 +116,9 @@ class LineFigure(Figure):
 
     def order(self, name: str) -> int:
         """Its place among the lines, measured ones first."""
-        return list({**self.series, **dict.fromkeys(point.series for point, _ in self.predicted)}).index(name)
+        return list({**self.series, **dict.fromkeys(said.point.series for said in self.predicted)}).index(
+            name
+        )
 
     def symbol(self, name: str) -> str:
         return axes.SYMBOLS[self.order(name) % len(axes.SYMBOLS)]

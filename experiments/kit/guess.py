@@ -57,10 +57,14 @@ class Row(NamedTuple):
 
 @dataclass(eq=False, repr=False, kw_only=True)
 class Guess:
-    """`ask` is the question, `figure` the id of the chart that answers it and shows the guess."""
+    """`ask` is the question, `figure` the id of the chart that answers it and shows the guess.
+
+    Where that chart groups its bars, `by` is the series whose bars answer: the points name places on x.
+    """
 
     ask: str
     figure: str = ""
+    by: str = ""
     kind: ClassVar[str]
 
     def points(self, params: Params) -> tuple[Point, ...]:
@@ -201,7 +205,7 @@ class BarsGuess(Numbers):
 
 @dataclass(eq=False, repr=False, kw_only=True)
 class NumberGuess(Numbers):
-    """One number; `about` names the series or the lane of the figure that it is about."""
+    """One number; `about` names the series, the bar or the lane of the figure that it is about."""
 
     about: str = ""
     kind: ClassVar[str] = "number"

@@ -19,7 +19,7 @@ from types import ModuleType
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 import experiments
-from experiments.kit.charts import Chart
+from experiments.kit.charts import Bars, Chart
 from experiments.kit.guess import Guess, GuessError
 from experiments.kit.machine import Machine
 from experiments.kit.units import Unit
@@ -407,7 +407,7 @@ def check(experiment: Experiment) -> None:
 
 
 def check_guess(experiment: Experiment) -> None:
-    """It asks about a figure that is there, its lines are drawn in it, and it knows the parameters."""
+    """It asks about a figure that is there, what it names is drawn in it, and it knows the parameters."""
     guess = experiment.guess
     if guess is None:
         return
@@ -418,9 +418,15 @@ def check_guess(experiment: Experiment) -> None:
         column for table in experiment.tables if chart and table.row is chart.row for column in table.columns
     )
     drawn = next((column.choices for column in columns if column.name == getattr(chart, "by", None)), ())
-    for series in getattr(guess, "series", ()):
+    for series in (*getattr(guess, "series", ()), *filter(None, [guess.by])):
         if drawn and series not in drawn:
             raise SpecError(f"guess: {series!r} is not one of {', '.join(drawn)}")
+    if isinstance(chart, Bars) and bool(chart.by) != bool(guess.by):
+        raise SpecError(
+            f"guess: by has to name which {chart.by} of chart {chart.id!r} answers"
+            if chart.by
+            else f"guess: chart {chart.id!r} has no groups of bars, so by = {guess.by!r} names nothing"
+        )
     try:
         guess.as_json({param.name: param.default for param in experiment.params})
     except KeyError as error:

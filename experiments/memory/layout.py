@@ -93,6 +93,7 @@ guess = NumberGuess(
     " the address space?",
     figure="grown",
     about="threads",
+    by="addresses",
     unit="MiB",
     low=0.01,
     high=100_000,

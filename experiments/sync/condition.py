@@ -80,6 +80,7 @@ guess = NumberGuess(
     ask="Producer and consumer take equally long for a thing. What share of the notifies is heard by nobody?",
     figure="outcomes",
     about="notify only",
+    by="missed",
     unit="share",
     low=0,
     high=1,

@@ -101,6 +101,7 @@ guess = BarsGuess(
     low=0,
     high=1,
     bars=get_args(Variant),
+    by="without a lock",
     measured=lambda record: {v: median(lost) for v in get_args(Variant) if (lost := losses(record, v))},
 )
 

@@ -187,6 +187,34 @@ def test_a_bar_that_was_guessed_is_an_outline():
     assert [(r.get("fill"), r.get("stroke")) for r in dashed] == [("none", tokens.themes()["light"]["ch2"])]
 
 
+WAYS = [f"way number {n}" for n in range(16)]
+
+
+def many_bars():
+    spec = bars("one core", "two cores", xaxis={"type": "category", "categoryarray": WAYS})
+    for trace in spec["data"]:
+        trace |= {"x": WAYS, "y": [float(n + 1) for n in range(16)], "error_y": {}}
+    return spec
+
+
+def test_where_many_names_would_be_crowded_bars_lie_beside_them_and_all_can_be_read():
+    svg = drawn(many_bars(), width=348)
+    names = [t for t in svg.iter(f"{SVG}text") if t.text in WAYS]
+    assert [name.text for name in names] == WAYS
+    assert not any(name.get("transform") for name in names)
+    assert all(int(below.get("y")) - int(above.get("y")) >= 22 for above, below in pairwise(names))
+    ink = tokens.themes()["light"]["ch1"]
+    lying = [r for r in svg.iter(f"{SVG}rect") if r.get("fill") == ink and r.get("x")][:16]
+    assert float(lying[9].get("width")) == pytest.approx(10 * float(lying[0].get("width")), rel=0.02)
+    assert len({r.get("height") for r in lying}) == len({r.get("x") for r in lying}) == 1
+
+
+def test_where_there_is_room_for_names_bars_stand():
+    assert len(set(heights(drawn(many_bars(), width=960)))) > 10
+    assert any(t.get("transform") for t in drawn(many_bars(), width=960).iter(f"{SVG}text"))
+    assert not any(t.get("transform") for t in drawn(bars("one"), width=348).iter(f"{SVG}text"))
+
+
 def test_labels_at_the_ends_of_lines_keep_apart():
     notes = [
         {

@@ -1,6 +1,7 @@
 """A guess on the figure that answers it: there from the start, and still beside the rows that come later."""
 
 import json
+import xml.etree.ElementTree as ET
 from typing import Annotated, Literal, NamedTuple
 
 import pytest
@@ -12,6 +13,7 @@ from experiments.kit import Bars, BarsGuess, ChoiceGuess, Ecdf, Line, LineGuess,
 from experiments.kit.spec import Experiment, number_charts, read_table
 from experiments.kit.units import Count, Ratio, Seconds
 
+SVG = "{http://www.w3.org/2000/svg}"
 Kind = Literal["threads", "processes"]
 
 
@@ -51,6 +53,7 @@ CHOICE = ChoiceGuess(
 )
 PARTS = BarsGuess(**NUMBERS, figure="shares", unit="share", high=1, bars=("running", "gil"), whole=1)
 MARK = NumberGuess(**NUMBERS, figure="shares", unit="share", high=1, about="thread 1")
+GROUPED = NumberGuess(**NUMBERS, figure="groups", unit="×", high=5, about="4", by="processes")
 BARS = BarsGuess(**NUMBERS, figure="bars", unit="×", high=5, bars=("threads", "processes"))
 GUESSES = {
     "line": (LINE, {"threads@2": 1.9, "threads@4": 2.6, "processes@2": 2, "processes@4": 4}),
@@ -59,6 +62,7 @@ GUESSES = {
     "choice": (CHOICE, {"choice": "threads"}),
     "parts": (PARTS, {"running": 0.25, "gil": 0.75}),
     "mark": (MARK, {"value": 0.3}),
+    "grouped": (GROUPED, {"value": 2.6}),
     "bars": (BARS, {"threads": 1.0, "processes": 3.0}),
 }
 CHARTS = (
@@ -66,6 +70,7 @@ CHARTS = (
     Ecdf(Round, x="speedup", by="kind"),
     Bars(Round, x="kind", y="speedup"),
     Shares(Share, lane="thread"),
+    Bars(Round, id="groups", x="workers", y="speedup", by="kind"),
 )
 ROUNDS = [["threads", 1, 1.0], ["processes", 1, 1.0], ["threads", 4, 0.9], ["processes", 4, 3.5]]
 SHARES = [["thread 1", 0.5, 0.5], ["thread 2", 0.2, 0.8]]
@@ -219,3 +224,26 @@ def test_an_experiment_without_a_guess_shows_none():
 def test_a_guess_whose_figure_cannot_show_it_changes_nothing():
     guess = NumberGuess(**NUMBERS, figure="bars", unit="×", high=5)
     assert board_of(guess).guess({"value": 1}) == []
+
+
+def test_of_grouped_bars_a_guess_marks_the_one_that_answers_it():
+    figure = figure_of(measured(board_of(GROUPED, said={"value": 2.6})), "groups")
+    mark = next(trace for trace in figure["data"] if trace["id"] == "guess:bars")
+    assert (mark["x"], mark["y"], mark["on"]) == (["4"], [2.6], "processes")
+    assert figure["layout"]["xaxis"]["categoryarray"] == ["1", "4"]
+    assert "your guess: 2.60× at 4, processes" in figure["summary"]
+
+
+@pytest.mark.parametrize("late", [True, False])
+def test_in_files_its_mark_stands_across_that_bar_alone(late):
+    board = measured(board_of(GROUPED, said=None if late else {"value": 2.6}))
+    board.guess({"value": 2.6} if late else {})
+    svg = ET.fromstring(standalone(figure_of(board, "groups")))
+    hatched = [box for box in svg.iter(f"{SVG}rect") if box.get("fill", "").startswith("url(")]
+    _, answer = sorted(hatched[:2], key=lambda box: float(box.get("x")))  # the third is in the key
+    mark = next(line for line in svg.iter(f"{SVG}line") if line.get("stroke-dasharray"))
+    left, right = float(mark.get("x1")), float(mark.get("x2"))
+    assert left == pytest.approx(float(answer.get("x")) - 3, abs=0.2)
+    assert right == pytest.approx(float(answer.get("x")) + float(answer.get("width")) + 3, abs=0.2)
+    assert mark.get("y1") == mark.get("y2")
+    assert float(mark.get("y1")) > float(answer.get("y"))  # 2.60 is below the 3.50 that was measured

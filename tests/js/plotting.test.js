@@ -144,6 +144,60 @@ test("grouped bars get a key with their patterns", () => {
   );
 });
 
+const WAYS = Array.from({ length: 16 }, (_, n) => `way number ${n}`);
+
+function groups(...names) {
+  const bar = (id) => ({ id, name: id, type: "bar", x: WAYS, y: WAYS.map((_, n) => n + 1), marker: { color: "$ch1" } });
+  return {
+    data: names.map(bar),
+    layout: {
+      xaxis: { type: "category", categoryarray: WAYS, title: { text: "way" } },
+      yaxis: { type: "log", ticksuffix: "s", title: { text: "there and back" } },
+    },
+  };
+}
+
+test("where even slanted names would be crowded bars lie beside them, as high as they need", () => {
+  const first = dress(groups("one", "two"), { width: 316, height: 318, measure });
+  assert.ok(first.least > 16 * 22);
+  const { data, layout } = dress(groups("one", "two"), { width: 316, height: first.least, measure });
+  assert.deepEqual([data[0].orientation, data[0].y, data[0].x[15]], ["h", WAYS, 16]);
+  assert.equal(layout.xaxis.type, "log");
+  assert.ok(layout.xaxis.tickvals.length >= 2);
+  assert.deepEqual([layout.yaxis.type, layout.yaxis.tickangle, layout.yaxis.range], ["category", 0, [15.5, -0.5]]);
+  assert.ok(layout.margin.l > measure(WAYS[15], 11.5));
+  assert.ok(layout.annotations.some(({ text }) => text === "way"));
+});
+
+test("where there is room for names, or none for so many bars, they stand", () => {
+  const wide = dress(groups("one", "two"), { width: 960, height: 318, measure });
+  assert.deepEqual([wide.least, wide.data[0].orientation], [0, undefined]);
+  const low = dress(groups("one", "two"), { width: 620, height: 300, measure, font: 1.2 });
+  assert.equal(low.data[0].orientation, undefined);
+  assert.ok(low.layout.xaxis.tickangle < 0);
+});
+
+test("larger letters have more room where they are slanted", () => {
+  const bottom = (font) => dress(groups("one", "two"), { width: 1300, height: 520, measure, font }).layout.margin.b;
+  assert.ok(bottom(1.6) > 1.5 * bottom(1));
+});
+
+for (const width of [960, 316]) {
+  test(`a guess is a mark across the bar of the group that answers it, ${width} pixels wide`, () => {
+    const figure = groups("one", "two");
+    figure.data.unshift({ id: "guess:bars", name: "your guess", type: "bar", on: "two", x: [WAYS[3]], y: [5], marker: { color: "$screen/0" } });
+    const height = dress(figure, { width, height: 318, measure }).least || 318;
+    const { data, layout, key } = dress(figure, { width, height, measure });
+    const [along, across] = width === 316 ? ["y", "x"] : ["x", "y"];
+    const mark = layout.shapes.at(-1);
+    const [from, to] = [mark[`${along}0`], mark[`${along}1`]];
+    assert.ok(from < 3 + 0.01 && from > 3 - 0.65 / 4 && to > 3 + 0.65 / 2 && to < 3.5); // the second bar of the fourth
+    assert.deepEqual([mark[`${across}0`], mark[`${across}1`]], [5, 5]);
+    assert.equal(data.filter(({ type }) => type === "bar").length, 2);
+    assert.deepEqual(key.map(({ guess }) => guess), ["mark", undefined, undefined]);
+  });
+}
+
 test("a figure without rows has axes without numbers", () => {
   const figure = lines();
   figure.data = [];

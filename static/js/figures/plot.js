@@ -1,4 +1,5 @@
 // Result charts by Plotly. Its script comes from this server, when the first chart asks for it.
+import { GAP } from "./bars.js";
 import { dress } from "./plotting.js";
 import { css, resolve, tokensOf } from "./roles.js";
 import { measurer } from "./svg.js";
@@ -7,6 +8,8 @@ import { t as say } from "../words.js";
 const EVERY_MS = 200; // at most five drawings a second: each costs a core several milliseconds
 const HEIGHT = 318;
 const EXPORT = { width: 1000, height: 500 };
+const TITLE_HEIGHT = 36; // of a file
+const KEY_HEIGHT = 24;
 const CONFIG = {
   displaylogo: false,
   displayModeBar: false,
@@ -90,18 +93,18 @@ export class Plot {
     const font = (parseFloat(getComputedStyle(document.documentElement).fontSize) / 16) * larger;
     const measure = measurer(token);
     const given = { width, measure, font };
-    const { key } = dress(this.figure, { ...given, height: HEIGHT });
+    const { key, least } = dress(this.figure, { ...given, height: HEIGHT });
     this.showKey(key);
-    const made = dress(this.figure, { ...given, height: this.height() });
+    const made = dress(this.figure, { ...given, height: this.height(least) });
     const layout = { ...made.layout, template: template(token, font) };
     return { data: resolve(made.data, token), layout: resolve(layout, token) };
   }
 
-  // What the host reserves, less the key: the chart does not push the page around.
-  height() {
+  // What the host reserves, less the key: the chart does not push the page around, unless it needs more.
+  height(least) {
     this.chart.style.height = "0";
     const free = this.host.clientHeight - this.key.offsetHeight;
-    const height = Math.max(220, free || HEIGHT);
+    const height = Math.max(220, least, free || HEIGHT);
     this.chart.style.height = `${height}px`;
     return height;
   }
@@ -120,7 +123,7 @@ export class Plot {
     const { data, layout, key } = dress(this.figure, { ...size, measure: measurer(token) });
     const font = size.font ?? 1;
     const ground = { template: template(token, font), paper_bgcolor: "$screen", plot_bgcolor: "$screen" };
-    Object.assign(ground, heading(titled ? this.figure.title : "", layout.margin, key.length > 0, token));
+    Object.assign(ground, heading(titled ? this.figure.title : "", layout, key.length > 0, font, token));
     const figure = {
       data: resolve(data, token),
       layout: resolve({ ...layout, ...ground }, token),
@@ -149,21 +152,21 @@ export class Plot {
 }
 
 // A file has no panel around it: the title goes into the picture, and the key of grouped bars too.
-function heading(title, margin, keyed, token) {
-  const font = { family: token("--serif"), size: 19, color: "$ink" };
-  const place = { xref: "container", x: 0.014, xanchor: "left", yref: "container", y: 0.985, yanchor: "top" };
+function heading(title, { margin, height }, keyed, font, token) {
+  const place = { xref: "container", x: 0.014, xanchor: "left", yref: "container", yanchor: "top" };
+  const above = title ? TITLE_HEIGHT : 0;
   return {
-    title: { text: title, font, ...place },
-    margin: { ...margin, t: margin.t + (title ? 36 : keyed ? 14 : 0) },
+    title: { text: title, font: { family: token("--serif"), size: 19, color: "$ink" }, ...place, y: 0.985 },
+    margin: { ...margin, t: margin.t + above + (keyed ? KEY_HEIGHT * font : 0) },
     showlegend: keyed,
-    legend: { orientation: "h", x: 1, xanchor: "right", y: 1, yanchor: "bottom" },
+    legend: { orientation: "h", ...place, y: 1 - above / height },
   };
 }
 
-function keyEntry({ text, color, dash, pattern }) {
+function keyEntry({ text, color, dash, pattern, guess }) {
   const entry = document.createElement("span");
-  entry.className = pattern === undefined ? "plot-line" : "plot-bar";
-  entry.dataset.look = pattern || dash || "plain";
+  entry.className = guess ? "plot-guess" : pattern === undefined ? "plot-line" : "plot-bar";
+  entry.dataset.look = guess || pattern || dash || "plain";
   entry.style.setProperty("--c", css(color));
   entry.append(document.createElement("i"), text);
   return entry;
@@ -199,7 +202,7 @@ function template(token, font) {
       yaxis: axis,
       hoverlabel: { bgcolor: "$ink", bordercolor: "$ink", font: hover },
       hovermode: "x",
-      bargap: 0.35,
+      bargap: GAP,
       showlegend: false,
     },
   };

@@ -1,34 +1,39 @@
 // What a chart needs before Plotly draws it: ranges, ticks, room for labels, labels apart. Pure.
+import { angleOf, canLie, isBar, laid, legendOfMark, lyingHeight, markShapes, roomForNames, slant } from "./bars.js";
 import { inLines } from "./svg.js";
 import { number } from "./units.js";
 
 const NARROW = 560; // pixels; below it labels stand under the chart instead of beside it
 const LABEL_HEIGHT = 18;
-const SLANT = 38; // degrees
 const BESIDE = 0.4; // of the width, at most, for the labels at the right
 const TIGHT = 0.75; // how much less than the usual room the two nearest ticks of a log axis may have
 const PAD = 0.04; // of the range, left and right of the data
 const HEADROOM = 0.07; // of the range, above the data
 
-// A figure as traces and layout for a size, and a key for what the chart itself cannot say.
+// A figure as traces and layout for a size, a key for what the chart itself cannot say, and the least height
+// in which all of it can be read.
 export function dress(figure, { width, height, measure, font = 1 }) {
   const narrow = width < NARROW;
   const { title: _, annotations = [], ...layout } = figure.layout;
   const named = annotations.filter((label) => label.name?.startsWith("end:"));
   const ends = narrow ? named : squeezed(named, { room: width * BESIDE - 34, font, measure });
   const [x, y] = ranges(figure.data, layout);
-  const slanted = slant(layout.xaxis, measure, width - 74 * font);
+  const tall = lyingHeight(figure, { width, measure, font });
   const title = inLines(layout.yaxis?.title?.text ?? "", width - 24, (words) => measure(words, 12 * font));
-  const margin = margins({ slanted, narrow, ends, measure, width, font, titleLines: title.length });
+  const sizes = { axis: layout.xaxis, narrow, ends, measure, width, font, titleLines: title.length };
+  const beside = lyingMargins(sizes);
+  const lying = tall > 0 && canLie(layout.xaxis, height - beside.t - beside.b, font);
+  const slanted = lying ? 0 : slant(layout.xaxis, { width, measure, font });
+  const margin = lying ? beside : margins({ ...sizes, slanted });
   const room = { width: width - margin.l - margin.r, height: height - margin.t - margin.b };
   const drawn = narrow ? [] : placeLabels(ends, { x, y, room, font });
   return {
-    data: figure.data.map((trace, n) => plain(trace, n, figure.data, font)),
+    data: figure.data.map((trace, n) => plain(trace, n, figure.data, { font, lying })),
     layout: {
       ...layout,
-      xaxis: { ...xAxis(layout.xaxis, x, room, { measure, narrow, font }), tickangle: slanted ? -SLANT : 0 },
-      yaxis: { ...yAxis(layout.yaxis, y, room, font), title: undefined, fixedrange: narrow },
-      annotations: [...axisTitle(title, margin, font), ...drawn],
+      ...(lying ? lyingAxes(layout, y, room, font) : axes(layout, { x, y }, room, { measure, narrow, font, slanted })),
+      shapes: [...(layout.shapes ?? []), ...markShapes(figure.data, layout.xaxis, lying)],
+      annotations: [...axisTitle(title, margin, font), ...(lying ? namesTitle(layout.xaxis, font) : drawn)],
       margin,
       width,
       height,
@@ -38,13 +43,17 @@ export function dress(figure, { width, height, measure, font = 1 }) {
       uniformtext: { mode: "hide", minsize: 9 },
     },
     key: keyOf(figure.data, narrow ? ends : []),
+    least: tall && tall + beside.t + beside.b,
   };
 }
 
 // Plotly puts a trace's `uid` into selectors, where an id of ours may not stand. A single series of
 // bars has room for its values inside.
-function plain({ id: _, ...trace }, place, all, font) {
-  const made = { ...trace, uid: `trace-${place}` };
+function plain({ id: _, ...trace }, place, all, { font, lying }) {
+  if (trace.on) {
+    return { ...legendOfMark(trace), uid: `trace-${place}` };
+  }
+  const made = { ...(lying ? laid(trace) : trace), uid: `trace-${place}` };
   if (trace.line?.width) {
     made.line = { ...trace.line, width: trace.line.width * Math.sqrt(font) };
   }
@@ -132,6 +141,12 @@ function margins({ slanted, narrow, ends, measure, width, font, titleLines }) {
   };
 }
 
+// Names stand at the left, as wide as they are, and values below.
+function lyingMargins({ axis, measure, width, font, titleLines }) {
+  const l = Math.round(roomForNames(axis, { width, measure, font }));
+  return { l, r: Math.round(24 * font), t: Math.round((14 + titleLines * 16) * font), b: Math.round(32 * font) };
+}
+
 const sizeOf = (label) => label.font?.size ?? 13;
 
 function widestAtEdge(ends, font, measure) {
@@ -142,13 +157,6 @@ function widestAtEdge(ends, font, measure) {
 function squeezed(ends, { room, font, measure }) {
   const share = Math.min(1, room / widestAtEdge(ends, font, measure));
   return share === 1 ? ends : ends.map((label) => ({ ...label, font: { ...label.font, size: sizeOf(label) * share } }));
-}
-
-// How much room names of categories need below the axis when they must be slanted; 0 where they fit.
-function slant(axis, measure, room) {
-  const names = axis?.type === "category" ? (axis.categoryarray ?? []) : [];
-  const widest = Math.max(0, ...names.map((name) => measure(name, 11.5, "--mono")));
-  return widest + 8 > room / names.length ? widest * Math.sin((SLANT * Math.PI) / 180) : 0;
 }
 
 // Labels of lines that reach the right edge; the others stand inside the chart.
@@ -198,6 +206,23 @@ function joined([upper, lower], places, gap, low, high) {
   const members = [...upper.members, ...lower.members];
   const wish = members.reduce((sum, n, rank) => sum + places[n] - rank * gap, 0) / members.length;
   return { members, at: Math.min(Math.max(wish, low), high - (members.length - 1) * gap) };
+}
+
+const axes = (layout, { x, y }, room, { measure, narrow, font, slanted }) => ({
+  xaxis: { ...xAxis(layout.xaxis, x, room, { measure, narrow, font }), tickangle: angleOf(slanted) },
+  yaxis: { ...yAxis(layout.yaxis, y, room, font), title: undefined, fixedrange: narrow },
+});
+
+// The first name on top; values as upright bars have them, from left to right.
+function lyingAxes(layout, y, room, font) {
+  const fixed = { title: undefined, fixedrange: true, tickangle: 0 };
+  const values = { ...layout.yaxis, ...rangeOf(y), ...logTicks(layout.yaxis, y, room.width / (64 * font)) };
+  const names = { ...layout.xaxis, range: [layout.xaxis.categoryarray.length - 0.5, -0.5] };
+  return {
+    xaxis: { nticks: Math.max(2, Math.floor(room.width / (64 * font))), ...values, ...fixed, showgrid: true },
+    yaxis: { dtick: 1, ...names, ...fixed, showgrid: false },
+    hovermode: "y",
+  };
 }
 
 const yAxis = (axis, range, room, font) => ({
@@ -290,6 +315,13 @@ function axisTitle(lines, margin, font) {
     : [];
 }
 
+// What the names beside lying bars are names of, below them.
+function namesTitle(axis, font) {
+  const place = { xref: "paper", yref: "paper", x: 0, y: 0, xanchor: "right", yanchor: "top" };
+  const look = { showarrow: false, font: { size: 12.5 * font, color: "$ink-2" } };
+  return [{ ...place, ...look, xshift: -5 * font, yshift: -4 * font, text: axis.title?.text ?? "" }];
+}
+
 // What stands under the chart: labels that found no room in it, or the series of grouped bars.
 function keyOf(data, ends) {
   const bars = data.filter((trace) => trace.type === "bar");
@@ -298,6 +330,7 @@ function keyOf(data, ends) {
       text: trace.name,
       color: [trace.marker.color].flat().length > 1 ? "$ink-2" : [trace.marker.color].flat()[0],
       pattern: trace.marker.pattern?.shape ?? "",
+      ...(isBar(trace) && !isGuess(trace) ? {} : { guess: isBar(trace) ? "box" : "mark" }),
     }));
   }
   const dashes = new Map(data.map((trace) => [`end:${trace.id}`, trace.line?.dash]));
@@ -307,6 +340,8 @@ function keyOf(data, ends) {
     dash: dashes.get(label.name) ?? (/^end:(reference|guess):/.test(label.name) ? "dash" : "solid"),
   }));
 }
+
+const isGuess = (trace) => trace.id.startsWith("guess:");
 
 const SIGNS = { "&lt;": "<", "&gt;": ">", "&amp;": "&" };
 

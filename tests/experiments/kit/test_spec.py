@@ -222,6 +222,31 @@ def test_a_guess_that_no_figure_answers_is_one_sentence_at_loading(old, new, sen
     assert str(refused.value) == sentence
 
 
+GROUPED = """
+    charts += [Bars(Throw, id="bars", x="height_m", y="height_m", by="side")]
+    guess = NumberGuess(
+        ask="How high?", figure="bars", about="1", by="edge",
+        unit="×", low=0, high=1, measured=lambda record: {},
+    )
+
+    presets ="""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        ('by="edge", ', "", "guess: by has to name which side of chart 'bars' answers"),
+        ('by="edge"', 'by="rim"', "guess: 'rim' is not one of heads, tails, edge"),
+        (', by="side"', "", "guess: chart 'bars' has no groups of bars, so by = 'edge' names nothing"),
+    ],
+)
+def test_a_guess_about_grouped_bars_names_the_one_that_answers(old, new, sentence):
+    assert read("coins.coins", module("\n    presets =", GROUPED)).guess.by == "edge"
+    with pytest.raises(SpecError) as refused:
+        read("coins.coins", module("\n    presets =", GROUPED.replace(old, new, 1)))
+    assert str(refused.value) == sentence
+
+
 def test_a_guess_about_a_figure_that_is_there_is_loaded():
     coins = read("coins.coins", module("\n    presets =", GUESS.replace('"line"', '"line-2"')))
     assert len(coins.guess.points({"throws": 3})) == 6
