@@ -235,7 +235,7 @@ GROUPED = """
 @pytest.mark.parametrize(
     ("old", "new", "sentence"),
     [
-        ('by="edge", ', "", "guess: by has to name which side of chart 'bars' answers"),
+        ('by="edge",', "", "guess: by has to name which side of chart 'bars' answers"),
         ('by="edge"', 'by="rim"', "guess: 'rim' is not one of heads, tails, edge"),
         (', by="side"', "", "guess: chart 'bars' has no groups of bars, so by = 'edge' names nothing"),
     ],
