@@ -1,28 +1,34 @@
-"""Graphs: nodes on a circle, or as a tree; arrows that close a cycle are thick, in the signal colour.
+"""Graphs: nodes on an oval, or as a tree; arrows that close a cycle are thick, in the signal colour.
 
-Several moments stand beside each other where there is room, else below. On circles a node keeps its place
-in all of them, so that what changes is the arrows.
+Several moments stand beside each other where there is room, else below, and take no more room than they
+need: who draws them makes them as large as fits. On ovals a node keeps its place in all of them, so that
+what changes is the arrows.
 """
 
 from __future__ import annotations
 
-import cmath
 import math
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
 from app.drawing.letters import shortened, width_of
 from app.drawing.shapes import Drawn, Shape, hatches, line, paint, path, rect, shape, text
 
 BETWEEN = 20.0  # graphs
-HEAD = 46.0  # pixels above a graph: its moment, and whether a cycle closes
+HEAD = 28.0  # pixels above a graph: its moment, and whether a cycle closes
+LINE = 18.0  # where these two do not fit beside each other
 LEAST, MOST = 17.0, 28.0  # radii of a node
 SQUARE = 0.8  # half a side of a square, in radii of a circle
 OUT = 9.0  # that a name may stand out of its node
-APART = 59.0  # from a node to the next on a circle
-LARGEST = 112.0  # radius of a circle
+APART = 59.0  # from a node to the next on an oval
+LARGEST = 140.0  # half of the width of an oval
+FLATTEST = 0.6  # of its height to its width
+STEPS = 720  # of the line of an oval
 STEP = 92.0  # from a generation of a tree to the next
 BESIDE = 84.0  # from a sibling to the next
+LOW = 0.6  # of an arrow of a tree, where siblings are further apart
 DASHES = (None, "6 4", "2 3", "9 3 2 3")  # of the first meaning of an arrow, the second, …
 HALO = {"stroke": "$screen", "stroke_width": 4, "stroke_linejoin": "round", "paint_order": "stroke"}
 
@@ -35,42 +41,59 @@ class Look(NamedTuple):
 
     radius: float
     dashes: Mapping[str, str | None]
-    worded: bool  # arrows have room for what they mean
+    worded: float | None  # where on an arrow what it means has room, as a share of its length
     states: Mapping[str, Mapping[str, Any]]
     prefix: str
 
 
 class Sheet(NamedTuple):
-    """Where the nodes of each graph stand; all graphs are equally wide."""
+    """Where the nodes of each graph stand, and how much room each graph takes."""
 
     places: list[Places]
+    widths: list[float]
     heights: list[float]
-    width: float
     radius: float
 
 
 def draw(figure: Graph, width: float, prefix: str) -> Drawn:
     """`data` has graphs {"id", "label", "nodes", "arrows", "told"}; see app/figures/graph.py."""
     graphs = figure["data"]
-    arrange = on_circles if figure["layout"]["arrangement"] == "circle" else as_trees
+    arrange = on_ovals if figure["layout"]["arrangement"] == "circle" else as_trees
     sheet = arrange(graphs, width)
     look = look_of(figure, sheet, prefix)
-    across = fitting(width, sheet.width, len(graphs))
+    rows = rows_of(sheet.widths, width)
+    wide = max(sum(sheet.widths[n] for n in row) + BETWEEN * (len(row) - 1) for row in rows)
     shapes: list[Shape] = [hatches((look.states[id] for id in seen(figure)), prefix)]
-    head = HEAD if any(graph["label"] or graph["told"] for graph in graphs) else 6.0
+    lines = max(map(heading_lines, graphs, sheet.widths))
+    head = HEAD + LINE * (lines - 1) if lines else 6.0
     top = 0.0
-    for first in range(0, len(graphs), across):
-        row = range(first, min(first + across, len(graphs)))
-        for column, n in enumerate(row):
+    for row in rows:
+        left = 0.0
+        for n in row:
             inside = one(graphs[n], sheet.places[n], look)
             below = shape("g", "", inside, transform=f"translate(0 {head:g})")
-            place = f"translate({column * (sheet.width + BETWEEN):.1f} {top:.1f})"
-            shapes.append(shape("g", "", [*heading(graphs[n], sheet.width), below], transform=place))
+            place = f"translate({left:.1f} {top:.1f})"
+            above = heading(graphs[n], sheet.widths[n], lines)
+            shapes.append(shape("g", "", [*above, below], transform=place))
+            left += sheet.widths[n] + BETWEEN
         top += head + max(sheet.heights[n] for n in row) + BETWEEN
     if not look.worded:
         shapes += key_of(look.dashes, top)
         top += 24
-    return Drawn(width, top, shapes, list(seen(figure)))
+    return Drawn(min(width, wide), top, shapes, list(seen(figure)))
+
+
+def rows_of(widths: Sequence[float], width: float) -> list[list[int]]:
+    """As many graphs in a row as it has room for."""
+    rows: list[list[int]] = []
+    left = math.inf
+    for n, wide in enumerate(widths):
+        if left + wide > width + 0.5:
+            rows.append([])
+            left = 0.0
+        rows[-1].append(n)
+        left += wide + BETWEEN
+    return rows
 
 
 def fitting(width: float, each: float, wanted: int) -> int:
@@ -90,10 +113,10 @@ def look_of(figure: Graph, sheet: Sheet, prefix: str) -> Look:
     }
     room = {label: long - 2 * sheet.radius - 12 for label, long in lengths.items()}
     tree = figure["layout"]["arrangement"] == "tree"
-    worded = tree or all(width_of(label, 11) < room[label] for label in meanings)
+    share = LOW if tree else 0.5 if all(width_of(label, 11) < room[label] for label in meanings) else None
     dashes = {label: None if tree else DASHES[n % len(DASHES)] for n, label in enumerate(meanings)}
     known = {state["id"]: state for state in figure["layout"].get("states") or ()}
-    return Look(sheet.radius, dashes, worded, known, prefix)
+    return Look(sheet.radius, dashes, share, known, prefix)
 
 
 def length(arrow: Graph, places: Places) -> float:
@@ -110,21 +133,31 @@ def seen(figure: Graph) -> dict[str, None]:
 # -- places -----------------------------------------------------------------------------------
 
 
-def on_circles(graphs: Sequence[Graph], width: float) -> Sheet:
+def on_ovals(graphs: Sequence[Graph], width: float) -> Sheet:
+    """As wide as there is room for, and no higher than neighbours need to keep apart."""
     orders = [around(alike) for alike in families(graphs)]
     most = max(map(len, orders))
-    least = max(64.0, most * APART / math.tau)
-    across = fitting(width, 2 * (least + node_radius(least, most) + OUT), len(graphs))
-    room = (width - BETWEEN * (across - 1)) / across
-    circle = max(40.0, min(LARGEST, room / 2 - node_radius(least, most) - OUT))
+    circle = max(64.0, most * APART / math.tau)
     radius = node_radius(circle, most)
-    each = min(room, 2 * (circle + radius + OUT))
-    middle = complex(each / 2, circle + radius + 4)
+    across = fitting(width, 2 * (circle + radius + OUT), len(graphs))
+    room = (width - BETWEEN * (across - 1)) / across
+    wide = max(40.0, min(LARGEST, room / 2 - radius - OUT))
+    high = min(circle, max(FLATTEST * wide, math.sqrt(max(0.0, 2 * circle**2 - wide**2))))
+    each = min(room, 2 * (wide + radius + OUT))
+    middle = complex(each / 2, high + radius + 4)
     places: Places = {}
     for order in orders:
-        turn = cmath.rect(1, math.tau / len(order))
-        places |= {node: middle - 1j * circle * turn**n for n, node in enumerate(order)}
-    return Sheet([places] * len(graphs), [2 * (circle + radius) + 8] * len(graphs), each, radius)
+        places |= {node: middle + at for node, at in zip(order, on_oval(len(order), wide, high), strict=True)}
+    tall = 2 * (high + radius) + 8
+    return Sheet([places] * len(graphs), [each] * len(graphs), [tall] * len(graphs), radius)
+
+
+def on_oval(count: int, wide: float, high: float) -> list[complex]:
+    """So many places around the origin from the top on, equally far from each other along the line."""
+    turns = [math.tau * n / STEPS for n in range(STEPS + 1)]
+    line = [complex(wide * math.sin(turn), -high * math.cos(turn)) for turn in turns]
+    gone = [0.0, *accumulate(abs(after - before) for before, after in pairwise(line))]
+    return [line[bisect_left(gone, gone[-1] * n / count - 1e-9)] for n in range(count)]
 
 
 def node_radius(circle: float, nodes: int) -> float:
@@ -171,24 +204,27 @@ def walk(node: str, near: Mapping[str, Sequence[str]], found: dict[str, None]) -
 
 
 def as_trees(graphs: Sequence[Graph], width: float) -> Sheet:
+    """Each as wide as its siblings and its heading need."""
     trees = [tree(graph) for graph in graphs]
     columns = [1 + max(place.real for place in places.values()) for places in trees]
-    most = max(columns)
-    across = fitting(width, most * BESIDE, len(graphs))
-    each = min(max(most * BESIDE, 170.0), (width - BETWEEN * (across - 1)) / across)
-    beside = each / most
+    beside = min(BESIDE, width / max(columns))
     radius = max(LEAST, min(MOST - 4, beside * 0.32))
+    wished = [
+        max(count * beside, width_of(graph["label"], 13, bold=True))
+        for graph, count in zip(graphs, columns, strict=True)
+    ]
+    widths = [min(wish, width) for wish in wished]
 
-    def standing(cells: Places, own: float) -> Places:
-        left = (each - own * beside) / 2
+    def standing(cells: Places, count: float, wide: float) -> Places:
+        left = (wide - count * beside) / 2
         return {
             id: complex(left + (cell.real + 0.5) * beside, cell.imag * STEP + radius + 4)
             for id, cell in cells.items()
         }
 
-    places = [standing(cells, own) for cells, own in zip(trees, columns, strict=True)]
+    places = [standing(*given) for given in zip(trees, columns, widths, strict=True)]
     heights = [max(place.imag for place in cells.values()) + radius + 4 for cells in places]
-    return Sheet(places, heights, each, radius)
+    return Sheet(places, widths, heights, radius)
 
 
 def tree(graph: Graph) -> Places:
@@ -229,15 +265,32 @@ def hang(node: str, row: int, leaves: int, below: Mapping[str, Sequence[str]], f
 # -- shapes -----------------------------------------------------------------------------------
 
 
-def heading(graph: Graph, width: float) -> Iterator[Shape]:
-    """The moment, and below it whether a cycle closes."""
+def heading_lines(graph: Graph, width: float) -> int:
+    """In how many lines its moment, and whether a cycle closes, can stand above a graph so wide."""
+    said = [words for words in (graph["label"], graph["told"]) if words]
+    return 1 if len(said) == 2 and sum(heading_widths(graph)) + 10 <= width else len(said)
+
+
+def heading_widths(graph: Graph) -> tuple[float, float]:
+    return width_of(graph["label"], 13, bold=True), width_of(graph["told"], 12, bold=True)
+
+
+def heading(graph: Graph, width: float, lines: int) -> Iterator[Shape]:
+    """The moment, and beside or below it whether a cycle closes."""
+    closed = any(arrow["closed"] for arrow in graph["arrows"])
+    strong: dict[str, Any] = {"font_size": 13, "font_weight": 700, "fill": "$ink"}
+    told: dict[str, Any] = {"font_size": 12, "fill": "$ink-3"}
+    told |= {"fill": "$signal", "font_weight": 700} if closed else {}
+    if graph["label"] and graph["told"] and lines == 1:
+        label, said = heading_widths(graph)
+        seam = (width + label - said) / 2
+        yield text(seam - 5, 17, graph["label"], text_anchor="end", **strong)
+        yield text(seam + 5, 17, graph["told"], **told)
+        return
     if graph["label"]:
-        words = shortened(graph["label"], width, 13)
-        yield text(width / 2, 17, words, text_anchor="middle", font_size=13, font_weight=700, fill="$ink")
+        yield text(width / 2, 17, shortened(graph["label"], width, 13), text_anchor="middle", **strong)
     if graph["told"]:
-        closed = any(arrow["closed"] for arrow in graph["arrows"])
-        look: dict[str, Any] = {"fill": "$signal", "font_weight": 700} if closed else {"fill": "$ink-3"}
-        yield text(width / 2, 34, graph["told"], text_anchor="middle", font_size=12, **look)
+        yield text(width / 2, 34 if graph["label"] else 17, graph["told"], text_anchor="middle", **told)
 
 
 def one(graph: Graph, places: Places, look: Look) -> list[Shape]:
@@ -251,7 +304,7 @@ def one(graph: Graph, places: Places, look: Look) -> list[Shape]:
         start, tip = ends(arrow, places, squares, look, both)
         shapes += arrow_shapes(start, tip, look.dashes.get(arrow["label"]), arrow["closed"])
         if look.worded and arrow["label"]:
-            words += meaning(start + (tip - start) * (0.3 if both else 0.5), arrow)
+            words += meaning(start + (tip - start) * (0.3 if both else look.worded), arrow)
     for node in graph["nodes"]:
         shapes += node_shapes(node, places[node["id"]], look)
     return shapes + words + [word for node in graph["nodes"] for word in name(node, places[node["id"]], look)]
@@ -324,7 +377,7 @@ def name(node: Graph, place: complex, look: Look) -> list[Shape]:
     """In the middle of its node, in as many lines as it has words; it may stand out a little."""
     lines = node["label"].split(" ")
     widest = max(width_of(words, 11, bold=True) for words in lines)
-    size = max(9.5, min(12.0, 11 * (2 * look.radius + 10) / widest))
+    size = max(10.5, min(13.0, 11 * (2 * look.radius + 10) / widest))
     top = place.imag - (len(lines) - 1) * size * 0.56 + size * 0.36
     common: dict[str, Any] = {"text_anchor": "middle", "font_size": round(size, 1), "font_weight": 700}
     return [

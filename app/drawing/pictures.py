@@ -42,7 +42,7 @@ def embedded(
     """
     name = slug(figure["id"])
     prefix = name if width == WIDE else f"{name}-{width}"
-    drawn = whole(figure, width, prefix)
+    drawn = centred(whole(figure, width, prefix), width)
     told = words_of(figure, name) if alone or width == WIDE else []
     return markup(svg(name, drawn, told, viewed(drawn) | {"class": f"fig-{width}"}), None, styles)
 
@@ -53,7 +53,7 @@ def standalone(figure: Mapping[str, Any], theme: str = "light", width: int | Non
     wide = width or FILE_WIDTHS.get(figure["kind"], FILE_WIDTH)
     name = slug(figure["id"])
     inside = wide - (PAD if figure["kind"] == "timeline" else 0)  # its frame would touch the edge
-    drawn = titled(figure, whole(figure, inside, name, FILE_HEIGHT), wide)
+    drawn = titled(figure, centred(whole(figure, inside, name, FILE_HEIGHT), inside), wide)
     ground = shape("rect", width="100%", height="100%", fill="$screen")
     size = {"xmlns": NAMESPACE, "width": drawn.width, "height": float(drawn.height)}
     written = markup(svg(name, drawn, [*words_of(figure, name), ground], size | viewed(drawn)), chosen)
@@ -81,6 +81,14 @@ def whole(figure: Mapping[str, Any], width: float, prefix: str, height: float = 
         drawn = Drawn(drawn.width, told.height, [*drawn.shapes, *told.shapes])
     guess = figure["layout"].get("guess")
     return with_guess(drawn, guess) if guess else drawn
+
+
+def centred(drawn: Drawn, width: float) -> Drawn:
+    """In the middle of a given width, where it needs less."""
+    if drawn.width >= width:
+        return drawn
+    moved = shape("g", "", drawn.shapes, transform=f"translate({(width - drawn.width) / 2:.0f} 0)")
+    return Drawn(width, drawn.height, [moved], drawn.states)
 
 
 def with_guess(drawn: Drawn, guess: str) -> Drawn:

@@ -9,7 +9,7 @@ from app.figures.patch import Patch, apply
 from app.figures.words import name_of
 from app.languages import speaking
 
-WIDTHS = (300, 640, 780)  # pixels: the page takes the widest that it has room for
+WIDTHS = (300, 640, 780, 960)  # pixels: the page takes the one that is largest in the room that it has
 
 
 class PictureFigure(Figure):

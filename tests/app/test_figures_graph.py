@@ -1,5 +1,6 @@
 """Graphs from rows: cycles are found and picked out, trees hang from their roots, moments stand apart."""
 
+import re
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -133,7 +134,7 @@ def test_locks_are_squares_and_threads_are_circles(figure):
 
 def test_a_node_keeps_its_place_from_moment_to_moment(figure):
     figure.add(Edge, OPEN + CLOSED)
-    sheet = layout.on_circles(figure.spec["data"], 640)
+    sheet = layout.on_ovals(figure.spec["data"], 640)
     assert sheet.places[0] == sheet.places[1]
 
 
@@ -150,6 +151,39 @@ def test_moments_stand_side_by_side_where_there_is_room_and_else_below_each_othe
     figure.add(Edge, OPEN + CLOSED)
     pictures = figure.now()["layout"]["pictures"]
     assert pictures["300"]["height"] > pictures["780"]["height"]
+
+
+def test_trees_take_no_more_room_than_they_need(family):
+    chain = [["shell", "parent", "forked", "running"], ["parent", "child", "forked", "running"]]
+    family.add(Edge, [[f"moment {n}", *row] for n in range(6) for row in chain])
+    picture = family.now()["layout"]["pictures"]["780"]
+    assert picture["width"] < 780
+    assert picture["width"] > 1.7 * picture["height"]  # all six in a row: about the shape of a card
+
+
+def test_ovals_are_as_wide_as_there_is_room_and_keep_neighbours_apart(figure):
+    ring = [f"fork {n}" for n in range(10)]
+    figure.add(Edge, [["ring", a, b, "", None] for a, b in pairwise([*ring, ring[0]])] + CLOSED + OPEN)
+    wide = layout.on_ovals(figure.spec["data"], 960)
+    assert wide.widths[0] > 1.3 * wide.heights[0]
+    places = [wide.places[0][fork] for fork in ring]
+    gaps = [abs(after - before) for before, after in pairwise([*places, places[0]])]
+    assert min(gaps) > 0.9 * layout.APART
+    assert max(gaps) < 1.1 * min(gaps)
+
+
+def test_where_there_is_room_it_stands_beside_its_moment_whether_a_cycle_closes(figure):
+    figure.add(Edge, OPEN)
+    at = {
+        s["text"]: s["attributes"]["y"] for s in drawn(figure, "640") if s["text"] in ("before", "no cycle")
+    }
+    assert at["before"] == at["no cycle"]
+
+
+def test_a_drawing_narrower_than_its_file_stands_in_the_middle(family):
+    family.add(Edge, TREE)
+    svg = drawing.standalone(family.now())
+    assert float(re.search(r"translate\((\d+) 0\)", svg)[1]) > 300
 
 
 def test_no_more_than_six_moments_are_drawn_and_all_are_in_the_table(figure):
@@ -223,7 +257,7 @@ def test_graphs_without_a_common_node_have_circles_of_their_own(figure):
     figure.add(Edge, [*CLOSED, *(["ring", a, b, "", None] for a, b in pairwise(ring))])
     two, many = layout.families(figure.spec["data"])
     assert (len(layout.around(two)), len(layout.around(many))) == (4, 9)
-    places = layout.on_circles(figure.spec["data"], 640).places[0]
+    places = layout.on_ovals(figure.spec["data"], 640).places[0]
     assert places["lock A"].real == pytest.approx(places["lock B"].real)  # opposite each other
 
 

@@ -1,4 +1,5 @@
 // The figures of a card as images that fit its boxes, from the drawings that the page has mounted.
+import { fullestIn, scaleIn, widthFor } from "../figures/room.js";
 
 const NARROWEST = 340; // a drawing is never asked to be narrower
 const WIDEST = 1300;
@@ -24,7 +25,7 @@ export async function pictureIn(panel, slot) {
 
 // As large as the slot allows. Pure.
 export function contained({ width, height }, slot) {
-  const scale = Math.min(slot.width / width, slot.height / height);
+  const scale = scaleIn({ width, height }, slot);
   const [wide, high] = [width * scale, height * scale];
   return { x: slot.x + (slot.width - wide) / 2, y: slot.y + (slot.height - high) / 2, width: wide, height: high };
 }
@@ -35,16 +36,17 @@ function plot(panel, slot) {
   return panel.drawing.toSVG({ width, height, titled: false, font: PLOT_FONT });
 }
 
-// A drawing chooses its own height. Drawn at a second width, it has about the shape of the slot.
+// Drawn at a second width, it has about the shape of the slot.
 async function drawing(panel, slot) {
-  const size = { width: Math.round(slot.width), height: Math.round(slot.height) };
-  const first = await panel.drawing.toSVG({ ...size, titled: false });
-  const wished = (slot.width * heightOf(first)) / slot.height;
-  const width = Math.round(Math.min(WIDEST, Math.max(NARROWEST, wished)));
-  return Math.abs(width - slot.width) < 12 ? first : panel.drawing.toSVG({ ...size, width, titled: false });
+  const size = { width: Math.round(slot.width), height: Math.round(slot.height), titled: false };
+  const first = sized(await panel.drawing.toSVG(size));
+  const width = widthFor(first, slot, { narrowest: NARROWEST, widest: WIDEST });
+  const second = Math.abs(width - slot.width) < 12 ? first : sized(await panel.drawing.toSVG({ ...size, width }));
+  return fullestIn([first, second], slot).svg;
 }
 
-const heightOf = (svg) => Number(/<svg[^>]* height="([\d.]+)"/.exec(svg)[1]);
+const sized = (svg) => ({ svg, width: lengthOf(svg, "width"), height: lengthOf(svg, "height") });
+const lengthOf = (svg, name) => Number(new RegExp(`<svg[^>]* ${name}="([\\d.]+)"`).exec(svg)[1]);
 
 async function decoded(svg) {
   const url = URL.createObjectURL(new Blob([svg], { type: "image/svg+xml" }));

@@ -1,13 +1,14 @@
 // A figure that a pure layout turns into shapes, kept drawn at the width of its host.
 import { tokensOf } from "./roles.js";
+import { fullestIn, scaleIn, widthFor } from "./room.js";
 import { file, measurer, picture, poster, rasterise, uniqueId } from "./svg.js";
 
 const NARROWEST = 60; // pixels; a hidden host has fewer, and the next resize draws
 const TIGHTEST = 480; // pixels; where a slide wants large letters, a drawing is not laid out narrower
 
 export class Drawing {
-  // layout(figure, width, measure, patternId) → {width, height, shapes}; `shown(figure)` gives the ids
-  // of the states that a file needs a key for.
+  // layout(figure, width, measure, patternId, height) → {width, height, shapes}: a height is given where the
+  // drawing is shown as large as fits. `shown(figure)` gives the ids of the states that a file needs a key for.
   constructor(
     host,
     figure,
@@ -36,8 +37,9 @@ export class Drawing {
 
   draw() {
     const token = tokensOf(this.host);
-    const lay = (width) => this.layout(this.figure, width, measurer(token), this.id);
-    const room = parseFloat(token("--fig-room")) || 0;
+    const high = parseFloat(token("--fig-room")) || 0;
+    const room = high && { width: this.width, height: high };
+    const lay = (width) => this.layout(this.figure, width, measurer(token), this.id, high || undefined);
     const drawn = room ? this.shaped(lay, room) : lay(this.width);
     this.svg = picture(drawn, `${this.figure.summary} ${this.explained}`.trim());
     if (room) {
@@ -47,25 +49,22 @@ export class Drawing {
     this.ondraw(this.svg, drawn);
   }
 
-  // A drawing chooses its own height: laid out at a second width, it has about the shape of the slide.
   shaped(lay, room) {
-    const first = lay(this.width);
-    const wished = Math.round((this.width * first.height) / room);
-    return wished < this.width ? lay(Math.max(TIGHTEST, wished)) : first;
+    const first = lay(room.width);
+    return fullestIn([first, lay(widthFor(first, room, { narrowest: TIGHTEST, widest: room.width }))], room);
   }
 
   // On a slide the picture, letters and all, is as large as the slide has room for.
-  fill({ width, height }, room) {
-    const scale = Math.min(this.width / width, room / height);
-    this.svg.setAttribute("width", Math.floor(width * scale));
-    this.svg.setAttribute("height", Math.floor(height * scale));
-    this.svg.style.marginInline = "auto";
+  fill(drawn, room) {
+    const scale = scaleIn(drawn, room);
+    this.svg.setAttribute("width", Math.floor(drawn.width * scale));
+    this.svg.setAttribute("height", Math.floor(drawn.height * scale));
   }
 
-  toSVG({ width = this.exportWidth, titled = true } = {}) {
+  toSVG({ width = this.exportWidth, height, titled = true } = {}) {
     const token = tokensOf(this.host);
     const measure = measurer(token);
-    const drawn = this.layout(this.figure, width, measure, this.id);
+    const drawn = this.layout(this.figure, width, measure, this.id, height);
     const ids = new Set(this.shown(this.figure));
     const states = this.figure.layout.states.filter((state) => ids.has(state.id));
     const paint = (state) => (state.hatch ? `url(#${this.id}-${state.id})` : `$st-${state.id}`);
