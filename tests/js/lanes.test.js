@@ -192,3 +192,11 @@ test("lanes become thinner where the height wants it, but labels never touch", (
   assert.ok(second.y - first.y >= 15);
   assert.deepEqual(frame(lanes, 1000, 80, { room: 5000 }), free);
 });
+
+test("larger letters have thinner lanes where the height wants it: on a slide nothing is cut", () => {
+  const lanes = Array.from({ length: 22 }, (_, n) => ({ group: "abcd"[Math.floor(n / 6)] }));
+  assert.ok(frame(lanes, 1280, 180, { font: 14 }).height > 570);
+  const slide = frame(lanes, 1280, 180, { font: 14, room: 570 });
+  assert.ok(slide.height <= 570, `${slide.height}`);
+  assert.ok(slide.rows[1].y - slide.rows[0].y >= 14 * 1.2);
+});

@@ -59,6 +59,18 @@ const READ = {
 };
 const flow = (...data) => ({ data, layout: { states: STATES, t1: 1 } });
 
+test("on a slide a flow has letters as large as the slide has room for", () => {
+  const models = ["blocking", "non-blocking", "multiplexed", "signal-driven", "asynchronous"];
+  const figure = flow(...models.map((id) => ({ ...READ, id, label: id })));
+  const smallest = ({ shapes }) =>
+    Math.min(...shapes.filter(({ tag }) => tag === "text").map(({ attributes }) => attributes["font-size"]));
+  const [page, slide] = [layoutFlow(figure, 1290, measure), layoutFlow(figure, 1290, measure, "hatch", 540)];
+  assert.ok(slide.height <= 540);
+  assert.ok(smallest(slide) > 1.35 * smallest(page), `${smallest(slide)} pixels`);
+  inside(slide);
+  assert.equal(smallest(layoutFlow(figure, 1290, measure, "hatch", 100)), smallest(page));
+});
+
 test("what comes after the arrival is magnified where it is tiny beside the wait", () => {
   const scale = scales(0.002, 0.00005, 0, 1000);
   assert.ok(scale.magnified > 20);
@@ -88,6 +100,7 @@ test("a magnified axis says so", () => {
 test("no label of a flow is cut, on wide screens and on narrow ones", () => {
   for (const width of [320, 350, 720, 1200]) {
     inside(layoutFlow(flow(READ, { ...READ, id: "b", label: "signal-driven" }), width, measure));
+    inside(layoutFlow(flow(READ, { ...READ, id: "b", label: "signal-driven" }), width, measure, "hatch", 400));
   }
 });
 

@@ -15,9 +15,24 @@ const SEAM = 0.56; // of the width, where the data arrives and the scale changes
 const HEIGHT = 18; // of a state that fills its lane
 const APART = 5; // pixels between arrows; nearer ones are left out
 const MAGNIFIED = 1.5; // less is not worth a word
-const MOMENT = { "text-anchor": "middle", "font-size": 11, "font-family": "$mono", fill: "$ink-3" };
-const HEAD = 40;
+const MOMENT = { "text-anchor": "middle", "font-family": "$mono", fill: "$ink-3" };
 const PAD = 14; // around all of it
+const PHASE = 6; // pixels of a model above and below the ground of its phases
+const LARGEST = 2.2; // times the usual letters, on a slide
+const STEP = 0.05;
+
+// Where things stand in the part of one model, and what is above and below all of them.
+const USUAL = { letters: 1, head: 40, foot: 32, program: 42, kernel: 96, height: 112, line: 15, name: 14 };
+
+// With larger letters no room is given away: two rows of names between the lanes, and nothing around them.
+function tight(letters) {
+  const name = Math.round(12.5 * letters);
+  const program = Math.round(Math.max(HEIGHT + 5, 16 * letters));
+  const kernel = program + 2 * name + HEIGHT + 5;
+  const height = Math.max(kernel + 8, Math.round(program + 34 * letters));
+  const [head, foot] = [Math.round(34 * letters), Math.round(26 * letters)];
+  return { letters, head, foot, program, kernel, height, line: Math.round(13.5 * letters), name };
+}
 
 // Pixels for seconds around the arrival: from(t) for t < 0, onward(t) for t ≥ 0. Pure.
 export function scales(before, after, left, width) {
@@ -40,20 +55,31 @@ export function phases(trace) {
   return { begin, ready, done: Math.max(ready, trace.done_s ?? end), end };
 }
 
-// The whole picture as shapes. Pure: `measure(words, size, family)` gives widths.
-export function layoutFlow(figure, width, measure, patternId = "hatch") {
+// The whole picture as shapes. Pure: `measure(words, size, family)` gives widths. In a given height letters are
+// as large as fits.
+export function layoutFlow(figure, width, measure, patternId = "hatch", height = 0) {
+  for (let letters = height ? LARGEST : 1; letters > 1; letters -= STEP) {
+    const drawn = width >= WIDE * letters && layoutAt(figure, width, measure, patternId, tight(letters));
+    if (drawn && drawn.height <= height) {
+      return drawn;
+    }
+  }
+  return layoutAt(figure, width, measure, patternId, USUAL);
+}
+
+function layoutAt(figure, width, measure, patternId, sizes) {
   const models = figure.data.filter((trace) => trace.spans.length);
   const wide = width >= WIDE;
-  const left = wide ? 188 : PAD;
-  const right = wide ? 176 : PAD;
+  const left = wide ? Math.round(188 * sizes.letters) : PAD;
+  const right = wide ? Math.round(176 * sizes.letters) : PAD;
   const all = models.map(phases);
   const before = Math.max(0, figure.layout.before ?? 0, ...all.map(({ begin, ready }) => ready - begin));
   const after = Math.max(0, figure.layout.after ?? 0, ...all.map(({ ready, end }) => end - ready)) * 1.06;
   const scale = scales(before, after, left, width - left - right);
-  const place = { left, right: width - right, width, wide, scale, before, after, measure, patternId };
+  const place = { left, right: width - right, width, wide, scale, before, after, measure, patternId, sizes };
   const heights = new Map(figure.layout.states.map((state) => [state.id, state]));
   const shapes = [shape("defs", {}, "", hatches(figure.layout.states, patternId)), ...header(place)];
-  let y = HEAD;
+  let y = sizes.head;
   models.forEach((trace, n) => {
     if (n) {
       shapes.push(line(PAD, y, width - PAD, y, { stroke: "$rule" }));
@@ -63,51 +89,54 @@ export function layoutFlow(figure, width, measure, patternId = "hatch") {
     y += drawn.height;
   });
   shapes.push(...axis(place, y));
-  return { width, height: Math.round(y + 32), shapes };
+  return { width, height: Math.round(y + sizes.foot), shapes };
 }
 
 const hatches = (states, id) =>
   states.filter((state) => state.hatch).map((state) => hatch(`${id}-${state.id}`, `$st-${state.id}`));
 
 // What the two halves of the axis mean.
-function header({ left, right, scale, before, wide }) {
+function header({ left, right, scale, before, wide, sizes: { letters, head } }) {
   if (!before) {
     return [];
   }
   const beside = wide ? { x: 7, anchor: "start" } : { x: -7, anchor: "end" };
-  const look = { "font-weight": 700, fill: "$ink", "text-anchor": beside.anchor };
-  const shapes = [text(scale.seam + beside.x, 22, say("data arrives"), look)];
+  const size = { "font-size": 12 * letters };
+  const look = { "font-weight": 700, fill: "$ink", "text-anchor": beside.anchor, ...size };
+  const y = head - 18;
+  const shapes = [text(scale.seam + beside.x, y, say("data arrives"), look)];
   if (wide) {
-    shapes.push(text(left, 22, say("waiting for data")));
+    shapes.push(text(left, y, say("waiting for data"), size));
   }
   if (scale.magnified > MAGNIFIED) {
     const times = say("time magnified {factor}×", { factor: Math.round(scale.magnified) });
     shapes.push(
-      text(right, 22, times, {
+      text(right, y, times, {
         "text-anchor": "end",
         "font-family": "$mono",
-        "font-size": 11,
+        "font-size": 11 * letters,
         fill: "$ink-3",
       }),
     );
   }
-  shapes.push(shape("path", { d: `M${round(scale.seam)} 29l-4 -7h8z`, fill: "$ink" }));
+  shapes.push(shape("path", { d: `M${round(scale.seam)} ${head - 11}l-4 -7h8z`, fill: "$ink" }));
   return shapes;
 }
 
 // Moments left and right of the arrival, each on its own scale; a zigzag where the scale changes.
-function axis({ left, right, scale, before, after, measure }, y) {
+function axis({ left, right, scale, before, after, measure, sizes: { letters } }, y) {
   const taken = [];
-  const drawn = moments(left, right, scale, before, after).flatMap(({ t, words }) => {
+  const size = 11 * letters;
+  const drawn = moments(left, right, scale, before, after, 90 * letters).flatMap(({ t, words }) => {
     const x = scale.x(t);
-    const half = measure(words, 11, "--mono") / 2 + 4;
+    const half = measure(words, size, "--mono") / 2 + 4;
     const at = Math.min(Math.max(x, left + half), right - half);
     const tick = line(x, y, x, y + 4, { stroke: "$ink-3" });
     if (taken.some((other) => Math.abs(other.at - at) < other.half + half)) {
       return [tick];
     }
     taken.push({ at, half });
-    return [tick, text(at, y + 18, words, MOMENT)];
+    return [tick, text(at, y + 7 + size, words, { ...MOMENT, "font-size": size })];
   });
   const zigzag = {
     d: `M${round(scale.seam - 14)} ${y + 5}l4 -9m2 9l4 -9`,
@@ -119,15 +148,15 @@ function axis({ left, right, scale, before, after, measure }, y) {
 }
 
 // The arrival first: where labels would touch, the earlier ones of this list stay.
-function moments(left, right, scale, before, after) {
+function moments(left, right, scale, before, after, apart) {
   const found = [{ t: 0, words: "0" }];
   if (before) {
-    const step = niceStep(before, Math.max(2, (scale.seam - left) / 90));
+    const step = niceStep(before, Math.max(2, (scale.seam - left) / apart));
     const places = ticks(-before, 0, step).filter((t) => t < -step / 2);
     found.push(...places.map((t) => ({ t, words: `−${moment(-t, step)}` })));
   }
   if (after) {
-    const step = niceStep(after, Math.max(2, (right - scale.seam) / 90));
+    const step = niceStep(after, Math.max(2, (right - scale.seam) / apart));
     const places = ticks(0, after, step).filter((t) => t > step / 2);
     found.push(...places.map((t) => ({ t, words: `+${moment(t, step)}` })));
   }
@@ -135,14 +164,14 @@ function moments(left, right, scale, before, after) {
 }
 
 function modelShapes(trace, place, heights, top) {
-  const { wide, left, measure } = place;
+  const { wide, left, measure, sizes } = place;
   const heading = wide ? 0 : 40;
-  const lanes = { program: top + heading + 42, kernel: top + heading + 96 };
+  const lanes = { program: top + heading + sizes.program, kernel: top + heading + sizes.kernel };
   const noteLines = wide
     ? trace.note.split(/, |，/)
     : inLines(trace.note, place.width - 2 * PAD, (words) => measure(words, 11, "--mono"));
-  const height = heading + 112 + (wide ? 0 : noteLines.length * 16 + 10);
-  const shapes = [...phaseShapes(trace, place, top + heading + 6, 100)];
+  const height = heading + sizes.height + (wide ? 0 : noteLines.length * 16 + 10);
+  const shapes = [...phaseShapes(trace, place, top + heading + PHASE, sizes.height - 2 * PHASE)];
   for (const y of Object.values(lanes)) {
     shapes.push(line(left, y + 0.5, place.right, y + 0.5, { stroke: "$rule-2" }));
   }
@@ -151,9 +180,8 @@ function modelShapes(trace, place, heights, top) {
   shapes.push(...headingShapes(trace, place, lanes, top));
   const noteTop = wide ? lanes.program - 4 : lanes.kernel + 22;
   const noteAt = wide ? place.right + 12 : left;
-  noteLines.forEach((words, n) =>
-    shapes.push(text(noteAt, noteTop + n * 16, words, { "font-family": "$mono", "font-size": 11 })),
-  );
+  const note = { "font-family": "$mono", "font-size": 11 * sizes.letters };
+  noteLines.forEach((words, n) => shapes.push(text(noteAt, noteTop + n * (sizes.line + 1), words, note)));
   return { shapes, height };
 }
 
@@ -182,16 +210,17 @@ function spanShape([lane, start, end, state], trace, { scale, patternId }, heigh
   return rect(x, lanes[lane] - height, Math.max(1, x2 - x - 0.6), height, { fill, ...outline });
 }
 
-function headingShapes(trace, { wide, left, width, measure }, lanes, top) {
-  const title = { "font-family": "$serif", "font-size": 18, fill: "$ink" };
-  const code = { "font-family": "$mono", "font-size": 11.5, fill: "$ink-3" };
+function headingShapes(trace, { wide, left, width, measure, sizes: { letters, line } }, lanes, top) {
+  const title = { "font-family": "$serif", "font-size": 18 * letters, fill: "$ink" };
+  const code = { "font-family": "$mono", "font-size": 11.5 * letters, fill: "$ink-3" };
   const words = trace.label.charAt(0).toUpperCase() + trace.label.slice(1);
-  const lanesNamed = { "font-size": 10.5, fill: "$ink-3", "text-anchor": "end" };
+  const lanesNamed = { "font-size": 10.5 * letters, fill: "$ink-3", "text-anchor": "end" };
   if (wide) {
-    const call = inLines(trace.call, left - PAD - 58, (text) => measure(text, 11.5, "--mono"));
+    const call = inLines(trace.call, left - PAD - 58 * letters, (text) => measure(text, 11.5 * letters, "--mono"));
+    const most = letters === 1 ? 3 : 2;
     return [
       text(PAD, lanes.program, words, title),
-      ...call.slice(0, 3).map((part, n) => text(PAD, lanes.program + 19 + n * 15, part, code)),
+      ...call.slice(0, most).map((part, n) => text(PAD, lanes.program + line + 4 + n * line, part, code)),
       text(left - 8, lanes.program + 1, say("program"), lanesNamed),
       text(left - 8, lanes.kernel + 1, say("kernel"), lanesNamed),
     ];
@@ -205,7 +234,7 @@ function headingShapes(trace, { wide, left, width, measure }, lanes, top) {
 }
 
 // Arrows between the lanes. Names go where there is room, in two rows; the rest stays unnamed.
-function callShapes(trace, { scale, left, right, measure }, lanes) {
+function callShapes(trace, { scale, left, right, measure, sizes }, lanes) {
   const { ready } = phases(trace);
   const shapes = [];
   const names = [];
@@ -222,16 +251,15 @@ function callShapes(trace, { scale, left, right, measure }, lanes) {
     last[way] = x;
     shapes.push(...arrowShapes(x, way, lanes));
     if (words) {
-      names.push(...callName(words, x, rows, { left, right, measure, lanes }));
+      names.push(...callName(words, x, rows, { left, right, measure, lanes, sizes }));
     }
   }
   return [...shapes, ...names];
 }
 
-const CALL = { "font-family": "$mono", "font-size": 11, fill: "$ink" };
-
-function callName(words, x, rows, { left, right, measure, lanes }) {
-  const width = measure(words, 11, "--mono");
+function callName(words, x, rows, { left, right, measure, lanes, sizes: { letters, name } }) {
+  const size = 11 * letters;
+  const width = measure(words, size, "--mono");
   const flip = x + 5 + width > right;
   const from = Math.max(left, flip ? x - 5 - width : x + 5);
   const row = rows.findIndex((end) => end + 6 <= from);
@@ -239,9 +267,9 @@ function callName(words, x, rows, { left, right, measure, lanes }) {
     return [];
   }
   rows[row] = from + width;
-  const y = lanes.program + 17 + row * 14;
-  const ground = rect(from - 2, y - 10, width + 4, 13, { fill: "$screen/0.9", rx: 2 });
-  return [ground, text(from, y, words, CALL)]; // the ground keeps arrows out of the letters
+  const y = lanes.program + 6 + size + row * name;
+  const ground = rect(from - 2, y - 0.9 * size, width + 4, 1.18 * size, { fill: "$screen/0.9", rx: 2 });
+  return [ground, text(from, y, words, { "font-family": "$mono", "font-size": size, fill: "$ink" })]; // the ground keeps arrows out of the letters
 }
 
 function arrowShapes(x, way, lanes) {

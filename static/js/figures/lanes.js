@@ -200,7 +200,8 @@ export function frame(lanes, width, labelWidth, { font = 12, room = Infinity } =
   const labelHeight = above ? Math.round(16 * scale) : 0;
   const groups = new Set(lanes.map((lane) => lane.group).filter(Boolean)).size;
   const free = room - Math.round(26 * scale) - groups * Math.round(24 * scale);
-  const size = thinned(SIZES.find(({ upTo }) => lanes.length <= upTo), free / lanes.length - labelHeight);
+  const pitch = (free / lanes.length - labelHeight) / scale;
+  const size = thinned(SIZES.find(({ upTo }) => lanes.length <= upTo), pitch);
   const made = {
     left: above ? 1 : Math.ceil(labelWidth + 20),
     above,

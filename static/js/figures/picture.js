@@ -12,7 +12,7 @@ export function layoutPicture({ layout }, width, _measure, _patternId, height = 
   }
   if (Number.isFinite(height)) {
     const scale = ({ picture }) => scaleIn(picture, { width, height });
-    return pictures.reduce((best, one) => (scale(one) > scale(best) ? one : best)).picture;
+    return pictures.reduce((best, one) => (scale(one) >= scale(best) ? one : best)).picture;
   }
   return (pictures.findLast(({ wide }) => wide <= width) ?? pictures[0]).picture;
 }

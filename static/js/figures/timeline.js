@@ -177,7 +177,7 @@ export class Timeline {
     const room = theme.room - 2;
     for (let font = theme.room ? LARGEST : theme.font; ; font -= 1) {
       theme.font = font;
-      const made = frame(this.lanes, width, this.labelWidth(context, theme), { font });
+      const made = frame(this.lanes, width, this.labelWidth(context, theme), theme.room ? { font, room } : { font });
       if (!theme.room || made.height <= room || font <= SMALLEST) {
         return made;
       }
