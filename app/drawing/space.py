@@ -24,6 +24,8 @@ GAP = 34
 BETWEEN = 26  # columns
 WIDEST = 420.0
 NARROW = 220.0  # of a column: names and sizes stand below each other
+WIDE = 360.0  # of a column: all words have room in one line, so that boxes may be low
+LOW = 1.8  # pixels for each doubling, in a wide column
 ROOMY = 600.0  # of a picture: the classic split has a place beside the columns
 BESIDE = 118.0
 TOP = 26
@@ -103,7 +105,7 @@ def in_bands(columns: Sequence[Sequence[Sequence[Any]]], width: float) -> Iterat
 
 
 def height_of(size_b: int, width: float) -> float:
-    height = LEAST + EACH * math.log2(max(1.0, size_b / PAGE_B))
+    height = LEAST + (LOW if width >= WIDE else EACH) * math.log2(max(1.0, size_b / PAGE_B))
     return max(height, TWO_LINES) if width < NARROW else height
 
 
@@ -179,8 +181,12 @@ def labels(
         more = f"+{size(grown_b)}" if grown_b > 0 else ""
     else:
         more = total
+    strong = {**at_right, **halo, "font_weight": 700, "font_size": 11}
     if tall and more:
-        shapes.append(text(right, y + 15, more, **at_right, **halo, font_weight=700, font_size=11))
+        shapes.append(text(right, y + 15, more, **strong))
+    elif more and place.width >= WIDE:
+        shapes.append(text(right - width_of(total, 12, "$mono") - 12, y, more, **strong))
+        beside -= width_of(more, 11, "$mono", bold=True) + 12
     if resident_b is None or kind in SHUT:
         return shapes
     told = in_memory(resident_b, size_b, room - width_of(more, 11, "$mono", bold=True) - 8)

@@ -121,6 +121,14 @@ def test_what_came_since_the_first_column_is_written_with_a_plus(figure):
     assert plus == ["+64 MiB", "+6 MiB"]
 
 
+def test_wide_columns_are_low_and_say_all_in_one_line(figure):
+    figure.add(Part, ROWS)
+    wide, usual = (figure.now()["layout"]["pictures"][width] for width in ("960", "640"))
+    said = [word.replace("\u00a0", " ") for word in words_in(wide["shapes"][0])]
+    assert wide["height"] < 0.85 * usual["height"]
+    assert {"+64 MiB", "+6 MiB", "8 MiB", "3 MiB in memory, 38 %"} <= set(said)
+
+
 def test_sizes_are_told_on_a_phone_too(figure):
     figure.add(Part, ROWS)
     (group,) = figure.now()["layout"]["pictures"]["300"]["shapes"]
