@@ -147,6 +147,18 @@ test("guess and code leave room for the small figure", () => {
   inside(card({ guess: Array(5).fill(GUESS), ...CODE }));
 });
 
+test("answers too long for columns stand below each other, inside their own column", () => {
+  const answer = "it lives on, as the child of another process";
+  for (const code of [{}, CODE]) {
+    const made = card({ guess: [{ ...GUESS, label: "", you: answer, measured: answer, near: true }], ...code });
+    inside(made);
+    const lines = made.marks.filter(({ text }) => text && answer.startsWith(text.replace(/…$/, "")));
+    assert.equal(lines.length, 2);
+    assert.ok(lines[1].y > lines[0].y + 15);
+    assert.ok(lines.every(({ x }) => x > made.slots[0].x + made.slots[0].width));
+  }
+});
+
 test("names in the table are whole, beside a code too", () => {
   const rows = ["running on a core", "waiting for the GIL", "2 processes"].map((label) => ({ ...GUESS, label }));
   const said = texts(card({ guess: rows, ...CODE }));

@@ -158,6 +158,9 @@ function guessTable(rows, words, width, measure) {
     return { height: 0 };
   }
   const shown = rows.slice(0, MOST_GUESSES);
+  if (!rows[0].label && columnsOf(shown, words, width, measure).name < 0) {
+    return answers(rows[0], words, width, measure);
+  }
   const left = rows.length - shown.length;
   const height = 22 + shown.length * ROW + (left ? ROW : 0);
   return {
@@ -175,6 +178,32 @@ function guessTable(rows, words, width, measure) {
   };
 }
 
+// A choice is a sentence, too long for a column: what was said, and below it what was measured.
+function answers(row, words, width, measure) {
+  const left = Math.max(measure(words.you, HEAD), measure(words.measured, HEAD)) + 12;
+  const room = width - left - MARK;
+  const said = (x, y, given, bold, fill) => {
+    const font = { ...SANS, bold, size: fitOne(given, room, 16, 12, { ...SANS, bold }, measure) };
+    return text(x + left, y, clipped(given, room, (part) => measure(part, font)), font, fill);
+  };
+  return {
+    height: 2 * ROW,
+    draw: (x, top) => [
+      text(x, top + 18, words.you, HEAD, "$ink-2"),
+      said(x, top + 18, row.you, false, "$ink"),
+      { kind: "rect", x, y: top + ROW, width, height: 1, fill: "$rule-2" },
+      text(x, top + ROW + 18, words.measured, HEAD, "$ink-2"),
+      said(x, top + ROW + 18, row.measured, true, row.role),
+      markOf(row, x + width, top + ROW + 18),
+    ],
+  };
+}
+
+function markOf({ near }, x, y) {
+  const [sign, fill] = { true: ["✓", "$st-running"], false: ["✗", "$signal"], null: ["?", "$ink-3"] }[near];
+  return end(x, y, sign, { ...SANS, size: 16, bold: true }, fill);
+}
+
 // The right edge of each column, as narrow as what stands in it: the names have the rest.
 function columnsOf(rows, words, mark, measure) {
   const widest = (said, head, font) => Math.max(measure(head, HEAD), ...rows.map((row) => measure(row[said], font)));
@@ -190,13 +219,12 @@ function guessRow(row, top, { x, width, columns }, measure) {
   const room = columns.name - x;
   const label = { ...SANS, size: fitOne(row.label, room, 16, 12, SANS, measure) };
   const name = row.label ? clipped(row.label, room, (given) => measure(given, label)) : "";
-  const mark = { true: ["✓", "$st-running"], false: ["✗", "$signal"], null: ["?", "$ink-3"] }[row.near];
   return [
     { kind: "rect", x, y: top, width, height: 1, fill: "$rule-2" },
     text(x, y, name, label, row.role),
     end(columns.you, y, row.you, NUMBER, "$ink"),
     end(columns.measured, y, row.measured, { ...NUMBER, bold: true }, row.role),
-    end(columns.mark, y, mark[0], { ...SANS, size: 16, bold: true }, mark[1]),
+    markOf(row, columns.mark, y),
   ];
 }
 

@@ -7,6 +7,7 @@ import { t as say } from "../words.js";
 const EXPORT_WIDTH = 640;
 const MOST_TOKENS = 12;
 const WIDEST = 720;
+const WIDEST_FILLED = 600; // where the drawing is shown as large as fits: the narrower, the larger its letters
 
 // Where a state stands, in shares of the drawing; each takes its first place that is free.
 const PLACES = {
@@ -378,9 +379,9 @@ export class StateDiagram {
   }
 }
 
-function drawStates(figure, width, measure, patternId) {
+function drawStates(figure, width, measure, patternId, height) {
   return figure.layout.nodes.length
-    ? layoutStates(figure, Math.min(width, WIDEST), measure, patternId)
+    ? layoutStates(figure, Math.min(width, height ? WIDEST_FILLED : WIDEST), measure, patternId)
     : empty(width);
 }
 
