@@ -16,6 +16,8 @@ SLANT = 38  # degrees
 PAD = 0.04  # of the range, left and right of the data
 HEADROOM = 0.07  # of the range, above the data
 LEAST_SLANTED = 40.0  # pixels from a slanted name to the next
+STEEP = 0.26  # of the height, at most, for slanted names
+FIRST_TICK = 24  # pixels that the first of the values below takes at the left
 MONO_TICK = {"font_family": "$mono", "font_size": 11.5}
 
 
@@ -188,9 +190,10 @@ def slant(names: Sequence[str], room: float) -> float:
 # -- of lying bars ----------------------------------------------------------------------------
 
 
-def crowded(names: Sequence[str], room: float) -> bool:
-    """Whether even slanted names would stand too close to each other to be read."""
-    return bool(slant(names, room)) and room / len(names) < LEAST_SLANTED
+def crowded(names: Sequence[str], room: float, height: float) -> bool:
+    """Whether even slanted names would stand too close to be read, or leave their bars too little height."""
+    slanted = slant(names, room)
+    return slanted > STEEP * height or (slanted > 0 and room / len(names) < LEAST_SLANTED)
 
 
 def widest_of(names: Sequence[str]) -> float:
@@ -208,11 +211,9 @@ def names_beside(axis: Mapping[str, Any], place: Place) -> Iterator[Shape]:
     for name in names:
         words = shortened(name, place.left - 10, 11.5, "$mono")
         yield text(place.left - 8, place.at_x(name) + 4, words, **beside)
-    title = axis.get("title", {}).get("text", "")
+    title = shortened(axis.get("title", {}).get("text", ""), place.left - FIRST_TICK, 12.5)
     below = place.top + place.height + 18
-    yield text(
-        place.left - 8, below, shortened(title, place.left - 10, 12.5), text_anchor="end", font_size=12.5
-    )
+    yield text(place.left - FIRST_TICK, below, title, text_anchor="end", font_size=12.5)
 
 
 def values_below(axis: Mapping[str, Any], place: Place) -> Iterator[Shape]:

@@ -21,13 +21,13 @@ HEIGHT = 318.0
 NARROW = 560  # pixels; below it labels stand under the chart instead of beside it
 LYING = 9.0  # pixels of a lying bar
 LEAST_LYING = 23.0  # of a name of lying bars
-MOST_NAMES = 0.55  # of the width, for them
+MOST_NAMES = 0.6  # of the width, for them
 
 
 def draw(figure: Mapping[str, Any], width: float, prefix: str, height: float = HEIGHT) -> Drawn:
     layout, data = figure["layout"], drawable(figure["data"])
     names = axes.categories(data, layout) if layout["xaxis"].get("type") == "category" else None
-    if names and axes.crowded(names, width - 74):
+    if names and axes.crowded(names, width - 74, height):
         return lying(data, layout, names, width, prefix)
     narrow = width < NARROW
     notes = [note for note in layout.get("annotations") or () if str(note.get("name", "")).startswith("end:")]

@@ -177,6 +177,13 @@ test("where there is room for names, or none for so many bars, they stand", () =
   assert.ok(low.layout.xaxis.tickangle < 0);
 });
 
+test("where slanted names would leave their bars too little height bars lie too", () => {
+  const figure = groups("one", "two");
+  figure.layout.xaxis.categoryarray = ["a", "b", "c", "the name of a very long way"];
+  const turned = (height) => dress(figure, { width: 640, height, measure }).data[0].orientation;
+  assert.deepEqual([turned(318), turned(900)], ["h", undefined]);
+});
+
 test("larger letters have more room where they are slanted", () => {
   const bottom = (font) => dress(groups("one", "two"), { width: 1300, height: 520, measure, font }).layout.margin.b;
   assert.ok(bottom(1.6) > 1.5 * bottom(1));

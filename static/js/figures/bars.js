@@ -7,7 +7,8 @@ const LEAST_SLANTED = 40; // pixels from a slanted name to the next
 const LYING = 9; // pixels of a lying bar
 const LEAST_LYING = 23; // of a name of lying bars, where there is room
 const TIGHTEST = 1.5; // heights of a letter for a name, in a picture whose height is given
-const MOST_NAMES = 0.55; // of the width, for names beside the bars
+const STEEP = 0.26; // of the height, at most, for slanted names: more would leave too little for their bars
+const MOST_NAMES = 0.6; // of the width, for names beside the bars
 const MARK = { color: "$ink", width: 2.4, dash: "5px,3px" };
 
 const namesOf = (axis) => (axis?.type === "category" ? (axis.categoryarray ?? []) : []);
@@ -32,8 +33,11 @@ export function lyingHeight({ data, layout }, { width, measure, font }) {
   return isCrowded ? names.length * each * font : 0;
 }
 
-// Whether so many names can be read in so much height.
-export const canLie = (axis, height, font) => height >= namesOf(axis).length * 11.5 * TIGHTEST * font;
+// Whether bars lie: their names are crowded or take too much of the height, and can be read beside them.
+export function isLying({ data, layout }, sizes, { height, room }) {
+  const isWished = lyingHeight({ data, layout }, sizes) > 0 || slant(layout.xaxis, sizes) > STEEP * height;
+  return isWished && room >= namesOf(layout.xaxis).length * 11.5 * TIGHTEST * sizes.font;
+}
 
 export const roomForNames = (axis, { width, measure, font }) =>
   Math.min(width * MOST_NAMES, widestOf(namesOf(axis), measure, font) + 18 * font);

@@ -1,5 +1,5 @@
 // What a chart needs before Plotly draws it: ranges, ticks, room for labels, labels apart. Pure.
-import { angleOf, canLie, isBar, laid, legendOfMark, lyingHeight, markShapes, roomForNames, slant } from "./bars.js";
+import { angleOf, isBar, isLying, laid, legendOfMark, lyingHeight, markShapes, roomForNames, slant } from "./bars.js";
 import { inLines } from "./svg.js";
 import { number } from "./units.js";
 
@@ -22,7 +22,7 @@ export function dress(figure, { width, height, measure, font = 1 }) {
   const title = inLines(layout.yaxis?.title?.text ?? "", width - 24, (words) => measure(words, 12 * font));
   const sizes = { axis: layout.xaxis, narrow, ends, measure, width, font, titleLines: title.length };
   const beside = lyingMargins(sizes);
-  const lying = tall > 0 && canLie(layout.xaxis, height - beside.t - beside.b, font);
+  const lying = isLying(figure, { width, measure, font }, { height, room: height - beside.t - beside.b });
   const slanted = lying ? 0 : slant(layout.xaxis, { width, measure, font });
   const margin = lying ? beside : margins({ ...sizes, slanted });
   const room = { width: width - margin.l - margin.r, height: height - margin.t - margin.b };
@@ -319,7 +319,7 @@ function axisTitle(lines, margin, font) {
 function namesTitle(axis, font) {
   const place = { xref: "paper", yref: "paper", x: 0, y: 0, xanchor: "right", yanchor: "top" };
   const look = { showarrow: false, font: { size: 12.5 * font, color: "$ink-2" } };
-  return [{ ...place, ...look, xshift: -5 * font, yshift: -4 * font, text: axis.title?.text ?? "" }];
+  return [{ ...place, ...look, xshift: -24 * font, yshift: -4 * font, text: axis.title?.text ?? "" }];
 }
 
 // What stands under the chart: labels that found no room in it, or the series of grouped bars.
