@@ -59,7 +59,8 @@ export function markShapes(data, axis, lying) {
     .flatMap(({ on, x, y }) => {
       const order = bars.findIndex(({ id }) => id === on);
       const there = x.map((name, n) => [names.indexOf(name), y[n]]).filter(([place]) => order >= 0 && place >= 0);
-      return there.flatMap(([place, value]) => markAt(place + (order + 0.5 - bars.length / 2) * thick, value, thick, lying));
+      const aside = (order + 0.5 - bars.length / 2) * thick;
+      return there.flatMap(([place, value]) => markAt(place + aside, value, thick, lying));
     });
 }
 
@@ -79,4 +80,7 @@ function markAt(middle, value, thick, lying) {
 }
 
 // What stands for a mark in the legend of a file.
-export const legendOfMark = ({ name }) => ({ type: "scatter", mode: "lines", name, x: [null], y: [null], line: MARK, hoverinfo: "skip" });
+export function legendOfMark({ name }) {
+  const nowhere = { x: [null], y: [null], hoverinfo: "skip" };
+  return { type: "scatter", mode: "lines", name, line: MARK, ...nowhere };
+}
