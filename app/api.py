@@ -17,19 +17,14 @@ from pydantic_core import from_json, to_json
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from app import __version__, downloads, drawing, exports, labels, languages, pads, uploads
-from app.bench import (
-    Bench,
-    GuessedAlready,
-    NotRunning,
-    QueueFull,
-    StillRunning,
-    UnknownExperiment,
-    UnknownRun,
-)
+from app.bench import Bench, GuessedAlready, NotRunning, QueueFull, StillRunning, UnknownExperiment
 from app.catalogue import describe
+from app.records import tables_of
 from app.refusals import ImportRefused
-from app.runs import Run, State, StorageFailed
+from app.runs import Run, State
+from app.storage.failures import StorageFailed
 from app.trace import NoLanes
+from app.views import UnknownRun
 from experiments.kit.machine import Machine
 from experiments.kit.spec import Experiment, Field, ParameterError, Table
 
@@ -55,8 +50,8 @@ def bench_of(request: Request) -> Bench:
 async def run_of(id: str, bench: Annotated[Bench, Depends(bench_of)]) -> Run:
     """The run a path names; what cannot be an id is no run either."""
     if not RUN_ID.fullmatch(id):
-        raise UnknownRun(f"there is no run {id[:40]!r}")
-    return await bench.get(id)
+        raise UnknownRun(id)
+    return await bench.views.run(id)
 
 
 TheBench = Annotated[Bench, Depends(bench_of)]
@@ -210,8 +205,8 @@ async def delete_run(run: TheRun, bench: TheBench) -> Response:
 @router.get("/runs/{id}/figures")
 async def show_figures(run: TheRun, bench: TheBench) -> Response:
     """The figures as they are now, in the reader's language, and where on which topic of the run that is."""
-    view = await bench.view(run.id)
-    edition = await bench.told(view, languages.words().language)
+    view = await bench.views.of(run.id)
+    edition = await bench.views.told(view, languages.words().language)
     topic = edition.topic
     place = {"topic": topic.name, "epoch": topic.epoch, "seq": topic.seq}
     return Answer(place | {"figures": edition.board.figures()})
@@ -220,8 +215,9 @@ async def show_figures(run: TheRun, bench: TheBench) -> Response:
 @router.get("/runs/{id}/rows/{table}")
 def show_rows(run: TheRun, bench: TheBench, table: str, format: Literal["json", "csv"] = "json") -> Response:
     """The rows of one table, with the unit and the meaning of each column."""
-    kind = table_of(bench.experiment(run.experiment), table)
-    rows = bench.tables(run).get(kind.name, [])
+    experiment = bench.experiment(run.experiment)
+    kind = table_of(experiment, table)
+    rows = tables_of(bench.store, experiment, run.id).get(kind.name, [])
     if format == "json":
         return Answer(exports.as_table(kind, rows))
     return Response(exports.as_csv(kind, rows), media_type="text/csv; charset=utf-8")
@@ -231,7 +227,7 @@ def show_rows(run: TheRun, bench: TheBench, table: str, format: Literal["json", 
 def export_run(run: TheRun, bench: TheBench, format: FormName, theme: ThemeName = "auto") -> Response:
     """A download of the run, in one of the forms of `downloads.FORMS`."""
     experiment = bench.experiment(run.experiment)
-    tables = bench.tables(run)
+    tables = tables_of(bench.store, experiment, run.id)
     whole = downloads.whole(format, experiment, run, tables, languages.words(), theme)
     file = downloads.make(format, whole)
     named = f'attachment; filename="{file.name}"'
@@ -242,7 +238,8 @@ def export_run(run: TheRun, bench: TheBench, format: FormName, theme: ThemeName 
 def draw_figure(run: TheRun, bench: TheBench, figure: str, theme: ThemeName = "auto") -> Response:
     """One figure as a drawing that scales, in the reader's language and the colours of a theme."""
     experiment = bench.experiment(run.experiment)
-    whole = downloads.whole("svg", experiment, run, bench.tables(run), languages.words(), theme)
+    tables = tables_of(bench.store, experiment, run.id)
+    whole = downloads.whole("svg", experiment, run, tables, languages.words(), theme)
     specs = {spec["id"]: spec for spec in whole.figures}
     if figure not in specs:
         has = ", ".join(specs)

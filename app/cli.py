@@ -333,7 +333,7 @@ def export(run_id: str, form: str, output: str | None, lang: str, theme: str, da
 def import_(file: Path, data: Path) -> None:
     """Put a run that another oscope exported as JSON into the history; - reads it from stdin."""
     from app import local
-    from app.runs import StorageFailed
+    from app.storage.failures import StorageFailed
 
     try:
         click.echo(local.adopt(file, data))

@@ -12,10 +12,12 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
 from app import compare, languages, overlay, pages, prose
-from app.bench import Bench, Live, UnknownRun
+from app.bench import Bench
 from app.compare import LETTERS, Incomparable
 from app.languages import t
+from app.live import Live
 from app.runs import Run
+from app.views import UnknownRun
 from experiments.kit.spec import Experiment
 
 router = APIRouter(include_in_schema=False)
@@ -60,7 +62,7 @@ def address(ids: Sequence[str]) -> str:
 
 async def find(bench: Bench, id: str) -> Run:
     try:
-        return await bench.get(id)
+        return await bench.views.run(id)
     except UnknownRun as unknown:
         raise Incomparable(f"{unknown}; it may have been deleted", 404) from None
 
@@ -101,14 +103,14 @@ async def compared(request: Request, bench: Bench, known: Sequence[Run]) -> Resp
     experiment = bench.experiment(known[0].experiment)
     views = [await view_of(bench, run) for run in known]
     language = languages.words().language
-    boards = [(await bench.told(view, language)).board for view in views]
+    boards = [(await bench.views.told(view, language)).board for view in views]
     figures = [board.figures() for board in boards]
     return await asyncio.to_thread(whole, request, bench, experiment, [view.run for view in views], figures)
 
 
 async def view_of(bench: Bench, run: Run) -> Live:
     try:
-        return await bench.view(run.id)
+        return await bench.views.of(run.id)
     except (UnknownRun, KeyError):
         raise Incomparable(f"there is no run {run.id!r}; it may have been deleted", 404) from None
 

@@ -17,10 +17,10 @@ from typing import Any, get_type_hints
 from pydantic_core import from_json
 
 from app import __version__, labels
-from app.bench import record_of
 from app.exports import FORMAT
 from app.foreign_rows import MOST_ROWS, Rows, counts, read_tables
 from app.labels import LabelError
+from app.records import record_of
 from app.refusals import ImportRefused, line, mapping, member, moment, number, shown, text
 from app.runs import Run, State, new_id
 from experiments.kit import say

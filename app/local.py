@@ -18,11 +18,17 @@ from pathlib import Path
 from typing import Any
 
 from app import adoption, downloads, exports, imports, interpreters, languages, paths
-from app.bench import Bench, Live
+from app.bench import Bench
 from app.hub import Hub
 from app.interpreters import Interpreter
+from app.live import Live
+from app.records import tables_of
 from app.refusals import ImportRefused
-from app.runs import Rows, Run, StorageFailed, Store, keep_whole
+from app.runs import Run
+from app.storage.disk import keep_whole
+from app.storage.failures import StorageFailed
+from app.storage.schema import Rows
+from app.storage.store import Store
 from app.trace import NoLanes
 from experiments.kit.spec import Experiment, ParameterError, SpecError, load, load_all
 
@@ -80,10 +86,10 @@ async def carry_out(order: Order, store: Store, watch: Watch) -> Outcome:
     await bench.start()
     try:
         run = await bench.submit(name, order.params, order.preset, order.python.id, order.guess)
-        live = await bench.view(run.id)
+        live = await bench.views.of(run.id)
         with stopped_by_signals(live):
             await follow(live, watch)
-        tables = await asyncio.to_thread(bench.tables, live.run)
+        tables = await asyncio.to_thread(tables_of, store, order.experiment, run.id)
         return Outcome(live.run, tables, await asyncio.to_thread(store.columns, run.id))
     finally:
         await bench.close()
@@ -200,7 +206,7 @@ def export_from(store: Store, run_id: str, form: str, language: str, theme: str)
     except (ImportError, SpecError) as error:
         raise LookupError(f"the experiment {run.experiment} is not there any more: {error}") from None
     experiments = {run.experiment: experiment}
-    tables = Bench(experiments, store, Hub(), {}).tables(run)
+    tables = tables_of(store, experiment, run.id)
     words = languages.load(language, experiments)
     with languages.speaking(words):
         file = downloads.make(form, downloads.whole(form, experiment, run, tables, words, theme))

@@ -31,9 +31,9 @@ from app.processes.watch import Watch
 from app.readers import Readers
 from app.rooms import sweep_rooms
 from app.runner import Spare
-from app.runs import Store
 from app.scope import Scope
 from app.settings import Settings
+from app.storage.store import Store
 from experiments.kit.spec import load_all
 
 
@@ -62,8 +62,15 @@ def build(settings: Settings) -> FastAPI:
     app.state.words = {name: languages.load(name, experiments) for name in languages.LANGUAGES}
     app.state.scope = Scope(hub)
     app.state.watch = Watch(hub)
-    app.state.bench = Bench(experiments, store, hub, interpreters.find(), slots=settings.slots, spare=Spare())
-    app.state.bench.languages = app.state.words
+    app.state.bench = Bench(
+        experiments,
+        store,
+        hub,
+        interpreters.find(),
+        languages=app.state.words,
+        slots=settings.slots,
+        spare=Spare(),
+    )
     connect(app)
     api.document(app, experiments)
     return app
@@ -77,7 +84,7 @@ def connect(app: FastAPI) -> None:
     app.include_router(inspection.router)
     app.include_router(guiding.router)
     app.router.routes.extend(app.state.assets.routes())
-    app.router.routes.extend(sockets.routes(app.state.bench.topic, server=__version__))
+    app.router.routes.extend(sockets.routes(app.state.bench.views.topic, server=__version__))
     for error in (HTTPException, RequestValidationError, *api.STATUS):
         app.add_exception_handler(error, explain)
     app.add_exception_handler(Exception, apologise)

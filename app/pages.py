@@ -24,14 +24,17 @@ from pydantic_core import to_json
 
 from app import card, catalogue, courses, labels, languages, links, pads, prose, takeaway, templating
 from app.assets import Assets, accepts_gzip
-from app.bench import Bench, Live, QueueFull
+from app.bench import Bench, QueueFull
 from app.conditions import conditions, noisy
 from app.courses import Begun
 from app.editions import Edition, spoken
 from app.figures import Board
+from app.folding import LONGEST_SEARCH, fold, words_of
 from app.interpreters import Interpreter
+from app.live import Live
 from app.machine import facts
-from app.runs import LONGEST_SEARCH, Run, State, StorageFailed, fold
+from app.runs import Run, State
+from app.storage.failures import StorageFailed
 from experiments.kit.machine import Machine
 from experiments.kit.spec import Chapter, Experiment, ParameterError, chapters
 
@@ -188,7 +191,7 @@ def shelves(bench: Bench, q: str = "") -> list[tuple[Chapter, list[Entry]]]:
     """The chapters that have experiments, with their questions; only those with all words of `q`."""
     drawn = pictures(list(bench.experiments.values()))
     entries = [entry_of(bench, experiment, drawn[name]) for name, experiment in bench.experiments.items()]
-    wanted = fold(q[:LONGEST_SEARCH]).split()
+    wanted = words_of(q)
     entries = [entry for entry in entries if all(word in entry.words for word in wanted)]
     filled = [(c, [e for e in entries if e.experiment.chapter == c.name]) for c in chapters()]
     return [(chapter, found) for chapter, found in filled if found]
@@ -223,7 +226,7 @@ async def show_experiment(
     bench = bench_of(request)
     experiment = bench.experiment(name)
     if repeat is not None:
-        run = await bench.get(repeat)
+        run = await bench.views.run(repeat)
         form = form_of(run, bench)
         missing = run.python if not form.python else ""
         error = f"python: {missing} is not here; the repeat is measured with another one" if missing else ""
@@ -254,7 +257,7 @@ async def start_run(request: Request, name: str) -> Response:
 async def show_run(request: Request, id: str) -> Response:
     """The permalink: the experiment's page, with this run on it."""
     bench = bench_of(request)
-    view = await bench.view(id)
+    view = await bench.views.of(id)
     return await bench_page(request, view.experiment, form_of(view.run, bench), view)
 
 
@@ -262,7 +265,7 @@ async def show_run(request: Request, id: str) -> Response:
 async def show_parts(request: Request, id: str) -> Response:
     """What the script swaps in when the run's state has changed: verdict, facts, downloads."""
     bench = bench_of(request)
-    view = await bench.view(id)
+    view = await bench.views.of(id)
     facts = facts_of(view.experiment) | facts_of_run(bench, view) | {"taken": taken(request, view)}
     return render(request, "_parts.html", twin=await asyncio.to_thread(bench.store.twin, view.run), **facts)
 
@@ -325,7 +328,7 @@ async def bench_page(
 ) -> Response:
     bench = bench_of(request)
     lede, *why = prose.paragraphs(languages.t(experiment.article))
-    edition = await bench.told(view, languages.words().language) if view else None
+    edition = await bench.views.told(view, languages.words().language) if view else None
     state = page_state(experiment, view, edition)  # now: what is published from here on comes by the topic
     return render(
         request,

@@ -17,8 +17,8 @@ import uvicorn
 from app import links, sockets
 from app.guard import is_loopback
 from app.main import create_app
-from app.runs import StorageFailed
 from app.settings import Settings
+from app.storage.failures import StorageFailed
 from experiments.kit.spec import SpecError
 
 FAREWELL_S = 1  # for requests that are still answered when the server ends

@@ -7,7 +7,8 @@ import pytest
 
 from app import labels
 from app.labels import LabelError
-from app.runs import Run, State, Store, new_id
+from app.runs import Run, State, new_id
+from app.storage.store import Store
 from tests.app.test_pages import NAME, keep, text_of
 from tests.app.test_pages import app as app
 from tests.app.test_pages import client as client
@@ -130,7 +131,7 @@ async def test_a_run_that_is_measured_can_be_named_and_its_end_does_not_undo_it(
 
 async def test_who_looks_at_a_run_hears_its_new_name(client, app):
     keep(app, ID)
-    view = await app.state.bench.view(ID)
+    view = await app.state.bench.views.of(ID)
     await client.patch(f"/api/runs/{ID}", json={"name": "heard"})
     assert view.run.name == "heard"
     assert view.snapshot()["run"]["name"] == "heard"

@@ -18,7 +18,7 @@ from app.hub import Hub
 from app.interpreters import default
 from app.main import connect
 from app.runner import run_child
-from app.runs import Store
+from app.storage.store import Store
 from experiments.kit.spec import Field, ParameterError
 from tests.tiny.root import build_root, load
 
@@ -60,7 +60,7 @@ async def start(client, experiment="tiny.counting", **order):
 
 
 async def ended(app, client, id):
-    await (await app.state.bench.view(id)).ended.wait()
+    await (await app.state.bench.views.of(id)).ended.wait()
     return (await client.get(f"/api/runs/{id}")).json()
 
 
@@ -221,7 +221,7 @@ async def test_figures_tell_where_on_the_topic_they_are(app, client):
     id = await start(client)
     await ended(app, client, id)
     figures = (await client.get(f"/api/runs/{id}/figures")).json()
-    topic = await app.state.bench.topic(f"run:{id}")
+    topic = await app.state.bench.views.topic(f"run:{id}")
     assert (figures["epoch"], figures["seq"]) == (topic.epoch, topic.seq)
     assert [figure["title"] for figure in figures["figures"]] == ["How far?"]
 

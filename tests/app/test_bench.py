@@ -1,5 +1,4 @@
 import asyncio
-import math
 import os
 import time
 from functools import partial
@@ -7,24 +6,15 @@ from itertools import pairwise
 
 import pytest
 
-from app.bench import (
-    WAITING,
-    Bench,
-    NotRunning,
-    QueueFull,
-    StillRunning,
-    UnknownExperiment,
-    UnknownRun,
-    fit,
-    record_of,
-    typed,
-)
+from app.bench import WAITING, Bench, NotRunning, QueueFull, StillRunning, UnknownExperiment
 from app.hub import Hub, Viewer
 from app.interpreters import default
 from app.runner import run_child
-from app.runs import State, StorageFull, Store
+from app.runs import State
+from app.storage.failures import StorageFull
+from app.storage.store import Store
+from app.views import UnknownRun
 from experiments.kit.spec import ParameterError
-from tests.tiny import counting
 from tests.tiny.root import build_root, load
 
 
@@ -60,14 +50,14 @@ async def bench(make):
 
 
 async def ended(bench, run):
-    live = await bench.view(run.id)
+    live = await bench.views.of(run.id)
     await live.ended.wait()
     return live.run
 
 
 async def rows_of(bench, run, count):
     """Wait until so many rows have arrived."""
-    live = await bench.view(run.id)
+    live = await bench.views.of(run.id)
     news = asyncio.Event()
 
     async def send(text):
@@ -101,7 +91,7 @@ async def test_a_run_is_measured_judged_drawn_and_stored(bench, store):
     assert run.machine["python"] == default().version
     assert store.get(run.id) == run
     assert store.rows(run.id, "step") == [[0, 0.0, 0.5], [1, 0.5, None], [2, 1.0, 0.5], [3, 1.5, 0.5]]
-    (figure,) = (await bench.view(run.id)).board.figures()
+    (figure,) = (await bench.views.of(run.id)).board.figures()
     assert figure["data"][-1]["x"] == [0, 1, 2, 3]
 
 
@@ -120,7 +110,7 @@ async def test_two_slots_measure_two_runs_at_once(make):
     for run in runs:
         await rows_of(bench, run, 1)
     await bench.close()
-    assert [(await bench.get(run.id)).state for run in runs] == [State.STOPPED, State.STOPPED]
+    assert [(await bench.views.run(run.id)).state for run in runs] == [State.STOPPED, State.STOPPED]
 
 
 async def test_a_second_click_is_a_second_run(bench):
@@ -195,7 +185,7 @@ async def test_a_run_is_deleted_with_its_rows_but_not_while_it_is_measured(bench
     await bench.stop(run.id)
     await bench.delete(run.id)
     with pytest.raises(UnknownRun):
-        await bench.get(run.id)
+        await bench.views.run(run.id)
     assert store.list() == ([], None)
 
 
@@ -251,8 +241,8 @@ async def test_closing_ends_the_run_on_the_bench_and_those_that_wait(make, store
 
 async def test_another_server_draws_an_old_run_as_it_was(bench, make, tmp_path):
     run = await ended(bench, await bench.submit("tiny.counting", {"n": 20}))
-    before = await bench.view(run.id)
-    after = await make().view(run.id)
+    before = await bench.views.of(run.id)
+    after = await make().views.of(run.id)
     assert after.run == before.run
     assert after.board.figures() == before.board.figures()
     assert after.topic.name == f"run:{run.id}"
@@ -267,7 +257,7 @@ async def test_who_follows_a_run_sees_it_begin_grow_fall_quiet_and_end(bench):
     viewer = Viewer(send, tick_s=0.0)
     writing = asyncio.create_task(viewer.run())
     run = await bench.submit("tiny.counting", {"pause": 5})
-    viewer.subscribe(await bench.topic(f"run:{run.id}"), since=None)
+    viewer.subscribe(await bench.views.topic(f"run:{run.id}"), since=None)
     await ended(bench, run)
     await asyncio.sleep(0.05)
     writing.cancel()
@@ -280,10 +270,10 @@ async def test_who_follows_a_run_sees_it_begin_grow_fall_quiet_and_end(bench):
 
 
 async def test_topics_are_found_by_name(bench):
-    assert (await bench.topic("queue")).name == "queue"
-    assert (await bench.topic("runs")).name == "runs"
-    assert await bench.topic("nonsense") is None
-    assert await bench.topic("run:0000000000") is None
+    assert (await bench.views.topic("queue")).name == "queue"
+    assert (await bench.views.topic("runs")).name == "runs"
+    assert await bench.views.topic("nonsense") is None
+    assert await bench.views.topic("run:0000000000") is None
 
 
 async def test_the_bench_is_quiet_only_while_something_is_measured(bench):
@@ -308,25 +298,5 @@ async def test_what_cannot_be_run_is_refused_with_a_sentence(bench):
 async def test_ended_runs_do_not_fill_the_memory(bench):
     for _ in range(12):
         await ended(bench, await bench.submit("tiny.counting", {"n": 1}))
-    assert len(bench.ended) == 8
+    assert len(bench.views.ended) == 8
     assert len([name for name in bench.hub._topics if name.startswith("run:")]) == 8
-
-
-def test_rows_of_an_older_experiment_fit_todays_columns():
-    (table,) = load()["tiny.counting"].tables
-    assert fit(table, ["half", "gone", "i"], [[0.5, 9, 1]]) == [[1, 0.5, None]]
-    assert fit(table, ["i", "half", "at_s"], [[1, 0.5, 2.0]]) == [[1, 0.5, 2.0]]
-
-
-def test_an_empty_number_was_not_a_number():
-    (table,) = load()["tiny.counting"].tables
-    (row,) = typed(table, [[1, 0.5, None]])
-    assert isinstance(row, counting.Step)
-    assert math.isnan(row.at_s)
-
-
-async def test_a_record_survives_facts_that_this_version_does_not_know(bench):
-    run = await ended(bench, await bench.submit("tiny.counting"))
-    run.machine["flux"] = 1.21
-    record = record_of(load()["tiny.counting"], run, {"step": [[0, 0.0, 0.5]]})
-    assert record[counting.Step] == [(0, 0.0, 0.5)]

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from app.bench import Bench, UnknownRun
+from app.bench import Bench
 from app.editions import Draft
 from app.figures import Board, apply
 from app.hub import Hub
@@ -19,8 +19,10 @@ from app.languages import ENGLISH, Words
 from app.main import build
 from app.readers import Readers
 from app.runner import run_child
-from app.runs import Run, State, Store
+from app.runs import Run, State
 from app.settings import Settings
+from app.storage.store import Store
+from app.views import UnknownRun
 from experiments.kit.spec import load_all
 from tests.app.serving import serving
 from tests.app.test_sockets import app_of, connected, hear, say
@@ -49,9 +51,13 @@ def root(tmp_path_factory):
 async def bench(root, tmp_path):
     store = Store(tmp_path / "runs.sqlite3")
     bench = Bench(
-        load(), store, Hub(), {default().id: default()}, run_child=partial(run_child, root=root, spare=None)
+        load(),
+        store,
+        Hub(),
+        {default().id: default()},
+        languages={"en": ENGLISH, "zh": CHINESE},
+        run_child=partial(run_child, root=root, spare=None),
     )
-    bench.languages = {"en": ENGLISH, "zh": CHINESE}
     await bench.start()
     yield bench
     await bench.close()
@@ -60,7 +66,7 @@ async def bench(root, tmp_path):
 
 async def measured(bench: Bench, **params: Any) -> str:
     run = await bench.submit("tiny.counting", params)
-    await (await bench.view(run.id)).ended.wait()
+    await (await bench.views.of(run.id)).ended.wait()
     return run.id
 
 
@@ -104,7 +110,7 @@ def xs(figure: dict[str, Any]) -> list[float]:
 async def test_an_english_and_a_chinese_viewer_of_one_run_each_get_their_own(bench):
     run = await bench.submit("tiny.counting", {"n": 40, "pause": 20})
     async with (
-        serving(app_of(bench.topic)) as port,
+        serving(app_of(bench.views.topic)) as port,
         connected(port) as one,
         connected(port) as other,
     ):
@@ -114,15 +120,15 @@ async def test_an_english_and_a_chinese_viewer_of_one_run_each_get_their_own(ben
     assert xs(english.figures[0]) == xs(chinese.figures[0]) == list(range(40))
     assert (english.told[-1], chinese.told[-1]) == ("step 40", "第 40 步")
     assert english.run["state"] == chinese.run["state"] == "done"
-    live = await bench.view(run.id)
+    live = await bench.views.of(run.id)
     assert english.figures == live.board.figures()
     assert chinese.figures == live.in_language("zh").board.figures()
 
 
 async def test_who_comes_late_in_another_language_misses_no_row_and_gets_none_twice(bench):
     run = await bench.submit("tiny.counting", {"n": 60, "pause": 15})
-    live = await bench.view(run.id)
-    async with serving(app_of(bench.topic)) as port, connected(port) as one, connected(port) as other:
+    live = await bench.views.of(run.id)
+    async with serving(app_of(bench.views.topic)) as port, connected(port) as one, connected(port) as other:
         english = Page(one, f"run:{run.id}")
         await say(one, op="sub", topic=english.topic)
         while live.run.rows.get("step", 0) < 20:
@@ -132,28 +138,28 @@ async def test_who_comes_late_in_another_language_misses_no_row_and_gets_none_tw
         await chinese.follow()
     assert xs(chinese.figures[0]) == list(range(60))
     assert chinese.figures == live.in_language("zh").board.figures()
-    redrawn = await bench._redraw(live.run)
-    again = await bench.told(redrawn, "zh")
+    redrawn = await bench.views._redraw(live.run)
+    again = await bench.views.told(redrawn, "zh")
     assert again.board.figures() == chinese.figures
 
 
 async def test_a_run_that_nobody_reads_in_chinese_has_no_chinese_figures(bench):
     id = await measured(bench, n=3)
-    assert (await bench.view(id)).others == {}
+    assert (await bench.views.of(id)).others == {}
     assert [name for name in bench.hub._topics if name.startswith("run:")] == [f"run:{id}"]
 
 
 async def test_two_who_ask_at_once_share_one_edition(bench):
-    live = await bench.view(await measured(bench, n=3))
-    first, second = await asyncio.gather(bench.told(live, "zh"), bench.told(live, "zh"))
+    live = await bench.views.of(await measured(bench, n=3))
+    first, second = await asyncio.gather(bench.views.told(live, "zh"), bench.views.told(live, "zh"))
     assert first is second
     assert first.topic.name == f"run:{live.run.id}:zh"
 
 
 async def test_the_snapshot_says_what_happened_in_the_readers_language(bench):
     run = await bench.submit("tiny.clinging")
-    live = await bench.view(run.id)
-    await bench.told(live, "zh")
+    live = await bench.views.of(run.id)
+    await bench.views.told(live, "zh")
     await bench.stop(run.id)
     assert live.snapshot()["run"]["why"] == "stopped on request"
     assert live.snapshot("zh")["run"]["why"] == "应要求停止"
@@ -161,22 +167,22 @@ async def test_the_snapshot_says_what_happened_in_the_readers_language(bench):
 
 async def test_a_run_takes_its_editions_with_it(bench):
     id = await measured(bench, n=3)
-    assert (await bench.topic(f"run:{id}:zh")).name == f"run:{id}:zh"
+    assert (await bench.views.topic(f"run:{id}:zh")).name == f"run:{id}:zh"
     await bench.delete(id)
     assert bench.hub.find(f"run:{id}") is None
     assert bench.hub.find(f"run:{id}:zh") is None
-    assert await bench.topic(f"run:{id}:zh") is None
+    assert await bench.views.topic(f"run:{id}:zh") is None
 
 
 async def test_forgotten_runs_leave_no_topic_in_any_language(bench):
     for _ in range(10):
-        await bench.topic(f"run:{await measured(bench, n=1)}:zh")
-    assert len([name for name in bench.hub._topics if name.startswith("run:")]) == 2 * len(bench.ended)
+        await bench.views.topic(f"run:{await measured(bench, n=1)}:zh")
+    assert len([name for name in bench.hub._topics if name.startswith("run:")]) == 2 * len(bench.views.ended)
 
 
 async def test_an_edition_that_is_ready_after_its_run_was_deleted_leaves_no_topic(bench, monkeypatch):
     id = await measured(bench, n=3)
-    live = await bench.view(id)
+    live = await bench.views.of(id)
     reading, go_on = asyncio.Event(), asyncio.Event()
 
     async def slowly(draft, stored, ended):
@@ -184,7 +190,7 @@ async def test_an_edition_that_is_ready_after_its_run_was_deleted_leaves_no_topi
         await go_on.wait()
 
     monkeypatch.setattr(Draft, "catch_up", slowly)
-    making = asyncio.create_task(bench.told(live, "zh"))
+    making = asyncio.create_task(bench.views.told(live, "zh"))
     await reading.wait()
     await bench.delete(id)
     go_on.set()
@@ -195,14 +201,14 @@ async def test_an_edition_that_is_ready_after_its_run_was_deleted_leaves_no_topi
 @pytest.mark.parametrize("name", ["run:{id}:de", "run:{id}:en", "run:{id}:", "run:{id}:zh:zh", "run::zh"])
 async def test_only_languages_that_are_there_have_topics(bench, name):
     id = await measured(bench, n=1)
-    assert await bench.topic(name.format(id=id)) is None
+    assert await bench.views.topic(name.format(id=id)) is None
 
 
 async def test_a_run_that_is_deleted_while_an_edition_is_made_is_unknown(bench):
-    live = await bench.view(await measured(bench, n=3))
+    live = await bench.views.of(await measured(bench, n=3))
     await bench.delete(live.run.id)
     with pytest.raises(UnknownRun, match="there is no run"):
-        await bench.told(live, "zh")
+        await bench.views.told(live, "zh")
     assert live.drafts == []
 
 

@@ -14,7 +14,8 @@ from click.testing import CliRunner
 from app import cli, doctor, exports, local, terminal
 from app.catalogue import command_line
 from app.interpreters import default
-from app.runs import Run, State, Store
+from app.runs import Run, State
+from app.storage.store import Store
 from experiments.kit import Check, Verdict, percent, say
 from experiments.kit.spec import load, names
 from tests.served import ROOT, serve

@@ -12,12 +12,14 @@ from fastapi import FastAPI
 
 from app import api, exports, languages
 from app.assets import Assets
-from app.bench import Bench, GuessedAlready, UnknownRun
+from app.bench import Bench, GuessedAlready
 from app.hub import Hub, Viewer
 from app.interpreters import default
+from app.judging import verdict_on
 from app.main import connect
 from app.runner import run_child
-from app.runs import Store
+from app.storage.store import Store
+from app.views import UnknownRun
 from experiments.kit import ChoiceGuess, LineGuess
 from experiments.kit.spec import ParameterError
 from tests.tiny import counting
@@ -98,7 +100,7 @@ async def client(bench, tmp_path):
 
 
 async def ended(bench, run):
-    live = await bench.view(run.id)
+    live = await bench.views.of(run.id)
     await live.ended.wait()
     return live.run
 
@@ -125,12 +127,12 @@ async def test_a_guess_is_kept_with_its_run_and_held_against_the_rows_with_the_v
 
 async def test_the_figure_shows_the_guess_from_the_first_moment(bench):
     run = await bench.submit("tiny.counting", guess=SAID)
-    assert guesses_in(await bench.view(run.id)) == [("guess:half", [0, 2.0], [0, 3.0])]
+    assert guesses_in(await bench.views.of(run.id)) == [("guess:half", [0, 2.0], [0, 3.0])]
 
 
 async def test_another_server_draws_and_tells_the_guess_of_an_old_run(bench, make):
     run = await ended(bench, await bench.submit("tiny.counting", guess=SAID))
-    view = await make().view(run.id)
+    view = await make().views.of(run.id)
     assert guesses_in(view) == [("guess:half", [0, 2.0], [0, 3.0])]
     assert view.run.guess["rows"] == [ROW]
 
@@ -138,7 +140,7 @@ async def test_another_server_draws_and_tells_the_guess_of_an_old_run(bench, mak
 async def test_a_run_without_a_guess_has_none(bench):
     run = await ended(bench, await bench.submit("tiny.counting"))
     assert run.guess is None
-    assert guesses_in(await bench.view(run.id)) == []
+    assert guesses_in(await bench.views.of(run.id)) == []
 
 
 async def test_a_guess_after_the_end_is_compared_at_once_and_tells_that_it_was_late(bench, store):
@@ -147,8 +149,8 @@ async def test_a_guess_after_the_end_is_compared_at_once_and_tells_that_it_was_l
     assert late.guess["rows"] == [ROW]
     assert late.guess["given_at"] >= run.ended_at
     assert (await asyncio.to_thread(store.get, run.id)).guess == late.guess
-    assert guesses_in(await bench.view(run.id)) == [("guess:half", [0, 2.0], [0, 3.0])]
-    assert next(iter(bench.latest)).guess == late.guess
+    assert guesses_in(await bench.views.of(run.id)) == [("guess:half", [0, 2.0], [0, 3.0])]
+    assert next(iter(bench.latest.runs)).guess == late.guess
 
 
 async def test_a_guess_while_it_runs_is_compared_at_the_end(bench):
@@ -160,15 +162,14 @@ async def test_a_guess_while_it_runs_is_compared_at_the_end(bench):
 
 
 async def test_a_guess_while_the_verdict_is_found_is_compared_too(bench, monkeypatch):
-    judge = bench._judge
     run = await bench.submit("tiny.counting")
 
-    async def judge_slowly(live):
-        verdict = await judge(live)
+    async def judge_slowly(live, store):
+        verdict = await verdict_on(live, store)
         await bench.guess(live.run.id, SAID)
         return verdict
 
-    monkeypatch.setattr(bench, "_judge", judge_slowly)
+    monkeypatch.setattr("app.measuring.verdict_on", judge_slowly)
     assert (await ended(bench, run)).guess["rows"] == [ROW]
 
 
@@ -197,7 +198,7 @@ async def test_who_follows_a_run_is_told_of_the_guess_and_of_its_line(bench):
 
     viewer = Viewer(send, tick_s=0)
     writing = asyncio.create_task(viewer.run())
-    viewer.subscribe((await bench.view(run.id)).topic)
+    viewer.subscribe((await bench.views.of(run.id)).topic)
     await looking.wait()
     await bench.guess(run.id, SAID)
     await told.wait()
@@ -210,12 +211,12 @@ async def test_who_follows_a_run_is_told_of_the_guess_and_of_its_line(bench):
 
 
 async def test_readers_of_another_language_see_the_guess_in_theirs(bench):
-    bench.languages = {"en": languages.ENGLISH, "zh": languages.load("zh", {})}
+    bench.views.languages = {"en": languages.ENGLISH, "zh": languages.load("zh", {})}
     run = await ended(bench, await bench.submit("tiny.counting"))
-    before = await bench.told(await bench.view(run.id), "zh")
+    before = await bench.views.told(await bench.views.of(run.id), "zh")
     await bench.guess(run.id, SAID)
-    bench.ended.clear()  # so that the next look draws everything anew
-    after = await bench.told(await bench.view(run.id), "zh")
+    bench.views.ended.clear()  # so that the next look draws everything anew
+    after = await bench.views.told(await bench.views.of(run.id), "zh")
     for board in (before.board, after.board):
         (trace,) = [t for f in board.figures() for t in f["data"] if t["id"] == "guess:half"]
         assert trace["name"] == "你的猜测"
@@ -269,7 +270,7 @@ async def test_a_wrong_guess_starts_nothing(bench, params, guess, sentence):
         await bench.submit("tiny.counting", params, guess=guess)
     assert str(refused.value) == sentence
     assert not bench.waiting
-    assert not bench.latest
+    assert not bench.latest.runs
 
 
 async def test_what_cannot_be_guessed_is_refused(bench):
@@ -285,7 +286,7 @@ async def test_what_cannot_be_guessed_is_refused(bench):
 async def test_a_run_is_ordered_with_a_guess(bench, client):
     answer = await client.post("/api/runs", json={"experiment": "tiny.counting", "guess": SAID})
     assert answer.status_code == 201
-    await (await bench.view(answer.json()["id"])).ended.wait()
+    await (await bench.views.of(answer.json()["id"])).ended.wait()
     run = (await client.get(f"/api/runs/{answer.json()['id']}")).json()
     assert (run["guess"]["points"], run["guess"]["rows"]) == (SAID, [ROW])
 
@@ -332,7 +333,7 @@ async def test_a_wrong_guess_of_a_run_leaves_it_open(bench, client, body, status
     headers = {"content-type": "application/json"}
     answer = await client.put(f"/api/runs/{run.id}/guess", content=body, headers=headers)
     assert (answer.status_code, answer.json()) == (status, {"detail": detail})
-    assert (await bench.get(run.id)).guess is None
+    assert (await bench.views.run(run.id)).guess is None
 
 
 @pytest.mark.parametrize("id", ["0000000000", "nope"])
@@ -395,11 +396,11 @@ async def test_the_form_takes_a_guess_without_a_script(bench, client):
     sent = {"n": "3", "pause": "0", "guess.half@2": " 3 "}
     answer = await client.post("/experiments/tiny.counting", data=sent)
     assert answer.status_code == 303
-    run = await bench.get(answer.headers["location"].removeprefix("/runs/"))
+    run = await bench.views.run(answer.headers["location"].removeprefix("/runs/"))
     assert run.guess["points"] == SAID
 
 
 async def test_a_form_with_an_empty_guess_is_a_run_without_one(bench, client):
     answer = await client.post("/experiments/tiny.counting", data={"n": "3", "guess.half@2": ""})
     assert answer.status_code == 303
-    assert (await bench.get(answer.headers["location"].removeprefix("/runs/"))).guess is None
+    assert (await bench.views.run(answer.headers["location"].removeprefix("/runs/"))).guess is None

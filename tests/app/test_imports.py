@@ -22,8 +22,10 @@ from app.interpreters import default
 from app.main import build, connect
 from app.refusals import ImportRefused
 from app.runner import run_child
-from app.runs import Run, State, Store, keep_whole
+from app.runs import Run, State
 from app.settings import Settings
+from app.storage.disk import keep_whole
+from app.storage.store import Store
 from experiments.kit.machine import Machine
 from experiments.kit.spec import load as loaded
 from tests.tiny.root import build_root, load
@@ -388,7 +390,7 @@ async def send(client, content):
 
 async def test_a_run_is_exported_deleted_imported_and_the_same_again(app, client):
     started = (await client.post("/api/runs", json={"experiment": "tiny.counting"})).json()["id"]
-    await (await app.state.bench.view(started)).ended.wait()
+    await (await app.state.bench.views.of(started)).ended.wait()
     exported = await client.get(f"/api/runs/{started}/export/json")
     assert (await client.delete(f"/api/runs/{started}")).status_code == 204
 
@@ -466,7 +468,7 @@ async def test_what_cannot_be_written_is_not_there_at_all(app, client, record, t
     assert answer.status_code == 507
     assert answer.json()["detail"] == f"{tmp_path / 'file'} cannot be made: File exists"
     assert (await client.get("/api/runs")).json()["runs"] == []
-    assert not app.state.bench.latest
+    assert not app.state.bench.latest.runs
 
 
 async def test_an_import_that_finds_no_room_beside_pinned_runs_is_refused_and_gone(
@@ -579,7 +581,7 @@ def test_a_store_admits_a_run_with_all_its_rows(tmp_path, record, experiments):
         keep_whole(store.path, imported.run, imported.columns, imported.rows)
         assert store.admit(imported.run.id) == imported.run
         assert store.get(imported.run.id) == imported.run
-        assert store.tables(imported.run.id) == {"step": ROWS}
+        assert store.rows(imported.run.id, "step") == ROWS
     finally:
         store.close()
 

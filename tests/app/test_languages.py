@@ -7,7 +7,8 @@ import pytest
 
 from app import api, conditions, courses, guard, languages, pages
 from app.languages import ENGLISH, Words, preferred
-from app.runs import NO_WAL, State
+from app.runs import State
+from app.storage.store import NO_WAL
 from experiments.kit.sentences import percent, say
 from experiments.kit.spec import chapters, load_all
 from tests.app import texts
@@ -32,7 +33,8 @@ SPOKEN = {kind.__name__ for kind in api.STATUS} | {
 ZH = languages.load("zh", load_all())
 SCRIPT = languages.sections("zh")["script"]
 ENGLISH_ONLY = {  # modules of the terminal, of the protocol, and of a store that refuses to open
-    *("cli", "doctor", "local", "server", "terminal", "rooms", "hub", "sockets", "interactive", "runs"),
+    *("cli", "doctor", "local", "server", "terminal", "rooms", "hub", "sockets", "interactive"),
+    *("connections", "memory", "reading", "schema", "store"),
 }
 UNHEARD = {  # parts of sentences that are known whole, and what only programs are told
     *("is neither true nor false", "is less than 7", "is more than 7", "is not 7", "is missing"),

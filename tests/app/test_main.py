@@ -10,9 +10,11 @@ import pytest
 
 from app import paths
 from app.main import build, create_app
-from app.runs import Run, State, StorageBusy, Store
+from app.runs import Run, State
 from app.server import CannotServe, address, listen, why_not, with_own_name, with_token
 from app.settings import Settings
+from app.storage.failures import StorageBusy
+from app.storage.store import Store
 from experiments.kit.spec import names
 from tests.served import serve
 
@@ -63,7 +65,7 @@ async def test_a_mistake_of_ours_is_a_sentence_outside_and_a_traceback_inside(ap
     async def break_down(id):
         raise ZeroDivisionError("of ours")
 
-    app.state.bench.get = break_down
+    app.state.bench.views.run = break_down
     async with client_of(app) as client:
         answer = await client.get("/api/runs/0123456789")
     assert (answer.status_code, answer.json()) == (
@@ -79,7 +81,7 @@ async def test_a_run_that_a_dead_server_left_is_marked_at_the_next_start(setting
     store.close()
     app = build(settings)
     async with app.router.lifespan_context(app):
-        run = await app.state.bench.get("0123456789")
+        run = await app.state.bench.views.run("0123456789")
     assert (run.state, run.why) == (State.FAILED, "the server stopped during the run")
     assert run.rows == {"round": 1}
 
@@ -90,7 +92,7 @@ async def test_two_servers_do_not_share_a_history(app, settings):
 
 
 async def test_the_machine_is_sampled_only_while_somebody_looks(app):
-    topic = await app.state.bench.topic("machine")
+    topic = await app.state.bench.views.topic("machine")
     assert app.state.scope._task is None
     topic.on_first()
     assert app.state.scope._task is not None

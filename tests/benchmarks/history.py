@@ -76,7 +76,7 @@ def fill(bench) -> None:
             verdict=VERDICT,
             name="" if n else "a needle",
             pinned=n == 0,
-            search=text_of(experiment, VERDICT, bench.languages.values()),
+            search=text_of(experiment, VERDICT, bench.views.languages.values()),
         )
         bench.store.create(run)
     bench.store.flush()

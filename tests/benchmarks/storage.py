@@ -19,7 +19,8 @@ from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from app.runs import Run, State, Store, new_id
+from app.runs import Run, State, new_id
+from app.storage.store import Store
 
 COLUMNS = ["kind", "workers", "wall_s", "speedup"]
 WRITTEN, READ, RUNS, PAGE = 1_000_000, 10_000, 10_000, 50

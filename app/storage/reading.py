@@ -1,0 +1,89 @@
+"""Reads the file: connections for many readers at a time, and how a page of the history is asked for."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from app.folding import fold
+from app.runs import Run
+from app.storage.connections import connect
+from app.storage.failures import explained
+from app.storage.schema import FIELDS
+
+SELECT = f"select {', '.join(FIELDS)} from runs"
+
+
+class Readers:
+    """Read-only connections, one for every reader at a time."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._idle: list[sqlite3.Connection] = []
+        self._closed = False
+
+    def read(self, sql: str, *values: Any) -> list[Any]:
+        connection = self._take()
+        try:
+            return connection.execute(sql, values).fetchall()
+        except sqlite3.Error as error:
+            raise explained(error, self._path) from error
+        finally:
+            self._idle.append(connection)
+            if self._closed:
+                self.close()
+
+    def _take(self) -> sqlite3.Connection:
+        with suppress(IndexError):
+            return self._idle.pop()
+        connection = connect(self._path, mode="ro")
+        connection.create_function("has", 5, has, deterministic=True)
+        return connection
+
+    def close(self) -> None:
+        self._closed = True
+        while self._idle:
+            self._idle.pop().close()
+
+
+@dataclass(frozen=True)
+class Wish:
+    """Which runs somebody wants to see. None is any; each of the words, folded, has to occur."""
+
+    experiment: str | None = None
+    state: str | None = None
+    pinned: bool | None = None
+    words: Sequence[str] = ()
+
+    def suits(self, run: Run) -> bool:
+        return (
+            self.experiment in (None, run.experiment)
+            and self.state in (None, run.state)
+            and self.pinned in (None, run.pinned)
+            and all(has(word, run.name, run.note, run.experiment, run.search) for word in self.words)
+        )
+
+    def query(self, before: int | None, limit: int) -> tuple[str, list[Any]]:
+        """SQL and its values for the newest of them, those with a number below `before`."""
+        wanted = {
+            "experiment = ?": self.experiment,
+            "state = ?": self.state,
+            "pinned = ?": self.pinned,
+            "n < ?": before,
+        }
+        given = [(condition, value) for condition, value in wanted.items() if value is not None]
+        given += [("has(?, name, note, experiment, search)", word) for word in self.words]
+        where = " and ".join(condition for condition, _ in given) or "true"
+        # Two steps: what the runs are filtered by lies in an index, their machines and verdicts do not.
+        found = f"select n from runs where {where} order by n desc limit ?"
+        return f"{SELECT} where n in ({found}) order by n desc", [*(value for _, value in given), limit]
+
+
+def has(word: str, name: str, note: str, experiment: str, search: str) -> bool:
+    """For SQLite, whose LIKE knows the case of ASCII letters only and takes % and _ for any of them."""
+    own = name or note or not search  # what is not written cannot be found, and folding takes its time
+    return word in search or (bool(own) and word in fold(f"{name}\n{note}\n{experiment}"))
