@@ -201,7 +201,8 @@ class Bench:
         if not live.run.state.ended:  # at once, so that this is never written after the run's end
             self.store.update(id, guess=live.run.guess)
         else:
-            await self._keep_guess(live)
+            async with self.views.alone(id):
+                await self._keep_guess(live)
         self._announce(live)
         return live.run
 
@@ -213,11 +214,12 @@ class Bench:
 
     async def annotate(self, id: str, changes: Mapping[str, Any]) -> Run:
         """Name, note or pin a run, on the bench or long ended (see `labels.read`)."""
-        run = await self._update(id, **changes)
-        live = self.views.find(id)
-        if live:
-            live.change(**changes)
-            run = live.run
+        async with self.views.alone(id):
+            run = await self._update(id, **changes)
+            live = self.views.find(id)
+            if live:
+                live.change(**changes)
+                run = live.run
         self.latest.change(run)
         return run
 
@@ -239,8 +241,9 @@ class Bench:
         run = await self.views.run(id)
         if not run.state.ended:
             raise StillRunning(f"the run is {run.state}; stop it before you delete it")
-        self.store.delete(id)
-        self.views.forget(id)
+        async with self.views.alone(id):
+            self.store.delete(id)
+            self.views.forget(id)
         self.latest.remove(id)
 
     # -- the queue ----------------------------------------------------------------------------

@@ -111,7 +111,7 @@ async def compared(request: Request, bench: Bench, known: Sequence[Run]) -> Resp
 async def view_of(bench: Bench, run: Run) -> Live:
     try:
         return await bench.views.of(run.id)
-    except (UnknownRun, KeyError):
+    except UnknownRun:
         raise Incomparable(f"there is no run {run.id!r}; it may have been deleted", 404) from None
 
 

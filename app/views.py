@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from weakref import WeakValueDictionary
 
 from app.editions import ROWS_AT_ONCE, Draft, Edition
 from app.figures import Board
@@ -42,6 +43,7 @@ class Views:
         self.languages = languages
         self.alive: dict[str, Live] = {}  # they wait or are measured
         self.ended: OrderedDict[str, Live] = OrderedDict()
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     # -- a run from its beginning to its end --------------------------------------------------
 
@@ -89,9 +91,13 @@ class Views:
         """The run with its figures: as they are while it lives, drawn again from its rows after."""
         live = self.find(id)
         if live is None:
-            run = await self.run(id)
-            live = self.find(id) or await self._redraw(run)
+            async with self.alone(id):
+                live = self.find(id) or await self._redraw(await self.run(id))
         return live
+
+    def alone(self, id: str) -> asyncio.Lock:
+        """To be held while a stored run is changed or drawn: else the figures would come with what it was."""
+        return self._locks.setdefault(id, asyncio.Lock())
 
     async def told(self, live: Live, language: str) -> Edition:
         """A run in one language: made now if nobody has looked at it in that language so far."""
@@ -117,7 +123,10 @@ class Views:
     async def _redraw(self, run: Run) -> Live:
         """The figures of a run that has ended, from its rows."""
         experiment = self.experiment(run.experiment)
-        tables = await asyncio.to_thread(tables_of, self.store, experiment, run.id)
+        try:
+            tables = await asyncio.to_thread(tables_of, self.store, experiment, run.id)
+        except KeyError:  # it had to make room meanwhile
+            raise UnknownRun(run.id) from None
         live = self._show(run, experiment, Board(experiment, guess=run.points))
         for name, rows in tables.items():
             for start in range(0, len(rows), ROWS_AT_ONCE):

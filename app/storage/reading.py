@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,11 +27,17 @@ class Readers:
         self._closed = False
 
     def read(self, sql: str, *values: Any) -> list[Any]:
-        connection = self._take()
         try:
-            return connection.execute(sql, values).fetchall()
+            with self._connection() as connection:
+                return connection.execute(sql, values).fetchall()
         except sqlite3.Error as error:
             raise explained(error, self._path) from error
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        connection = self._take()
+        try:
+            yield connection
         finally:
             self._idle.append(connection)
             if self._closed:

@@ -7,6 +7,7 @@ waits for it: call it in a thread.
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
@@ -25,6 +26,8 @@ from app.storage.failures import StorageFailed, StorageFull, anew, explained
 from app.storage.memory import Memory
 from app.storage.reading import SELECT, Readers, Wish
 from app.storage.schema import Rows, as_text, decode, encode, unpack
+
+log = logging.getLogger(__name__)
 
 FLUSH_S = 0.2  # rows reach the disk this long after the first of them at the latest
 RETRY_S = 1.0  # how long a failed writer waits before it tries again by itself
@@ -274,7 +277,9 @@ class Store:
             with self._changed:
                 self._memory.stored(notes)
             failure = self._make_room(notes)
-        except (sqlite3.Error, ValueError) as error:
+        except Exception as error:  # also a mistake of ours: without this thread nothing would be kept
+            if not isinstance(error, sqlite3.Error):
+                log.exception("notes for %s could not be written", self.path)
             failure = explained(error, self.path)
             with self._changed:
                 self._memory.give_up(notes, failure)

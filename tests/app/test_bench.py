@@ -1,5 +1,6 @@
 import asyncio
 import os
+import threading
 import time
 from functools import partial
 from itertools import pairwise
@@ -9,6 +10,7 @@ import pytest
 from app.bench import WAITING, Bench, NotRunning, QueueFull, StillRunning, UnknownExperiment
 from app.hub import Hub, Viewer
 from app.interpreters import default
+from app.records import tables_of
 from app.runner import run_child
 from app.runs import State
 from app.storage.failures import StorageFull
@@ -246,6 +248,62 @@ async def test_another_server_draws_an_old_run_as_it_was(bench, make, tmp_path):
     assert after.run == before.run
     assert after.board.figures() == before.board.figures()
     assert after.topic.name == f"run:{run.id}"
+
+
+async def test_two_who_look_at_an_old_run_at_once_see_the_same_figures(bench, make):
+    run = await ended(bench, await bench.submit("tiny.counting"))
+    views = make().views
+    first, second = await asyncio.gather(views.of(run.id), views.of(run.id))
+    assert first is second
+
+
+async def test_a_name_that_is_given_while_an_old_run_is_drawn_is_on_it(bench, make, drawing):
+    run = await ended(bench, await bench.submit("tiny.counting"))
+    other = make()
+    looking = asyncio.create_task(other.views.of(run.id))
+    await drawing.begun.wait()
+    naming = asyncio.create_task(other.annotate(run.id, {"name": "the first one"}))
+    await drawing.go_on_after(naming)
+    assert (await looking).run.name == "the first one"
+
+
+async def test_a_run_that_is_deleted_while_it_is_drawn_is_gone(bench, make, drawing):
+    run = await ended(bench, await bench.submit("tiny.counting"))
+    other = make()
+    looking = asyncio.create_task(other.views.of(run.id))
+    await drawing.begun.wait()
+    deleting = asyncio.create_task(other.delete(run.id))
+    await drawing.go_on_after(deleting)
+    await asyncio.gather(looking, deleting)
+    with pytest.raises(UnknownRun):
+        await other.views.of(run.id)
+
+
+class Drawing:
+    """Reading the rows of an old run halts until it is told to go on."""
+
+    def __init__(self):
+        self.loop = asyncio.get_running_loop()
+        self.begun, self.going_on = asyncio.Event(), threading.Event()
+
+    def read(self, *asked):
+        self.loop.call_soon_threadsafe(self.begun.set)
+        assert self.going_on.wait(10)
+        return tables_of(*asked)
+
+    async def go_on_after(self, task):
+        """Let the task come as far as it can without the figures."""
+        await asyncio.wait([task], timeout=0.5)
+        self.going_on.set()
+        await task
+
+
+@pytest.fixture
+async def drawing(monkeypatch):
+    drawing = Drawing()
+    monkeypatch.setattr("app.views.tables_of", drawing.read)
+    yield drawing
+    drawing.going_on.set()
 
 
 async def test_who_follows_a_run_sees_it_begin_grow_fall_quiet_and_end(bench):

@@ -18,6 +18,7 @@ import pytest
 from app.runs import Run, State, new_id
 from app.storage.connections import connect
 from app.storage.failures import StorageBusy, StorageFailed, StorageFull, StorageTooNew
+from app.storage.reading import Readers
 from app.storage.schema import CHUNK, MIGRATIONS, migrate, pack, unpack
 from app.storage.store import DIED, Store
 
@@ -499,6 +500,25 @@ def test_rows_that_are_no_json_do_not_stop_the_store(store):
     store.flush()
     assert store.rows(good.id, "round") == ROWS
     assert [run.id for run in store.list()[0]] == [good.id, bad.id]
+
+
+def test_a_mistake_in_the_writer_is_told_and_does_not_end_it(store, monkeypatch):
+    def mistaken(notes):
+        raise ZeroDivisionError("of ours")
+
+    run = kept(store)
+    with monkeypatch.context() as broken:
+        broken.setattr(store._disk, "write", mistaken)
+        store.append(run.id, "round", COLUMNS, ROWS)
+        with pytest.raises(StorageFailed, match="of ours"):
+            store.flush()
+    store.flush()
+    assert (store.failure, store.rows(run.id, "round")) == (None, [])
+
+
+def test_a_file_that_cannot_be_opened_for_reading_is_named(path):
+    with pytest.raises(StorageFailed, match="unable to open database file"):
+        Readers(path).read("select 1")
 
 
 # The cap
