@@ -92,6 +92,12 @@ class Topic:
         for viewer in self._viewers:
             viewer.wake()
 
+    def clear(self) -> None:
+        """Forget what was published; the numbers go on."""
+        self._log.clear()
+        self._frames.clear()
+        self._log_b = 0
+
     def cursor(self, epoch: Any, since: Any) -> int | None:
         """Where a viewer stands that has seen `since` of `epoch`; None where it needs a snapshot."""
         if self.mode == "last" and not self._has_value():

@@ -21,17 +21,17 @@ from app import (
     languages,
     pages,
     paths,
+    scope,
     sockets,
 )
 from app.assets import Assets
 from app.bench import Bench
 from app.guard import Guard
 from app.hub import Hub
-from app.processes.watch import Watch
+from app.processes import watch
 from app.readers import Readers
 from app.rooms import sweep_rooms
 from app.runner import Spare
-from app.scope import Scope
 from app.settings import Settings
 from app.storage.store import Store
 from experiments.kit.spec import load_all
@@ -60,8 +60,8 @@ def build(settings: Settings) -> FastAPI:
     app.state.assets = Assets(cache=settings.cache)
     app.state.store = store
     app.state.words = {name: languages.load(name, experiments) for name in languages.LANGUAGES}
-    app.state.scope = Scope(hub)
-    app.state.watch = Watch(hub)
+    app.state.scope = scope.feed(hub)
+    app.state.watch = watch.feed(hub)
     app.state.bench = Bench(
         experiments,
         store,

@@ -43,7 +43,6 @@ router = APIRouter(include_in_schema=False)
 PACKED_FROM = 4096  # characters of a page; smaller ones fit a few packets anyway
 PACKED_LEVEL = 4  # 250 kB in 3 ms; higher ones cost more than they save
 LATEST = 6  # runs on the home page
-FEW = 10  # runs of an experiment among which one was measured here
 PAGE = 30  # runs on a page of the history
 TABLE_ROWS = 200  # of a figure's table in HTML; the files have all of them
 RECENT = 50  # runs of an experiment among which one was measured here since a route was begun
@@ -190,7 +189,11 @@ def core_label(first: int, end: int) -> str:
 def shelves(bench: Bench, q: str = "") -> list[tuple[Chapter, list[Entry]]]:
     """The chapters that have experiments, with their questions; only those with all words of `q`."""
     drawn = pictures(list(bench.experiments.values()))
-    entries = [entry_of(bench, experiment, drawn[name]) for name, experiment in bench.experiments.items()]
+    last = bench.store.newest_here(bench.experiments)
+    entries = [
+        Entry(e, drawn[name], e.cost(e.parse({})), last.get(name), e.missing())
+        for name, e in bench.experiments.items()
+    ]
     wanted = words_of(q)
     entries = [entry for entry in entries if all(word in entry.words for word in wanted)]
     filled = [(c, [e for e in entries if e.experiment.chapter == c.name]) for c in chapters()]
@@ -206,13 +209,6 @@ def pictures(experiments: Sequence[Experiment]) -> dict[str, str]:
         fresh = [kind for kind in ranked if kind not in chosen.values()]
         chosen[experiment.name] = next(iter(fresh + ranked), "")
     return chosen
-
-
-def entry_of(bench: Bench, experiment: Experiment, picture: str) -> Entry:
-    latest, _ = bench.store.list(experiment=experiment.name, state=State.DONE, limit=FEW)
-    here = next((run for run in latest if not run.origin), None)
-    cost = experiment.cost(experiment.parse({}))
-    return Entry(experiment, picture, cost, here, experiment.missing())
 
 
 # -- an experiment, and a run of it -----------------------------------------------------------

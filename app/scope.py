@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
 
+from app.feed import Feed
 from app.hub import Hub
 from app.machine import Sampler
 
@@ -11,26 +14,13 @@ PERIOD_S = 0.1  # smooth enough for a scope that scrolls
 QUIET_S = 1.0  # while a run is on the bench: looking costs the cores that are being measured
 
 
-class Scope:
-    """Publishes samples on the topic `machine` from the first viewer to the last."""
+def feed(hub: Hub) -> Feed:
+    """Samples, on the topic `machine`."""
 
-    def __init__(self, hub: Hub) -> None:
-        self.hub = hub
-        self.topic = hub.topic("machine", mode="last")
-        self.topic.on_first = self.start
-        self.topic.on_last = self.stop
-        self._task: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        self._task = asyncio.create_task(self._sample(), name="scope")
-
-    def stop(self) -> None:
-        if self._task:
-            self._task.cancel()
-            self._task = None
-
-    async def _sample(self) -> None:
+    async def samples() -> AsyncIterator[dict[str, Any]]:
         sampler = Sampler()
         while True:
-            await asyncio.sleep(QUIET_S if self.hub.quiet else PERIOD_S)
-            self.topic.publish(sampler.sample())
+            await asyncio.sleep(QUIET_S if hub.quiet else PERIOD_S)
+            yield sampler.sample()
+
+    return Feed(hub.topic("machine", mode="last"), samples)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
 
+from app.feed import Feed
 from app.hub import Hub
 from app.processes.census import Census, Row
 
@@ -11,27 +14,14 @@ PERIOD_S = 1.0
 QUIET_S = 5.0  # while a run is on the bench: counting costs the cores that are being measured
 
 
-class Watch:
-    """Publishes all rows on the topic `processes` from the first viewer to the last."""
+def feed(hub: Hub) -> Feed:
+    """All rows, on the topic `processes`."""
 
-    def __init__(self, hub: Hub) -> None:
-        self.hub = hub
-        self.topic = hub.topic("processes", mode="last")
-        self.topic.on_first = self.start
-        self.topic.on_last = self.stop
-        self._task: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        self._task = asyncio.create_task(self._count(), name="processes")
-
-    def stop(self) -> None:
-        if self._task:
-            self._task.cancel()
-            self._task = None
-
-    async def _count(self) -> None:
+    async def counts() -> AsyncIterator[dict[str, Any]]:
         census = Census()
         while True:
             rows = await asyncio.to_thread(census.sample)
-            self.topic.publish({"quiet": self.hub.quiet, "columns": Row._fields, "rows": rows})
-            await asyncio.sleep(QUIET_S if self.hub.quiet else PERIOD_S)
+            yield {"quiet": hub.quiet, "columns": Row._fields, "rows": rows}
+            await asyncio.sleep(QUIET_S if hub.quiet else PERIOD_S)
+
+    return Feed(hub.topic("processes", mode="last"), counts)

@@ -17,6 +17,12 @@ from app.storage.schema import FIELDS
 
 SELECT = f"select {', '.join(FIELDS)} from runs"
 
+NEWEST_HERE = f"""with asked(name) as (values {{}})
+    {SELECT} where n in (select (
+        select n from runs where experiment = asked.name and state = 'done' and origin = 'null'
+        order by n desc limit 1
+    ) from asked)"""
+
 
 class Readers:
     """Read-only connections, one for every reader at a time."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +24,7 @@ from app.storage.connections import claim
 from app.storage.disk import Disk, Notes
 from app.storage.failures import StorageFailed, StorageFull, anew, explained
 from app.storage.memory import Memory
-from app.storage.reading import SELECT, Readers, Wish
+from app.storage.reading import NEWEST_HERE, SELECT, Readers, Wish
 from app.storage.schema import Rows, as_text, decode, encode, unpack
 
 log = logging.getLogger(__name__)
@@ -166,6 +166,12 @@ class Store:
             as_text(run.params),
         )
         return str(found[0][0]) if found else None
+
+    def newest_here(self, experiments: Iterable[str]) -> dict[str, Run]:
+        """Experiment → its newest run that was measured here to its end, where there is one."""
+        asked = [*experiments]
+        found = self._read(NEWEST_HERE.format(", ".join(["(?)"] * len(asked))), *asked) if asked else []
+        return {run.experiment: run for run in map(decode, found)}
 
     def rows(self, id: str, table: str) -> Rows:
         """The rows of one table, in the order they were appended; empty where there are none."""

@@ -240,6 +240,22 @@ def test_listing_and_filtering_use_an_index(store, path):
     assert ["runs_by" in plan for plan in plans] == [False, True, True]
 
 
+def test_the_newest_runs_of_some_experiments_are_those_that_were_measured_here_to_their_end(store):
+    def done(experiment: str, **values: Any) -> Run:
+        return kept(store, experiment=experiment, state=State.DONE, **values)
+
+    done("threads.scaling")
+    newest = done("threads.scaling")
+    for _ in range(60):
+        done("threads.scaling", origin={"id": "0123456789", "host": "elsewhere"})
+    kept(store, state=State.FAILED)
+    done("threads.race", origin={"id": "0123456789", "host": "elsewhere"})
+    done("threads.convoy")
+    asked = ["threads.scaling", "threads.race", "threads.gil_wait"]
+    assert store.newest_here(asked) == {"threads.scaling": newest}
+    assert store.newest_here([]) == {}
+
+
 # Threads
 
 

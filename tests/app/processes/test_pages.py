@@ -15,7 +15,7 @@ from fastapi import FastAPI
 
 from app.hub import Hub, Viewer
 from app.main import build
-from app.processes.watch import Watch
+from app.processes import watch
 from app.settings import Settings
 
 
@@ -124,15 +124,15 @@ async def test_nothing_can_be_changed_here(client, method):
 
 async def test_nobody_is_counted_while_nobody_looks():
     hub = Hub()
-    watch = Watch(hub)
+    fed = watch.feed(hub)
     frames: asyncio.Queue[str] = asyncio.Queue()
     viewer = Viewer(frames.put)
     writing = asyncio.create_task(viewer.run())
-    assert watch._task is None
-    viewer.subscribe(watch.topic)
+    assert fed._task is None
+    viewer.subscribe(fed.topic)
     told = json.loads(await asyncio.wait_for(frames.get(), 10))["v"]
     pids = [row[told["columns"].index("pid")] for row in told["rows"]]
     assert os.getpid() in pids
     viewer.close()
-    assert watch._task is None
+    assert fed._task is None
     writing.cancel()
