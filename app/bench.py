@@ -353,8 +353,7 @@ class Bench:
         """The last step of every run, however it ended: shown, off the bench, and on the disk."""
         live.finish()
         live.run = replace(live.run, **outcome, ended_at=time.time())
-        text = search.text_of(live.experiment, live.run.verdict, self.views.languages.values())
-        live.run = replace(live.run, search=text, thumb=live.thumb())
+        live.run = replace(live.run, search=self._searched(live), thumb=live.thumb())
         if live in self.running:
             self.running.remove(live)
         self.hub.quiet = bool(self.running)
@@ -366,6 +365,14 @@ class Bench:
         except Exception:  # the store tries again by itself; the next run can be measured
             log.exception("the end of run %s could not be stored", live.run.id)
         live.ended.set()
+
+    def _searched(self, live: Live) -> str:
+        """What the history looks through; where a sentence breaks, only what people wrote on the run."""
+        try:
+            return search.text_of(live.experiment, live.run.verdict, self.views.languages.values())
+        except Exception:
+            log.exception("the words of run %s could not be gathered", live.run.id)
+            return ""
 
 
 def guessed(points: Mapping[str, float | str]) -> dict[str, Any]:

@@ -307,10 +307,11 @@ def deliver(order: Order, outcome: Outcome, given: Mapping[str, Any]) -> bool:
 def export(run_id: str, form: str, output: str | None, lang: str, theme: str, data: Path) -> None:
     """Write a run of the history to a file."""
     from app import local
+    from app.storage.failures import StorageFailed
 
     try:
         name, content = local.export(run_id, form, data, lang, theme)
-    except LookupError as error:
+    except (LookupError, StorageFailed) as error:
         refuse(error.args[0])
     target = output or name
     try:

@@ -267,7 +267,7 @@ async def with_whole_body(knock: Knock, receive: Receive) -> Receive:
         return receive
     most = IMPORT_B if knock.path == IMPORT else BODY_B
     length = knock.header("content-length") or "0"
-    if not length.isdigit() or int(length) > most:
+    if not length.isdecimal() or int(length) > most:
         raise Denied(413, too_large(most))
     if knock.path == IMPORT:
         return counted(receive, most)

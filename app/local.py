@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import sqlite3
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -25,7 +24,7 @@ from app.live import Live
 from app.records import tables_of
 from app.refusals import ImportRefused
 from app.runs import Run
-from app.storage.disk import keep_whole
+from app.storage.disk import copy_whole, keep_whole
 from app.storage.failures import StorageFailed
 from app.storage.schema import Rows
 from app.storage.store import Store
@@ -154,13 +153,13 @@ def write_csv(folder: Path, files: Mapping[str, str]) -> None:
 def export(
     run_id: str, form: str, data: Path, language: str = "en", theme: str = "auto"
 ) -> tuple[str, bytes]:
-    """The name and the content of a file with one run of the history; LookupError says why not."""
+    """Name and content of a file with one run of the history; LookupError and StorageFailed say why not."""
     path = paths.database(data)
     if not path.exists():
         raise LookupError(f"there is no history in {data}; --data names another folder")
     with tempfile.TemporaryDirectory(prefix="oscope-") as folder:
         copy = Path(folder) / path.name
-        copy_history(path, copy)
+        copy_whole(path, copy)
         with closing(Store(copy)) as store:
             return export_from(store, run_id, form, language, theme)
 
@@ -187,13 +186,6 @@ def read_file(file: Path) -> bytes:
         return sys.stdin.buffer.read(imports.LARGEST_B + 1)
     with file.open("rb") as opened:
         return opened.read(imports.LARGEST_B + 1)
-
-
-def copy_history(path: Path, copy: Path) -> None:
-    """A server may be writing: SQLite's own backup takes everything as of one moment."""
-    readable = f"{path.absolute().as_uri()}?mode=ro"
-    with closing(sqlite3.connect(readable, uri=True)) as source, closing(sqlite3.connect(copy)) as target:
-        source.backup(target)
 
 
 def export_from(store: Store, run_id: str, form: str, language: str, theme: str) -> tuple[str, bytes]:

@@ -164,3 +164,12 @@ def keep_whole(path: Path, run: Run, columns: Mapping[str, list[str]], rows: Map
             disk.write(notes)
     except sqlite3.Error as error:
         raise explained(error, path) from error
+
+
+def copy_whole(path: Path, copy: Path) -> None:
+    """A server may be writing: SQLite's own backup takes everything as of one moment."""
+    try:
+        with closing(connect(path, mode="ro")) as source, closing(connect(copy)) as target:
+            source.backup(target)
+    except sqlite3.Error as error:
+        raise explained(error, path) from error

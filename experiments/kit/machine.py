@@ -68,14 +68,25 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
+def control_groups() -> list[str]:
+    """The folders of our control group and of those above it; each may have limits, the least one counts."""
+    own = ""
+    with suppress(OSError), open("/proc/self/cgroup") as file:  # a line "0::/a/b" (cgroups(7), version 2)
+        own = next((line[3:].strip("/\n") for line in file if line.startswith("0::")), "")
+    folders = [CGROUP]
+    for name in filter(None, own.split("/")):
+        folders.append(f"{folders[-1]}/{name}")
+    return folders
+
+
 def quota() -> float | None:
-    """Cores' worth of time that the control group allows, or None (cgroup v2, `cpu.max`)."""
-    try:
-        with open(f"{CGROUP}/cpu.max") as file:
-            limit, period = file.read().split()
-    except (OSError, ValueError):
-        return None
-    return None if limit == "max" else int(limit) / int(period)
+    """Cores' worth of time that the control groups allow, or None (cgroup v2, `cpu.max`)."""
+    quotas = []
+    for folder in control_groups():
+        with suppress(OSError, ValueError), open(f"{folder}/cpu.max") as file:  # "max" is no number
+            limit, period = map(int, file.read().split())
+            quotas.append(limit / period)
+    return min(quotas, default=None)
 
 
 def memory() -> int:
@@ -87,13 +98,14 @@ def memory() -> int:
 
 
 def available() -> int:
-    """Bytes that programs could be given now without swapping, as far as the control group allows."""
+    """Bytes that programs could be given now without swapping, as far as the control groups allow."""
     free = memory()
     with suppress(OSError, ValueError), open("/proc/meminfo") as file:
         free = next(int(line.split()[1]) for line in file if line.startswith("MemAvailable:")) * 1024
-    most, held = f"{CGROUP}/memory.max", f"{CGROUP}/memory.current"
-    with suppress(OSError, ValueError), open(most) as limit, open(held) as used:  # "max" is no number
-        free = min(free, max(0, int(limit.read()) - int(used.read())))
+    for folder in control_groups():
+        most, held = f"{folder}/memory.max", f"{folder}/memory.current"
+        with suppress(OSError, ValueError), open(most) as limit, open(held) as used:  # "max" is no number
+            free = min(free, max(0, int(limit.read()) - int(used.read())))
     return free
 
 

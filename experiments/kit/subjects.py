@@ -52,10 +52,11 @@ class SubjectDied(RuntimeError):
 class Subject:
     """A forked process that is measured."""
 
-    def __init__(self, pid: int, name: str) -> None:
+    def __init__(self, pid: int, name: str, started_ns: int) -> None:
+        """`started_ns` is taken before the fork: after it the subject may run before its parent does."""
         self.pid = pid
         self.name = name
-        self.started_ns = now_ns()
+        self.started_ns = started_ns
         self.usage: Usage | None = None
 
     def reap(self) -> Usage:
@@ -86,8 +87,8 @@ class Worker(Subject):
     Arguments and answers are plain data (what `marshal` takes: numbers, words, bytes, lists, dicts).
     """
 
-    def __init__(self, pid: int, name: str, requests: IO[bytes], answers: IO[bytes]) -> None:
-        super().__init__(pid, name)
+    def __init__(self, pid: int, name: str, started_ns: int, requests: IO[bytes], answers: IO[bytes]) -> None:
+        super().__init__(pid, name, started_ns)
         self._requests = requests
         self._answers = answers
 
@@ -138,11 +139,11 @@ class Group:
         self, function: Callable[..., object], *arguments: object, core: int | None = None, name: str = ""
     ) -> Subject:
         """Call `function(*arguments)` in a child of its own, on one core if told."""
-        parent = os.getpid()
+        parent, started_ns = os.getpid(), now_ns()
         pid = os.fork()
         if pid == 0:
             end_after(self._in_child, parent, core, function, *arguments)
-        subject = Subject(pid, name or f"subject {pid}")
+        subject = Subject(pid, name or f"subject {pid}", started_ns)
         self.subjects.append(subject)
         return subject
 
@@ -150,7 +151,7 @@ class Group:
         """A child that waits to be asked; its answers come back over a pipe."""
         request_r, request_w = os.pipe()
         answer_r, answer_w = os.pipe()
-        parent = os.getpid()
+        parent, started_ns = os.getpid(), now_ns()
         pid = os.fork()
         if pid == 0:
             os.close(request_w)
@@ -160,7 +161,7 @@ class Group:
         os.close(answer_w)
         ends = os.fdopen(request_w, "wb"), os.fdopen(answer_r, "rb")
         self._ends += ends
-        worker = Worker(pid, name or f"worker {pid}", *ends)
+        worker = Worker(pid, name or f"worker {pid}", started_ns, *ends)
         self.subjects.append(worker)
         return worker
 

@@ -199,6 +199,16 @@ async def test_a_verdict_that_breaks_costs_the_answer_and_not_the_rows(bench, ca
     assert "ZeroDivisionError" in caplog.text
 
 
+async def test_words_that_break_cost_the_search_and_not_the_run(bench, monkeypatch, caplog):
+    def break_down(*_):
+        raise KeyError("n")
+
+    monkeypatch.setattr("app.search.text_of", break_down)
+    runs = [await bench.submit("tiny.counting") for _ in range(2)]
+    assert [(await ended(bench, run)).state for run in runs] == [State.DONE, State.DONE]
+    assert "could not be gathered" in caplog.text
+
+
 async def test_an_experiment_that_raises_fails_with_its_reason_and_its_last_words(bench):
     run = await ended(bench, await bench.submit("tiny.breaking", {"place": "measure"}))
     assert run.state is State.FAILED

@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from app import cli, doctor, exports, local, terminal
 from app.catalogue import command_line
 from app.interpreters import default
+from app.paths import database
 from app.runs import Run, State
 from app.storage.store import Store
 from experiments.kit import Check, Verdict, percent, say
@@ -104,6 +105,14 @@ def test_an_unknown_run_cannot_be_exported(data, measured, tmp_path):
     assert done.stderr == "there is no run '0000000000' in this history\n"
     done = oscope("export", "0000000000", "--to", "json", "--data", tmp_path / "nowhere")
     assert done.stderr == f"there is no history in {tmp_path / 'nowhere'}; --data names another folder\n"
+
+
+def test_nothing_is_exported_from_a_file_that_is_no_history(tmp_path):
+    path = database(tmp_path)
+    path.write_bytes(b"Dear diary, " * 100)
+    done = CliRunner().invoke(cli.cli, ["export", "0123456789", "--to", "json", "--data", str(tmp_path)])
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"{path} is not a readable history")
 
 
 def test_an_exported_run_is_imported_into_another_history_and_is_the_same_there(measured, tmp_path):

@@ -222,6 +222,11 @@ async def test_a_body_of_64_kb_is_taken_and_one_byte_more_is_not():
     assert (answer.status_code, answer.json()) == (413, {"detail": "a request may carry 64 kB"})
 
 
+async def test_a_length_that_is_no_number_is_refused():
+    answer = await Visitor().post("/api/runs", b"{}", **JSON | {"content-length": b"\xb2"})
+    assert answer.status_code == 413
+
+
 async def test_a_body_that_does_not_tell_its_length_is_counted():
     program = Visitor()
     assert len((await program.post("/api/runs", pieces(30000, 30000), **JSON)).json()["body"]) == 60000

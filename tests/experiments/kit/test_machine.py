@@ -43,8 +43,23 @@ def test_a_quota_is_told_in_cores(tmp_path, monkeypatch, content, cores):
     limit = tmp_path / "cpu.max"
     if content is not None:
         limit.write_text(content)
-    monkeypatch.setattr(machine, "open", lambda _: limit.open(), raising=False)
+    monkeypatch.setattr(machine, "CGROUP", str(tmp_path))
+    monkeypatch.setattr(machine, "open", partial(read, {"/proc/self/cgroup": "0::/\n"}), raising=False)
     assert machine.quota() == cores
+
+
+def test_the_least_quota_from_our_control_group_upwards_counts(tmp_path, monkeypatch):
+    own = tmp_path / "user.slice" / "oscope.service"
+    (tmp_path / "other.slice").mkdir()
+    own.mkdir(parents=True)
+    for folder, limit in [(tmp_path / "other.slice", "10000"), (own.parent, "max"), (own, "50000")]:
+        (folder / "cpu.max").write_text(f"{limit} 100000\n")
+    group = {"/proc/self/cgroup": "1:cpu:/elsewhere\n0::/user.slice/oscope.service\n"}
+    monkeypatch.setattr(machine, "CGROUP", str(tmp_path))
+    monkeypatch.setattr(machine, "open", partial(read, group), raising=False)
+    assert machine.quota() == 0.5
+    (own.parent / "cpu.max").write_text("25000 100000\n")
+    assert machine.quota() == 0.25
 
 
 def test_what_is_available_is_what_free_says():

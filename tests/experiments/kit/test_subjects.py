@@ -34,6 +34,19 @@ def test_a_subject_says_what_it_used():
     assert 0 < usage.run_ns <= usage.wall_s * 1e9 * 1.1
 
 
+def test_a_parent_that_is_late_after_the_fork_shortens_nothing(monkeypatch):
+    fork = os.fork
+
+    def fork_and_be_late() -> int:
+        if pid := fork():
+            os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+        return pid
+
+    monkeypatch.setattr(os, "fork", fork_and_be_late)
+    with Group() as group:
+        assert group.fork(time.sleep, 0.05).reap().wall_s >= 0.05
+
+
 def test_two_subjects_on_one_core_share_it_and_the_kernel_knows():
     with Group() as group:
         gate = Gate(2)
