@@ -87,14 +87,7 @@ async def show_guess(request: Request, name: str, bench: TheBench) -> Response:
 @router.get("/interpreters")
 def list_interpreters(bench: TheBench) -> Response:
     """The Pythons that a run can be measured with; the first is the default."""
-    return Answer(
-        {
-            "interpreters": [
-                {"id": i.id, "version": i.version, "implementation": i.implementation, "gil": i.gil}
-                for i in bench.interpreters.values()
-            ]
-        }
-    )
+    return Answer({"interpreters": [known.as_json() for known in bench.interpreters.values()]})
 
 
 @router.get("/machine")

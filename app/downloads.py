@@ -110,11 +110,9 @@ def drawn(experiment: Experiment, run: Run, tables: Mapping[str, Rows], words: W
     """The figures of these rows."""
     from app.figures import Board
 
-    board = Board(experiment, words)
+    board = Board(experiment, words, run.points)
     for name, rows in tables.items():
         board.add(name, rows)
-    if run.guess:
-        board.guess(run.guess["points"])
     return board.figures()
 
 

@@ -67,7 +67,10 @@ async def run_child(
 
 
 class CannotStart(Exception):
-    """The interpreter is not there any more, or the system starts no more processes."""
+    """The interpreter or the place for its room is not there, or the system starts no more processes."""
+
+    def __init__(self, python: Interpreter, error: OSError) -> None:
+        super().__init__(f"{python.id} could not be started: {error.strerror or error}")
 
 
 @dataclass(frozen=True)
@@ -81,11 +84,14 @@ class Started:
 def start(python: Interpreter, room: Path | None = None, root: Path | None = None) -> Started:
     """A fresh interpreter. Not asyncio's subprocess: its `wait` waits for every grandchild that holds
     the pipe, too."""
-    room, root = make_room(room), root or library()
+    try:
+        root, room = root or library(), make_room(room)
+    except OSError as error:
+        raise CannotStart(python, error) from error
     command = [python.path, *python.args, *keep_compiled(root), "-E", "-s", "-m", "experiments.kit.worker"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    with open(room / "output", "ab") as output:  # a file, not a pipe: nobody has to drain it
-        try:
+    try:
+        with open(room / "output", "ab") as output:  # a file, not a pipe: nobody has to drain it
             process = subprocess.Popen(
                 command,
                 stdin=subprocess.PIPE,
@@ -96,9 +102,9 @@ def start(python: Interpreter, room: Path | None = None, root: Path | None = Non
                 bufsize=0,
                 start_new_session=True,
             )
-        except OSError as error:
-            remove_room(room)
-            raise CannotStart(f"{python.id} could not be started: {error.strerror}") from error
+    except OSError as error:
+        remove_room(room)
+        raise CannotStart(python, error) from error
     return Started(process, room)
 
 

@@ -72,16 +72,19 @@ def run(spec: Message, channel: Channel) -> Note:
     if room := spec.get("room"):
         os.chdir(room)
     channel.end_on_term()
-    channel.send({"t": "hello", "pid": os.getpid(), "machine": Machine.here().as_json()})
+    hello = {"t": "hello", "pid": os.getpid(), "machine": Machine.here().as_json()}
     done, rests = False, Rests()
     try:
+        with channel.held():
+            channel.send(hello)
         module = importlib.import_module(f"experiments.{spec['experiment']}")
         measure(module, spec["params"], channel, rests)
         done = True
     except Ending:
         pass
     except BaseException as error:
-        channel.send(failure(error))
+        with suppress(Ending), channel.held():
+            channel.send(failure(error))
     return {"done": done, "machine": Machine.here().as_json(), **tallied(), **rests.as_json()}
 
 
@@ -111,6 +114,7 @@ class Channel:
         self.ending = False  # SIGTERM came while it was held
 
     def send(self, message: Message) -> None:
+        """While the channel is `held`: else SIGTERM could tear the line."""
         data = memoryview(encode_line(message).encode())
         while data:
             data = data[os.write(self.descriptor, data) :]

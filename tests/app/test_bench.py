@@ -1,4 +1,5 @@
 import asyncio
+import errno
 import os
 import threading
 import time
@@ -11,7 +12,7 @@ from app.bench import WAITING, Bench, NotRunning, QueueFull, StillRunning, Unkno
 from app.hub import Hub, Viewer
 from app.interpreters import default
 from app.records import tables_of
-from app.runner import run_child
+from app.runner import Spare, run_child
 from app.runs import State
 from app.storage.failures import StorageFull
 from app.storage.store import Store
@@ -237,6 +238,20 @@ async def test_a_full_disk_fails_the_run_and_says_so(make, tmp_path, monkeypatch
     await bench.close()
     store.close()
     assert (run.state, run.why) == (State.FAILED, "the disk is full: free some space and run again")
+
+
+async def test_without_a_place_for_rooms_runs_fail_and_the_bench_goes_on(make, monkeypatch):
+    def fail(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("app.runner.make_room", fail)
+    bench = make(spare=Spare())
+    await bench.start()
+    runs = [await bench.submit("tiny.counting") for _ in range(2)]
+    after = [await ended(bench, run) for run in runs]
+    await bench.close()
+    why = f"{default().id} could not be started: No space left on device"
+    assert [(run.state, run.why) for run in after] == [(State.FAILED, why)] * 2
 
 
 async def test_closing_ends_the_run_on_the_bench_and_those_that_wait(make, store):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.figures import Board, apply
@@ -183,6 +183,7 @@ def batch_of(row: type) -> st.SearchStrategy[tuple[str, list[list[Any]]]]:
 batches = st.lists(st.one_of([batch_of(row) for row in ROWS]), max_size=12)
 
 
+@settings(deadline=None)  # a busy machine is no mistake
 @given(batches)
 def test_patches_applied_to_the_empty_figures_give_the_figures_at_the_end(
     given_batches: Sequence[tuple[str, list[list[Any]]]],
@@ -197,6 +198,7 @@ def test_patches_applied_to_the_empty_figures_give_the_figures_at_the_end(
     assert list(page.values()) == json.loads(json.dumps(board.figures()))
 
 
+@settings(deadline=None)  # a busy machine is no mistake
 @given(batches)
 def test_how_rows_are_cut_into_batches_changes_nothing(
     given_batches: Sequence[tuple[str, list[list[Any]]]],

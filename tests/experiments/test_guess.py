@@ -5,7 +5,7 @@ import math
 from typing import NamedTuple
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from experiments.io_models._rows import Read
@@ -166,6 +166,7 @@ JSON = st.recursive(
 )
 
 
+@settings(deadline=None)  # a busy machine is no mistake
 @given(guess=st.sampled_from([LINE, BARS, NUMBER, CHOICE]), sent=JSON)
 def test_whatever_is_sent_is_taken_or_refused_with_a_sentence(guess, sent):
     taken, refused = {}, ""

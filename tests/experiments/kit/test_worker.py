@@ -16,6 +16,8 @@ from experiments.kit import supervisor, worker
 from experiments.kit.spec import Progress
 from tests.nasty.root import build_root
 
+ROOT = Path(__file__).parents[3]
+
 
 class Round(NamedTuple):
     workers: int
@@ -127,6 +129,29 @@ def test_sigterm_within_a_writing_waits_until_every_row_is_written(pipe):
         assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+TERM_WITHIN_THE_FIRST_LINE = """
+import signal
+from experiments.kit import worker
+
+send = worker.Channel.send
+
+def send_and_be_ended(channel, message):
+    signal.raise_signal(signal.SIGTERM)
+    send(channel, message)
+
+worker.Channel.send = send_and_be_ended
+print(worker.run({"experiment": "threads.race", "params": {}}, worker.Channel(1))["done"])
+"""
+
+
+def test_sigterm_within_the_first_word_waits_until_it_is_said():
+    script = [sys.executable, "-c", TERM_WITHIN_THE_FIRST_LINE]
+    ended = subprocess.run(script, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    hello, done = ended.stdout.splitlines()
+    assert (json.loads(hello)["t"], done) == ("hello", "False")
 
 
 def test_sigterm_outside_of_a_writing_ends_at_once(pipe):
