@@ -12,7 +12,6 @@ from fastapi.responses import RedirectResponse, Response
 from app import courses, pages
 from app.courses import COOKIE, Route
 from app.readers import YEAR_S
-from app.runs import Run
 
 router = APIRouter(include_in_schema=False)
 
@@ -62,9 +61,3 @@ def route_of(id: str) -> Route:
     except KeyError:
         known = ", ".join(courses.routes())
         raise HTTPException(404, f"there is no route {id[:80]!r}; there are {known}") from None
-
-
-def measured(bench: Bench, on: Begun) -> dict[str, Run]:
-    """Experiment → its newest run here since the route was begun, where it was carried out to its end."""
-    newest = bench.store.newest_here(stop.experiment for stop in on.route.stops)
-    return {name: run for name, run in newest.items() if run.created_at >= on.since - 1}

@@ -45,7 +45,6 @@ PACKED_LEVEL = 4  # 250 kB in 3 ms; higher ones cost more than they save
 LATEST = 6  # runs on the home page
 PAGE = 30  # runs on a page of the history
 TABLE_ROWS = 200  # of a figure's table in HTML; the files have all of them
-RECENT = 50  # runs of an experiment among which one was measured here since a route was begun
 CORE_CHANNELS = 4  # of the scope: on a larger machine each is the mean of a group of cores
 MACHINE_CHANNELS = (("runnable", "runnable threads"), ("switches", "context switches"))
 TELLING = ("flow", "space", "graph", "statediagram", "timeline", "ecdf", "line", "shares", "bars", "cells")
@@ -164,13 +163,8 @@ def home(request: Request, q: str = "") -> Response:
 
 def measured_since(bench: Bench, on: Begun) -> dict[str, Run]:
     """Experiment → its newest run here since the route was begun, where it was carried out to its end."""
-    found: dict[str, Run] = {}
-    for stop in on.route.stops:
-        runs, _ = bench.store.list(experiment=stop.experiment, state=State.DONE, limit=RECENT)
-        mine = [run for run in runs if run.created_at >= on.since - 1 and not run.origin]
-        if mine:
-            found[stop.experiment] = mine[0]
-    return found
+    newest = bench.store.newest_here(stop.experiment for stop in on.route.stops)
+    return {name: run for name, run in newest.items() if run.created_at >= on.since - 1}
 
 
 def channels(cores: int) -> list[dict[str, Any]]:

@@ -17,10 +17,11 @@ from app.storage.schema import FIELDS
 
 SELECT = f"select {', '.join(FIELDS)} from runs"
 
+# By experiment: an index by state would lead through all runs where an experiment has none.
 NEWEST_HERE = f"""with asked(name) as (values {{}})
     {SELECT} where n in (select (
-        select n from runs where experiment = asked.name and state = 'done' and origin = 'null'
-        order by n desc limit 1
+        select n from runs indexed by runs_by_experiment
+        where experiment = asked.name and state = 'done' and origin = 'null' order by n desc limit 1
     ) from asked)"""
 
 

@@ -18,7 +18,7 @@ import pytest
 from app.runs import Run, State, new_id
 from app.storage.connections import connect
 from app.storage.failures import StorageBusy, StorageFailed, StorageFull, StorageTooNew
-from app.storage.reading import Readers
+from app.storage.reading import NEWEST_HERE, Readers
 from app.storage.schema import CHUNK, MIGRATIONS, migrate, pack, unpack
 from app.storage.store import DIED, Store
 
@@ -254,6 +254,14 @@ def test_the_newest_runs_of_some_experiments_are_those_that_were_measured_here_t
     asked = ["threads.scaling", "threads.race", "threads.gil_wait"]
     assert store.newest_here(asked) == {"threads.scaling": newest}
     assert store.newest_here([]) == {}
+
+
+def test_the_newest_runs_are_found_without_looking_at_others(store, path):
+    with closing(sqlite3.connect(path)) as connection:
+        sql = f"explain query plan {NEWEST_HERE.format('(?)')}"
+        plan = [row[3] for row in connection.execute(sql, ["threads.race"])]
+    assert [step for step in plan if step.startswith("SCAN") and "runs" in step] == []
+    assert "SEARCH runs USING INDEX runs_by_experiment (experiment=?)" in plan
 
 
 # Threads
