@@ -17,11 +17,12 @@ from pydantic_core import from_json, to_json
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from app import __version__, downloads, drawing, exports, labels, languages, pads, uploads
-from app.bench import Bench, GuessedAlready, NotRunning, QueueFull, StillRunning, UnknownExperiment
+from app.bench import Bench, Busy, GuessedAlready, NotRunning, QueueFull, StillRunning, UnknownExperiment
 from app.catalogue import describe
 from app.records import tables_of
 from app.refusals import ImportRefused
 from app.runs import Run, State
+from app.stirring import UnknownStir
 from app.storage.failures import StorageFailed
 from app.trace import NoLanes
 from app.views import UnknownRun
@@ -109,6 +110,20 @@ async def show_health(bench: TheBench, request: Request) -> Response:
             "notices": bench.store.notices(),
         }
     )
+
+
+@router.post("/stir/{kind}", status_code=202)
+async def begin_stir(kind: str, bench: TheBench) -> Response:
+    """Let the machine work in this way for some seconds, to be seen on the scope; an earlier way ends."""
+    await bench.stir(kind)
+    return Answer(bench.stirring.state(), 202)
+
+
+@router.delete("/stir")
+async def end_stir(bench: TheBench) -> Response:
+    """Back to rest."""
+    await bench.stirring.end()
+    return Answer(bench.stirring.state())
 
 
 # -- runs -------------------------------------------------------------------------------------
@@ -358,6 +373,8 @@ def document(app: FastAPI, experiments: Mapping[str, Experiment]) -> None:
 STATUS: dict[type[Exception], int] = {
     UnknownExperiment: 404,
     UnknownRun: 404,
+    UnknownStir: 404,
+    Busy: 409,
     labels.LabelError: 422,
     GuessedAlready: 409,
     NotRunning: 409,

@@ -28,6 +28,7 @@ from app.live import Live
 from app.measuring import carry_out
 from app.runner import Spare, run_child
 from app.runs import Run, State, new_id
+from app.stirring import Stirring
 from app.storage.store import Store
 from app.views import UnknownRun, Views
 from experiments.kit import machine as facts
@@ -59,6 +60,10 @@ class NotRunning(Exception):
 
 class StillRunning(Exception):
     """The run is on the bench: it can be stopped, not deleted."""
+
+
+class Busy(Exception):
+    """Something is measured, or is about to be."""
 
 
 class QueueFull(Exception):
@@ -99,6 +104,7 @@ class Bench:
         self.take_in = take_in
         self.views = Views(self.experiment, store, hub, languages or {"en": ENGLISH})
         self.latest = Latest(hub)
+        self.stirring = Stirring(hub, run_child)
         self.waiting: deque[Live] = deque()
         self.running: list[Live] = []
         self._bell = asyncio.Event()
@@ -116,6 +122,7 @@ class Bench:
 
     async def close(self) -> None:
         """End the runs on the bench and forget those that wait; what was measured stays."""
+        await self.stirring.end()
         while self.waiting:
             await self._withdraw(self.waiting[0], "oscope was closed before it began")
         for live in list(self.running):
@@ -246,6 +253,12 @@ class Bench:
             self.views.forget(id)
         self.latest.remove(id)
 
+    async def stir(self, kind: str) -> None:
+        """Let the machine work for some seconds, to be seen on the scope. UnknownStir, and Busy."""
+        if self.running or self.waiting:
+            raise Busy("a run is being measured, and stirring the machine would disturb it; wait for its end")
+        await self.stirring.begin(kind, self.interpreter(None))
+
     # -- the queue ----------------------------------------------------------------------------
 
     def live(self, id: str) -> Live | None:
@@ -324,6 +337,7 @@ class Bench:
     async def _carry_out(self, live: Live) -> None:
         self.running.append(live)
         self.hub.quiet = True
+        await self.stirring.end()
         live.run = replace(live.run, state=State.RUNNING, started_at=time.time())
         self._announce(live)
         live.publish({"o": "quiet", "on": True})

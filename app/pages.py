@@ -35,6 +35,7 @@ from app.live import Live
 from app.machine import facts
 from app.runs import Run, State
 from app.storage.failures import StorageFailed
+from experiments.kit import stir
 from experiments.kit.machine import Machine
 from experiments.kit.spec import Chapter, Experiment, ParameterError, chapters
 
@@ -149,6 +150,7 @@ def home(request: Request, q: str = "") -> Response:
         "bench.html",
         here="bench",
         machine=machine,
+        stir_s=round(stir.LENGTH_S),
         channels=channels(facts()["logical_cores"]),
         chapters=shelves(bench, q),
         q=q[:LONGEST_SEARCH],

@@ -41,6 +41,7 @@ MAY_USE = {  # DESIGN, "The house": the libraries beside the standard one that a
     "exports": {"pydantic_core"},
     "runner": {"psutil", "pydantic_core"},
     "bench": set(),
+    "stirring": set(),
     "live": set(),
     "views": set(),
     "measuring": set(),

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from app.bench import WAITING, Bench, NotRunning, QueueFull, StillRunning, UnknownExperiment
+from app.bench import WAITING, Bench, Busy, NotRunning, QueueFull, StillRunning, UnknownExperiment
 from app.hub import Hub, Viewer
 from app.interpreters import default
 from app.records import tables_of
@@ -383,3 +383,32 @@ async def test_ended_runs_do_not_fill_the_memory(bench):
         await ended(bench, await bench.submit("tiny.counting", {"n": 1}))
     assert len(bench.views.ended) == 8
     assert len([name for name in bench.hub._topics if name.startswith("run:")]) == 8
+
+
+# Stirring the machine
+
+
+async def test_the_machine_is_at_rest_before_a_run_is_measured(bench):
+    await bench.stir("threads")
+    run = await bench.submit("tiny.counting", {"pause": 2000})
+    assert bench.stirring.kind == "threads"
+    await rows_of(bench, run, 1)
+    assert bench.stirring.kind == ""
+
+
+async def test_nobody_stirs_the_machine_while_a_run_is_measured_or_waits(bench):
+    run = await bench.submit("tiny.counting", {"pause": 2000})
+    with pytest.raises(Busy, match="a run is being measured, and stirring the machine would disturb it"):
+        await bench.stir("thread")
+    await rows_of(bench, run, 1)
+    with pytest.raises(Busy):
+        await bench.stir("thread")
+    await bench.stop(run.id)
+    await bench.stir("thread")
+    assert bench.stirring.kind == "thread"
+
+
+async def test_a_bench_that_is_closed_brings_the_machine_to_rest(bench):
+    await bench.stir("processes")
+    await bench.close()
+    assert bench.stirring.kind == ""

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import urllib.error
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
@@ -145,3 +146,33 @@ def test_the_home_page_is_light(context: BrowserContext, server: Served):
     page.wait_for_load_state("networkidle")
     assert not any("plotly" in url for url in sizes)
     assert sum(sizes.values()) <= 60_000, sizes
+
+
+def test_the_machine_is_stirred_at_the_bench_for_all_who_look(page: Page, server: Served):
+    page.goto("/")
+    busy = page.get_by_role("button", name="4 busy threads")
+    expect(page.locator("#asks")).to_have_text(re.compile("Guess"))
+    busy.click()
+    expect(busy).to_have_attribute("aria-pressed", "true")
+    expect(
+        page.get_by_role("link", name="What does a thread do while it is not running?").first
+    ).to_be_visible()
+    page.reload()  # or somebody else, who opens the page now
+    expect(busy).to_have_attribute("aria-pressed", "true")
+    busy.click()
+    expect(busy).to_have_attribute("aria-pressed", "false")
+    assert server.post("/api/stir/sleepers")["kind"] == "sleepers"
+    expect(page.get_by_role("button", name="1000 sleepers")).to_have_attribute("aria-pressed", "true")
+
+
+def test_the_machine_is_not_stirred_while_a_run_is_measured(page: Page, server: Served):
+    page.goto("/")
+    button = page.get_by_role("button", name="1 busy thread")
+    run = server.run("processes.states")
+    expect(button).to_be_disabled()
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        server.post("/api/stir/thread")
+    with refused.value as answer:
+        assert answer.code == 409
+    server.ended(run)
+    expect(button).to_be_enabled()

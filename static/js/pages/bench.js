@@ -1,5 +1,5 @@
 // The bench: this machine on a live scope, and what was measured here lately.
-import { $, $$, connect, embedded, fetchPage, isQuiet, setQuiet } from "../page.js";
+import { $, $$, ask, connect, embedded, fetchPage, isQuiet, setQuiet, showError } from "../page.js";
 import { AutoScale, valuesOf } from "../channels.js";
 import { perSecond } from "../format.js";
 import { percent } from "../figures/units.js";
@@ -51,6 +51,9 @@ function showReadouts(values, sample) {
 function showVeil() {
   $("#veil").hidden = !isQuiet();
   $("#veil").textContent = t("quiet bench: a run is being measured");
+  for (const button of stirs) {
+    button.disabled = isQuiet();
+  }
   if (scope.paused !== (isQuiet() || isHeld())) {
     scope.paused ? scope.resume() : scope.pause();
   }
@@ -67,6 +70,37 @@ $$("[name=base]").forEach((radio) =>
     $("[data-base]").textContent = `${radio.value}\u00a0s`;
   }),
 );
+
+// ---- stirring the machine: everybody at the bench sees who stirs it, and how
+
+const stirs = $$("[data-stir]");
+
+stirs.forEach((button) =>
+  button.addEventListener("click", () => {
+    const on = button.getAttribute("aria-pressed") === "true";
+    showError("");
+    ask(on ? "DELETE" : "POST", on ? "/api/stir" : `/api/stir/${button.dataset.stir}`).catch((error) =>
+      showError(error.message),
+    );
+  }),
+);
+
+function showStir({ kind, left_s: left }) {
+  for (const button of stirs) {
+    const on = button.dataset.stir === kind;
+    button.setAttribute("aria-pressed", on);
+    button.style.setProperty("--left", `${left}s`);
+    if (on) {
+      showQuestion(button.dataset);
+    }
+  }
+}
+
+function showQuestion({ asks, at }) {
+  const [hint, link] = $("#asks").children;
+  hint.hidden = true;
+  Object.assign(link, { hidden: false, href: at, textContent: asks });
+}
 
 // ---- finding a question
 
@@ -135,6 +169,7 @@ setInterval(() => isQuiet() || datesToWords(), 60_000);
 
 const live = connect();
 live.follow("machine", { last: takeSample });
+live.follow("stir", { last: showStir });
 live.follow("queue", {
   last: (queue) => {
     setQuiet(queue.running.length > 0);
