@@ -46,8 +46,12 @@ def loops_for(wanted_s: float) -> list[int]:
     return [calibrate(python_loop, wanted_s), calibrate(one_call, wanted_s)]
 
 
+class NoPool(Exception):
+    """The system gives nothing to make a pool of processes with: no semaphore, no pipe or no process."""
+
+
 def beat(call: Call, block_s: float, python_loops: int, c_loops: int) -> dict[str, Any]:
-    """In a subject: how late each heartbeat was, in nanoseconds, and what the two tasks did."""
+    """In a subject: how late each heartbeat was, in nanoseconds, and what the two tasks did; or why not."""
     late_ns: list[int] = []
     over = asyncio.Event()
 
@@ -65,8 +69,11 @@ def beat(call: Call, block_s: float, python_loops: int, c_loops: int) -> dict[st
         over.set()
         await beating
 
-    with pool_for(call) as pool:
-        performed = perform(scene)
+    try:
+        with pool_for(call) as pool:
+            performed = perform(scene)
+    except NoPool as error:
+        return {"lacking": str(error)}
     stretches = [stretch for task in performed.tasks for stretch in stretches_of(task)]
     return {"began": performed.began_ns, "late": late_ns, "stretches": stretches}
 
@@ -95,13 +102,20 @@ async def do(call: Call, block_s: float, python_loops: int, c_loops: int, pool: 
 
 @contextmanager
 def pool_for(call: Call) -> Iterator[Executor | None]:
-    """A pool of one process that is alive already, for the call that needs it; it dies with this process."""
+    """A pool of one process that is alive already, for the call that needs it; it dies with this process.
+
+    NoPool where there is none to be had, as where /dev/shm is full or missing.
+    """
     if call != "computing, process":
         yield None
         return
     ending = (os.getpid(), signal.SIGKILL)
     context = multiprocessing.get_context("fork")  # nothing here has threads yet
-    with ProcessPoolExecutor(1, mp_context=context, initializer=end_with, initargs=ending) as pool:
+    try:
+        made = ProcessPoolExecutor(1, mp_context=context, initializer=end_with, initargs=ending)
+    except OSError as error:
+        raise NoPool(f"This system gives no pool of processes ({error.strerror}).") from error
+    with made as pool:
         pool.submit(python_loop, 1).result()
         yield pool
 

@@ -99,8 +99,8 @@ DONE = (
 FEW = "It takes {few} rounds to see how far they spread."
 OVERLAP = "Two tasks had the loop at the same time, and that must never happen: run it again."
 ODD = "The task {task} of “{scene}” was {end} and not {expected}, as documented: run it again."
-CROWD = "But a heartbeat beside nothing was {late} late: other programs had the core."
-SPREAD = "But the rounds spread too far to be sure: take more of them, or a quieter moment."
+CROWD = "A heartbeat beside nothing was {late} late: other programs had the core."
+SPREAD = "The rounds spread too far to be sure: take more of them, or a quieter moment."
 NO_GROUPS = "This Python has no TaskGroup, which came with 3.11; everything else ran."
 
 

@@ -258,9 +258,15 @@ def fates(scene: Scene, repeat: int, ends: list[Any]) -> Iterator[Fate]:
         yield Fate(scene, repeat, task, EXPECTED[scene][task], end, cancelled, asked, rank)
 
 
-def heartbeats(subject: Worker, repeat: int, block_s: float, loops: list[int]) -> Iterator[Pulse | Lag]:
+def heartbeats(
+    subject: Worker, repeat: int, block_s: float, loops: list[int]
+) -> Iterator[Pulse | Lag | Note]:
     for call in get_args(Call)[:: 1 if repeat % 2 else -1]:
         found = ask(subject, "beat", call, block_s, *loops)
+        if "lacking" in found:
+            if repeat == 1:
+                yield Note(call, f"{found['lacking']} Everything else ran.")
+            continue
         if repeat == 1:
             for lane in lanes(found, call):
                 yield Pulse(call, *lane)

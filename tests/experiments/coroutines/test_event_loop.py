@@ -1,6 +1,7 @@
 """Scenes for real, whose turns and ends are exact, and verdicts on rows whose answer is known."""
 
 import asyncio
+import errno
 import os
 import threading
 import time
@@ -18,9 +19,12 @@ from experiments.coroutines.event_loop import (
     Ending,
     Fate,
     Lag,
+    Note,
     Pulse,
     Turn,
     Whole,
+    do,
+    heartbeats,
     measure,
     verdict,
     worst_lags,
@@ -28,6 +32,7 @@ from experiments.coroutines.event_loop import (
 from experiments.kit import Machine, Progress, Record
 from experiments.kit.machine import gil_enabled
 from experiments.kit.spec import load
+from experiments.kit.subjects import Group
 
 UNIT_S = 0.01
 LOOPS = 2000
@@ -278,6 +283,22 @@ def test_the_heart_is_due_from_its_time_on():
     found = beat("time.sleep", 0.04, 1, 1)
     due_ns = max(end - start for lane, state, start, end in found["stretches"] if state == "due")
     assert due_ns == pytest.approx(max(found["late"]), abs=2_000_000)
+
+
+def test_where_no_pool_of_processes_is_to_be_had_the_other_calls_are_measured(monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(_blocks, "ProcessPoolExecutor", full)  # as where /dev/shm is full
+    with Group() as group:
+        subject = group.worker(do)
+        rows = [row for repeat in (1, 2) for row in heartbeats(subject, repeat, 0.02, [1, 1])]
+    (note,) = [row for row in rows if isinstance(row, Note)]
+    assert note == Note(
+        "computing, process",
+        "This system gives no pool of processes (No space left on device). Everything else ran.",
+    )
+    assert {row.call for row in rows if isinstance(row, Lag)} == set(get_args(Call)) - {"computing, process"}
 
 
 # The run
