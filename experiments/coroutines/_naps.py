@@ -11,11 +11,11 @@ from experiments.kit.clock import seconds
 from experiments.kit.stats import FEWEST, estimate, median
 
 SLEEPS = 4
-SLEEP_S = 0.003
+SLEEP_S = 0.002
 TOGETHER = SLEEPS / 2  # sleeps' lengths: less than that, and they overlapped even on a busy machine
 BLOCKED = SLEEPS - 0.1  # no less can they take one after another; a clock may be rounded
 TURNS = 500  # of a loop at a stretch: a millisecond or two, in which the clock speed hardly changes
-STRETCHES = 4  # in each round
+STRETCHES = 2  # in each round
 
 
 class Nap(NamedTuple):

@@ -111,7 +111,7 @@ guess = BarsGuess(
 needs = (Need(missing),)
 
 presets = {
-    "quick": {"work": 25, "repeats": 8},
+    "quick": {"work": 20, "repeats": 8},
     "crowd": {"tasks": 8, "work": 25},
     "careful": {"work": 100, "repeats": 30},
 }

@@ -104,7 +104,7 @@ guess = BarsGuess(
 )
 
 presets = {
-    "quick": {"echoes": 10},
+    "quick": {"echoes": 9},
     "hasty": {"interval": 0.1},
     "crowd": {"hogs": 3, "echoes": 20},
     "careful": {"echoes": 300},
