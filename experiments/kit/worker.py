@@ -169,7 +169,7 @@ class Batch:
         self.rows: dict[str, list[tuple[Any, ...]]] = {}
         self.progress: Progress | None = None
         self.written_at = -math.inf
-        self.had_rows = False
+        self.had_rows = self.had_progress = False
 
     def add(self, item: object) -> None:
         if isinstance(item, Progress):
@@ -180,8 +180,9 @@ class Batch:
             raise TypeError(f"measure yielded {item!r}, which is neither a NamedTuple nor Progress")
 
     def is_due(self) -> bool:
-        first = bool(self.rows) and not self.had_rows
-        return first or self.clock() >= self.written_at + self.every_s
+        first_row = bool(self.rows) and not self.had_rows
+        first_progress = self.progress is not None and not self.had_progress
+        return first_row or first_progress or self.clock() >= self.written_at + self.every_s
 
     def write(self) -> None:
         with self.channel.held():
@@ -193,6 +194,7 @@ class Batch:
             if self.progress:
                 self.channel.send({"t": "progress", **self.progress._asdict()})
             self.had_rows = self.had_rows or bool(self.rows)
+            self.had_progress = self.had_progress or self.progress is not None
             self.rows, self.progress = {}, None
             self.written_at = self.clock()
 

@@ -132,7 +132,6 @@ def measure(
 ) -> Iterator[Part | Growth | Sum | Limit | Progress]:
     check_room(mib)
     check_stack(depth)
-    yield Limit(stack_limit_mib())
     amounts = {
         "threads": threads,
         "blocks": mib,
@@ -147,6 +146,7 @@ def measure(
                 yield from parts("at first", before)
                 yield from parts("afterwards", after)
             yield from growth(repeat, doing, before, after)
+    yield Limit(stack_limit_mib())
     yield Progress(1)
 
 

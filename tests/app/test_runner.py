@@ -99,7 +99,8 @@ async def a_living_family(messages, method="fork"):
 async def test_a_run_says_hello_yields_its_rows_and_ends(run):
     messages = await collect(run("counting", {"n": 3}))
 
-    assert [message["t"] for message in messages] == ["hello", "rows", "rows", "progress", "end"]
+    kinds = [message["t"] for message in messages]
+    assert kinds == ["hello", "rows", "progress", "rows", "progress", "end"]
     assert rows(messages) == [[0, 0.0], [1, 0.5], [2, 1.0]]
     assert messages[0]["machine"]["python"] == default().version
     end = messages[-1]

@@ -84,6 +84,16 @@ def test_the_first_row_is_due_at_once_and_the_next_after_a_second(batch, clock):
     assert batch.is_due()
 
 
+def test_the_first_progress_is_due_at_once_though_a_row_came_before_it(batch):
+    batch.add(Round(1, 0.1))
+    batch.write()
+    batch.add(Progress(0.0, "round 1 of 3"))
+    assert batch.is_due()
+    batch.write()
+    batch.add(Progress(0.5, "round 2 of 3"))
+    assert not batch.is_due()
+
+
 def test_a_writing_has_the_rows_of_every_table_and_the_newest_progress(batch, pipe):
     for item in (Round(1, 0.5), Progress(0.1), Other(7), Round(2, 0.25), Progress(0.2, "two workers")):
         batch.add(item)
