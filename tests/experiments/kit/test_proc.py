@@ -53,12 +53,15 @@ def test_a_spinner_is_always_running_or_ready(group):
     wait_for("T", task)  # off the run queue, where the books are complete
     begin_ns, before = time.monotonic_ns(), task.times()
     os.kill(task.pid, signal.SIGCONT)
+    awake_ns = time.monotonic_ns()
     time.sleep(0.5)
+    asleep_ns = time.monotonic_ns()
     os.kill(task.pid, signal.SIGSTOP)
     wait_for("T", task)
-    wall_ns, after = time.monotonic_ns() - begin_ns, task.times()
+    end_ns, after = time.monotonic_ns(), task.times()
     queued_ns = (after.run_ns - before.run_ns) + (after.delay_ns - before.delay_ns)
-    assert queued_ns == pytest.approx(wall_ns, rel=0.03)
+    # However late we come to our own core; a virtual core may need some time to wake up.
+    assert 0.97 * (asleep_ns - awake_ns) <= queued_ns <= end_ns - begin_ns
 
 
 def test_who_runs_is_blocked_on_nothing(group):
@@ -72,7 +75,7 @@ def test_who_runs_is_blocked_on_nothing(group):
 def test_the_core_is_the_one_it_is_pinned_to(group):
     for core in os.sched_getaffinity(0):
         task = Task(group.fork(spin, core=core).pid)
-        while task.times().run_ns < 5_000_000:
+        while os.sched_getaffinity(task.pid) != {core}:  # it pins itself, after the fork
             time.sleep(0.001)
         assert task.core() == core
 
