@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from app import exports
 from experiments.kit.charts import Chart
+from experiments.kit.sentences import trimmed
 from experiments.kit.spec import Experiment, Table
 
 
@@ -92,7 +94,7 @@ def option(name: str) -> str:
 
 
 def as_word(value: Any) -> str:
+    """A value as the command line takes it, with every digit: the command orders just this run again."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    text = str(value)  # with every digit: the command orders just this run again
-    return text.removesuffix(".0") if isinstance(value, float) else text
+    return trimmed(f"{Decimal(repr(value)):f}") if isinstance(value, float) else str(value)

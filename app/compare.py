@@ -142,7 +142,7 @@ def shown(value: Any, unit: str, words: Words) -> str:
     if unit == "s":
         return duration(value).text
     if unit == "B":
-        return named.size(value)
+        return named.size_of(value)
     return f"{named.tick(value)} {words(unit)}".rstrip()
 
 

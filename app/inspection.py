@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from markupsafe import Markup
 
 from app import drawing, languages, pages
-from app.figures.words import size
+from app.figures.words import size_of
 from app.guard import is_loopback
 from app.processes import anatomy
 from app.processes.anatomy import Anatomy, NoProcess
@@ -54,7 +54,7 @@ def drawing_of(found: Anatomy) -> Markup:
     """Its address space; empty where there is none to see."""
     parts = [(group.kind, group.size_b, group.resident_b) for group in found.spaces or ()]
     title = languages.t("Address space")
-    summary = ", ".join(f"{languages.t(kind)} {size(size_b)}" for kind, size_b, _ in parts)
+    summary = ", ".join(f"{languages.t(kind)} {size_of(size_b)}" for kind, size_b, _ in parts)
     figure = {"id": "space", "kind": "space", "title": title, "summary": summary, "layout": {}}
     label = languages.t("low addresses at the bottom")
     whole = figure | {"data": [{"id": "now", "label": label, "parts": parts}] if parts else []}

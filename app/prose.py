@@ -22,7 +22,7 @@ from app import languages
 from app.figures import words
 from app.languages import t
 from experiments.kit.charts import STATES
-from experiments.kit.sentences import duration, significant
+from experiments.kit.sentences import duration, fixed, grouped, significant, trimmed
 from experiments.kit.spec import Field
 
 HAN = r"[\u3000-\u303f\u3400-\u9fff\uff00-\uffef]"  # with its punctuation
@@ -189,8 +189,8 @@ def number(given: Any) -> str:
     if isinstance(given, bool):
         return t("yes") if given else t("no")
     if isinstance(given, int) or (isinstance(given, float) and given.is_integer() and abs(given) < 1e15):
-        return f"{given:,.0f}".replace(",", "\u2009")
-    return f"{given:.6g}" if isinstance(given, float) else t(str(given))
+        return grouped(given)
+    return trimmed(significant(given, 6)) if isinstance(given, float) else t(str(given))
 
 
 def named(name: str) -> str:
@@ -241,8 +241,8 @@ def took(run: Any) -> str:
 def rough(seconds: float) -> str:
     """About how long: "7 s", "0.4 s", "3 min"."""
     if seconds >= 100:
-        return t("{n}\u00a0min", n=f"{seconds / 60:.0f}")
-    return f"{seconds:.0f}\u00a0s" if seconds >= 0.95 else f"{max(seconds, 0.1):.1f}\u00a0s"
+        return t("{n}\u00a0min", n=grouped(seconds / 60))
+    return f"{grouped(seconds)}\u00a0s" if seconds >= 0.95 else f"{fixed(max(seconds, 0.1), 1)}\u00a0s"
 
 
 def moment(seconds: float | None) -> str:
@@ -253,13 +253,6 @@ def moment(seconds: float | None) -> str:
 def iso(seconds: float | None) -> str:
     """For machines: UTC, "2026-11-23T09:22:05Z"."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds)) if seconds else ""
-
-
-def bytes_of(given: int) -> str:
-    for unit, size in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
-        if given >= size:
-            return f"{significant(given / size)} {unit}"
-    return f"{given} B"
 
 
 # -- processes --------------------------------------------------------------------------------

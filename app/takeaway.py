@@ -10,7 +10,7 @@ from app.downloads import FORMS
 from app.languages import t, words
 from app.prose import number
 from app.runs import Run
-from experiments.kit.charts import Timeline
+from app.trace import lane_charts
 from experiments.kit.spec import Experiment
 
 Offer = Mapping[str, str]
@@ -41,8 +41,7 @@ def offers(experiment: Experiment, run: Run) -> list[dict[str, Any]]:
 
 def has_lanes(experiment: Experiment, run: Run) -> bool:
     """Whether there are states over time to put into a trace."""
-    lanes = [chart for chart in experiment.charts if isinstance(chart, Timeline)]
-    return any(run.rows.get(chart.row.__name__.lower()) for chart in lanes)
+    return any(run.rows.get(chart.row.__name__.lower()) for chart in lane_charts(experiment))
 
 
 def offer(run: Run, form: str, label: str, help: str) -> Offer:

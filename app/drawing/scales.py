@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from experiments.kit.sentences import fixed
+
 NBSP = "\u00a0"
 
 
@@ -45,7 +47,7 @@ def moment(seconds: float, step: float) -> str:
     """A moment on an axis whose ticks are `step` apart: no more digits than tell two ticks apart."""
     factor, unit = (1.0, "s") if step >= 0.1 else (1e3, "ms") if step >= 1e-4 else (1e6, "µs")
     digits = max(0, -math.floor(math.log10(step * factor) + 1e-9))
-    written = f"{seconds * factor:.{digits}f}"
+    written = fixed(seconds * factor, digits)
     return f"{'0' if float(written) == 0 else written}{NBSP}{unit}"
 
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from app.drawing.letters import width_of
 from app.drawing.shapes import Drawn, Shape, hatch, line, path, rect, shape, text
-from app.figures.words import percent_of, size
+from app.figures.words import percent_of, size_of
 from app.languages import t
 from experiments.kit.maps import KINDS
 
@@ -167,7 +167,7 @@ def labels(
     kind: str, size_b: int, resident_b: int | None, grown_b: int, height: float, place: Column
 ) -> list[Shape]:
     """Name and size above; below, where there is room, what is in memory of it, and how much came."""
-    name, total = t(kind), size(size_b)
+    name, total = t(kind), size_of(size_b)
     left, right = place.left + 8, place.left + place.width - 8
     room = place.width - 16
     tall = height >= TWO_LINES
@@ -178,7 +178,7 @@ def labels(
     shapes = [text(left, y, name, font_weight=700, fill="$ink", **halo)]
     if beside >= 0 or not tall:
         shapes.append(text(right, y, total, **at_right, **halo))
-        more = f"+{size(grown_b)}" if grown_b > 0 else ""
+        more = f"+{size_of(grown_b)}" if grown_b > 0 else ""
     else:
         more = total
     strong = {**at_right, **halo, "font_weight": 700, "font_size": 11}
@@ -200,7 +200,7 @@ def labels(
 def in_memory(resident_b: int, size_b: int, room: float) -> str:
     """As many words as there is room for."""
     share = percent_of(resident_b / max(1, size_b))
-    long = t("{size} in memory, {share}", size=size(resident_b), share=share)
+    long = t("{size} in memory, {share}", size=size_of(resident_b), share=share)
     return next((told for told in (long, share) if width_of(told, 11) <= room), "")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from app.figures.figure import Row, picker
 from app.figures.patch import Patch
 from app.figures.picture import PictureFigure
-from app.figures.words import is_number, name_of, size
+from app.figures.words import is_number, name_of, size_of
 from experiments.kit.charts import Space
 from experiments.kit.maps import KINDS
 
@@ -47,7 +47,7 @@ class SpaceFigure(PictureFigure):
 
     def told(self) -> list[str]:
         return [
-            self.item(name, *(f"{self.t(part)} {size(total)}" for part, (total, _) in parts.items()))
+            self.item(name, *(f"{self.t(part)} {size_of(total)}" for part, (total, _) in parts.items()))
             for name, parts in self.columns.items()
         ]
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from experiments.kit.charts import STATES
-from experiments.kit.sentences import duration, percent, significant, times
+from experiments.kit.sentences import duration, percent, plain, size, times
 from experiments.kit.spec import Field
 
 ENTITIES = (
@@ -83,10 +83,8 @@ def number(value: float, unit: str = "") -> str:
     if unit in SECONDS:
         return duration(value * SECONDS[unit]).text
     if unit == "B":
-        return size(value)
-    plain = f"{value:,.0f}".replace(",", "\u2009") if abs(value) >= 1000 else significant(value)
-    plain = plain.rstrip("0").rstrip(".") if "." in plain else plain
-    return f"{plain}\u00a0{unit}" if unit else plain
+        return size_of(value)
+    return f"{plain(value)}\u00a0{unit}" if unit else plain(value)
 
 
 def tick(value: float, unit: str = "") -> str:
@@ -94,14 +92,6 @@ def tick(value: float, unit: str = "") -> str:
     return re.sub(
         r"\.(\d*?)0+(?=\D|$)", lambda found: f".{found[1]}" if found[1] else "", number(value, unit)
     )
-
-
-def size(bytes_: float) -> str:
-    power = 0
-    while abs(bytes_) >= 1024 and power < 4:
-        bytes_ /= 1024
-        power += 1
-    return f"{bytes_:.3g}\u00a0{('B', 'KiB', 'MiB', 'GiB', 'TiB')[power]}"
 
 
 def escape(text: str) -> str:
@@ -117,3 +107,7 @@ def in_order(values: Iterable[Any]) -> list[Any]:
 
 def percent_of(share: float) -> str:
     return percent(share).text
+
+
+def size_of(bytes_: float) -> str:
+    return size(bytes_).text

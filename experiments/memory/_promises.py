@@ -18,7 +18,7 @@ from experiments.kit import (
     say,
     times,
 )
-from experiments.kit.sentences import significant
+from experiments.kit.sentences import mebibytes
 from experiments.kit.stats import FEWEST, estimate, median
 
 EXACT = 0.03  # the slope of memory over what was written may be off by this much
@@ -71,12 +71,12 @@ def verdict(record: Record) -> Verdict:
         return Verdict("unclear", say("It takes {few} passes to see how far they spread.", few=FEWEST))
     slope = estimate([total.slope for total in passes])
     promised, there = median(s.virtual_mib for s in untouched), median(s.resident_mib for s in untouched)
-    told = {"promised": whole(promised), "there": whole(there), "slope": size(slope.value)}
+    told = {"promised": whole(promised), "there": whole(there), "slope": mebibytes(slope.value)}
     before = say("Before the first touch {promised} were promised and {there} were there.", **told)
     growth = say(
         "Each MiB that was touched added {slope} of memory ({low} to {high}).",
-        low=size(slope.low),
-        high=size(slope.high),
+        low=mebibytes(slope.low),
+        high=mebibytes(slope.high),
         **told,
     )
     known = (
@@ -103,10 +103,6 @@ def whole(mib: float) -> Value:
     return Value(f"{mib:.4g}\u00a0MiB", mib, "MiB")
 
 
-def size(mib: float) -> Value:
-    return Value(f"{significant(mib)}\u00a0MiB", mib, "MiB")
-
-
 def fault_checks(record: Record) -> Iterator[Check]:
     """Whoever counts exactly is held to it; what a kernel may refuse is not."""
     if written := of(record, "written"):
@@ -117,7 +113,7 @@ def fault_checks(record: Record) -> Iterator[Check]:
         claim = say(
             "Reading took {faults} page faults for {pages} pages, and added {slope} for each MiB: all pages"
             " that were only read are one page of zeros.",
-            slope=size(slope),
+            slope=mebibytes(slope),
             **faults_of(read),
         )
         yield Check(claim, True if slope <= EXACT and abs(per_page(read) - 1) <= COUNTED else None)

@@ -19,7 +19,7 @@ from experiments.kit import (
     say,
     times,
 )
-from experiments.kit.sentences import significant
+from experiments.kit.sentences import mebibytes
 from experiments.kit.stats import FEWEST, Estimate, estimate, median
 from experiments.memory._readers import Way
 from experiments.memory._touch import MIB, PAGE_B
@@ -90,10 +90,10 @@ def verdict(record: Record) -> Verdict:
         return Verdict("unclear", say("The run ended before the child had written enough."))
     written = max(row.written_mib for row in record[Step])
     told = {
-        "slope": size(slope.value),
-        "low": size(slope.low),
-        "high": size(slope.high),
-        "drift": size(drift),
+        "slope": mebibytes(slope.value),
+        "low": mebibytes(slope.low),
+        "high": mebibytes(slope.high),
+        "drift": mebibytes(drift),
         "written": whole(written),
     }
     grew = say(
@@ -122,10 +122,6 @@ ODD = (
 
 def whole(mib: float) -> Value:
     return Value(f"{mib:.4g}\u00a0MiB", mib, "MiB")
-
-
-def size(mib: float) -> Value:
-    return Value(f"{significant(mib)}\u00a0MiB", mib, "MiB")
 
 
 def growth(record: Record) -> Estimate | None:

@@ -19,7 +19,7 @@ from experiments.kit import (
     say,
 )
 from experiments.kit.sampling import State
-from experiments.kit.sentences import significant
+from experiments.kit.sentences import mebibytes
 from experiments.kit.stats import FEWEST, median
 from experiments.processes._family import PROGRAM
 
@@ -123,7 +123,7 @@ def verdict(record: Record) -> Verdict:
     checks = (*known, *pidfd_checks(endings), *life_checks(record))
     values: dict[str, Value | str | float] = {
         "zombie": duration(zombie_s(endings), "zombie"),
-        "memory": size(max(row.resident_mib for row in endings)),
+        "memory": mebibytes(max(row.resident_mib for row in endings)),
         "lives": len(adoptions),
     }
     if all(check.ok for check in known):
@@ -139,10 +139,6 @@ ODD = (
     "In {lives} lives not everything went as the kernel promises: see which of these does not hold. Zombies"
     " were seen for {zombie} at the median, with {memory} of memory."
 )
-
-
-def size(mib: float) -> Value:
-    return Value(f"{significant(mib)}\u00a0MiB", mib, "MiB")
 
 
 def zombie_s(endings: list[Ending]) -> float:
@@ -164,7 +160,9 @@ def until_wait(endings: list[Ending]) -> Check:
 
 def empty(endings: list[Ending]) -> Check:
     most = max(row.resident_mib for row in endings)
-    return Check(say("The most memory that a zombie was seen with is {most}.", most=size(most)), most == 0)
+    return Check(
+        say("The most memory that a zombie was seen with is {most}.", most=mebibytes(most)), most == 0
+    )
 
 
 def adopted(adoptions: list[Adoption]) -> Check:
@@ -212,6 +210,6 @@ def exec_claim(forked: list[Life], began: list[Life]) -> Sentence:
         " instead of {early}.",
         former=forked[0].program,
         later=began[0].program,
-        early=size(median([row.resident_mib for row in forked])),
-        late=size(median([row.resident_mib for row in began])),
+        early=mebibytes(median([row.resident_mib for row in forked])),
+        late=mebibytes(median([row.resident_mib for row in began])),
     )

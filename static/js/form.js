@@ -57,10 +57,18 @@ export function commandLine(experiment, values, python = "") {
   for (const field of experiment.params) {
     const value = values[field.name];
     if (value !== field.default) {
-      words.push(`--${field.name.replaceAll("_", "-")} ${value}`);
+      words.push(`--${field.name.replaceAll("_", "-")} ${asWord(value)}`);
     }
   }
   return words.concat(python ? [`--python ${python}`] : []).join(" ");
+}
+
+// A value as the command line takes it: every digit, and no exponent.
+export function asWord(value) {
+  const [digits, power] = String(value).split("e-");
+  return power && typeof value === "number"
+    ? value.toFixed(Number(power) + (digits.split(".")[1] ?? "").length)
+    : String(value);
 }
 
 // The run that an address of ours names; null where it names none.

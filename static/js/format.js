@@ -1,5 +1,5 @@
 // Times, rates and cells of a table as a reader sees them. Pure; numbers with a unit are in figures/units.js.
-import { number } from "./figures/units.js";
+import { count, fixed, number } from "./figures/units.js";
 import { language, t } from "./words.js";
 
 const NARROW = "\u00a0";
@@ -21,15 +21,15 @@ export function cell(value, unit) {
 // About how long: "7 s", "0.4 s", "3 min".
 export function rough(seconds) {
   if (seconds >= 100) {
-    return t("{n}\u00a0min", { n: whole.format(seconds / 60) });
+    return t("{n}\u00a0min", { n: count(seconds / 60) });
   }
-  return seconds >= 0.95 ? `${whole.format(seconds)}${NARROW}s` : `${Math.max(seconds, 0.1).toFixed(1)}${NARROW}s`;
+  return seconds >= 0.95 ? `${count(seconds)}${NARROW}s` : `${fixed(Math.max(seconds, 0.1), 1)}${NARROW}s`;
 }
 
 const short = new Intl.NumberFormat(language, { maximumFractionDigits: 1 });
 
-export function perSecond(count) {
-  return count >= 1000 ? `${short.format(count / 1000)}${NARROW}k/s` : `${whole.format(count)}${NARROW}/s`;
+export function perSecond(rate) {
+  return rate >= 1000 ? `${short.format(rate / 1000)}${NARROW}k/s` : `${whole.format(rate)}${NARROW}/s`;
 }
 
 const STEPS = [

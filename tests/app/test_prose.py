@@ -1,10 +1,19 @@
 """Texts and numbers as a page shows them."""
 
+import json
+from pathlib import Path
 from types import SimpleNamespace
 
+import pytest
+
 from app import prose
+from app.catalogue import as_word
+from app.drawing import scales
+from app.figures import words
 from experiments.kit import duration, percent, say, times
 from experiments.kit.spec import Field
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "numbers.json"
 
 
 def test_an_article_becomes_paragraphs_with_code_and_lists():
@@ -83,9 +92,16 @@ def test_values_read_as_a_person_would_write_them():
     ]
     assert prose.cell(0.0123, "s") == "12.3\u00a0ms"
     assert [prose.rough(s) for s in (0.42, 6.7, 180)] == ["0.4\u00a0s", "7\u00a0s", "3\u00a0min"]
-    assert prose.bytes_of(25_000_000_000) == "23.3 GiB"
+    assert prose.cell(25_000_000_000, "B") == "23.3\u00a0GiB"
 
 
 def test_a_run_that_has_not_begun_took_nothing():
     assert prose.took(SimpleNamespace(started_at=None, ended_at=None)) == ""
     assert prose.took(SimpleNamespace(started_at=10.0, ended_at=12.5)) == "2.50\u00a0s"
+
+
+@pytest.mark.parametrize("kind", ["number", "rough", "moment", "word"])
+def test_a_number_reads_as_the_golden_file_says_which_the_page_reads_too(kind):
+    speakers = {"number": words.number, "rough": prose.rough, "moment": scales.moment, "word": as_word}
+    cases = json.loads(GOLDEN.read_text())[kind]
+    assert [[*given, speakers[kind](*given)] for *given, _ in cases] == cases

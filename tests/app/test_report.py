@@ -114,7 +114,7 @@ def test_it_says_where_the_run_comes_from_and_how_to_repeat_it(made):
         "0123456789",
         "here",
         "AMD, 2 cores",
-        "1.00 GiB",
+        "1 GiB",
         "cpython-3.11.7",
         "31 %",
         "1.50 s",

@@ -1,19 +1,43 @@
-// Numbers as a reader says them: 1.52×, 48 %, 3.5 µs, 64 KiB, 11 412. The same words as app/figures/words.py.
+// Numbers as a reader says them: 1.52×, 48 %, 3.5 µs, 64 KiB, 11 412. The same rules as
+// experiments/kit/sentences.py; tests/golden/numbers.json holds both to them.
 
 const NARROW = "\u00a0";
 const THIN = "\u2009";
 const SECONDS = { s: 1, ms: 1e-3, µs: 1e-6, ns: 1e-9 };
 const SIZES = ["B", "KiB", "MiB", "GiB", "TiB"];
+const PAST_A_TIE = 21; // digits: a double that is no tie differs from it in one of them
 
-// Without an exponent: 4180, 78.5, 5.13, 0.42.
+// So many digits behind the point, or whole tens and hundreds for −1 and −2. A tie goes to the even
+// neighbour, as in Python; `toFixed` alone rounds it away from zero. Nothing reads as −0.
+export function fixed(value, digits) {
+  if (digits < 0) {
+    return String(Number(fixed(value * 10 ** digits, 0)) * 10 ** -digits);
+  }
+  const text = isTie(value, digits) ? evenNeighbour(value, digits) : value.toFixed(digits);
+  return Number(text) === 0 ? text.replace("-", "") : text;
+}
+
+const isTie = (value, digits) => /50{20}$/.test(value.toFixed(Math.min(100, digits + PAST_A_TIE)));
+
+function evenNeighbour(value, digits) {
+  const away = value.toFixed(digits);
+  const isEven = "02468".includes(away.at(-1));
+  return isEven ? away : (value - (Math.sign(value) * 10 ** -digits) / 2).toFixed(digits);
+}
+
+const powerOf = (value) => Number(value.toExponential().split("e")[1]);
+
+// Without an exponent: 4180, 78.5, 5.13, 0.42, 0.003.
 export function significant(value, digits = 3) {
   if (value === 0) {
     return "0";
   }
-  const rounded = Number(value.toPrecision(digits));
-  const whole = Math.max(1, Math.floor(Math.log10(Math.abs(rounded))) + 1);
-  return rounded.toFixed(Math.max(0, digits - whole));
+  const rounded = Number(fixed(value, digits - 1 - powerOf(value)));
+  const first = powerOf(rounded);
+  return fixed(rounded, Math.max(0, digits - 1 - Math.max(first, 0), -first));
 }
+
+const trimmed = (text) => (text.includes(".") ? text.replace(/\.?0+$/, "") : text);
 
 export function duration(seconds) {
   const [factor, unit] = [
@@ -26,7 +50,7 @@ export function duration(seconds) {
 
 export function percent(share) {
   const digits = Math.abs(share) > 0 && Math.abs(share) < 0.0995 ? 1 : 0;
-  return `${(share * 100).toFixed(digits)}${NARROW}%`;
+  return `${fixed(share * 100, digits)}${NARROW}%`;
 }
 
 export function size(bytes) {
@@ -35,18 +59,22 @@ export function size(bytes) {
     bytes /= 1024;
     power += 1;
   }
-  return `${Number(bytes.toPrecision(3))}${NARROW}${SIZES[power]}`;
+  return `${trimmed(significant(bytes))}${NARROW}${SIZES[power]}`;
 }
 
+// A whole number in groups of three digits.
 export function count(value) {
-  return Math.round(value)
-    .toString()
-    .replace(/\B(?=(\d{3})+$)/g, THIN);
+  return fixed(value, 0).replace(/\B(?=(\d{3})+$)/g, THIN);
+}
+
+// A number that has no unit: 11 412, 4, 0.25.
+export function plain(value) {
+  return Math.abs(value) >= 999.5 ? count(value) : trimmed(significant(value));
 }
 
 export function number(value, unit = "") {
   if (unit === "×") {
-    return `${value.toFixed(2)}×`;
+    return `${fixed(value, 2)}×`;
   }
   if (unit === "share") {
     return percent(value);
@@ -57,8 +85,7 @@ export function number(value, unit = "") {
   if (unit === "B") {
     return size(value);
   }
-  const plain = Math.abs(value) >= 1000 ? count(value) : String(Number(significant(value)));
-  return unit ? `${plain}${NARROW}${unit}` : plain;
+  return unit ? `${plain(value)}${NARROW}${unit}` : plain(value);
 }
 
 // The distance between ticks: 1, 2 or 5 times a power of ten, for about `target` of them.
@@ -84,6 +111,6 @@ export function ticks(from, to, step) {
 export function moment(seconds, step) {
   const [factor, unit] = step >= 0.1 ? [1, "s"] : step >= 1e-4 ? [1e3, "ms"] : [1e6, "µs"];
   const digits = Math.max(0, -Math.floor(Math.log10(step * factor) + 1e-9));
-  const text = (seconds * factor).toFixed(digits);
+  const text = fixed(seconds * factor, digits);
   return `${Number(text) === 0 ? "0" : text}${NARROW}${unit}`;
 }

@@ -18,7 +18,7 @@ def test_a_sentence_keeps_its_template_and_its_numbers_apart():
 
 def test_plain_words_and_numbers_become_values():
     sentence = say("{who}: {many} in {time}", who="reader", many=12345, time=0.123456)
-    assert str(sentence) == "reader: 12\u2009345 in 0.123"
+    assert str(sentence) == "reader: 12\u2009345 in 0.12"
     assert sentence.values["many"].number == 12345
     assert sentence.values["who"] == Value("reader")
 
