@@ -5,11 +5,10 @@ Colours are roles ("$en-threads"), as in the figures.
 
 from __future__ import annotations
 
-import string
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from app import links, prose
+from app import languages, links, prose
 from app.figures import telling
 from app.languages import t, words
 from app.runs import Run, State
@@ -65,15 +64,8 @@ def joint() -> str:
 
 
 def spans(sentence: Mapping[str, Any] | str) -> Iterator[Span]:
-    if isinstance(sentence, str):
-        yield {"text": unmarked(t(sentence))}
-        return
-    spoken = words().sentence(sentence)
-    for text, name, _, _ in string.Formatter().parse(spoken["template"]):
-        if text:
-            yield {"text": unmarked(text)}
-        if name is not None and name in spoken["values"]:
-            yield value(spoken["values"][name])
+    for part in languages.parts(sentence, words()):
+        yield {"text": unmarked(part)} if isinstance(part, str) else value(part)
 
 
 def value(given: Mapping[str, Any]) -> Span:

@@ -30,6 +30,7 @@ HELPS = ("title", "question", "article")  # of an experiment's file, beside its 
 FEWEST_LETTERS = 5  # of a template that recognises texts; "{value} at {place}" is in many that mean else
 AS_IT_IS = ("names", "choices", "id", "path")  # places whose words programs use, and keep
 NUMERIC = ("n", "low", "high")  # places that only a number fits: "{low} to {high}" is not "what to do"
+PLACE = re.compile(r"\{(\w+)\}")  # of a value, in a template
 NUMBER = r"(?:\{\w+\}|[-−+]?\d[\d.,e\u2009\u00a0+-]*)"  # or the place of one, in a template
 
 
@@ -118,7 +119,32 @@ class Pattern:
 
 def fill(template: str, values: Mapping[str, str]) -> str:
     """Put texts into a template; a place that got none stays as it is, for who fills it later."""
-    return re.sub(r"\{(\w+)\}", lambda place: values.get(place[1], place[0]), template)
+    return PLACE.sub(lambda place: values.get(place[1], place[0]), template)
+
+
+# -- sentences --------------------------------------------------------------------------------
+
+
+def parts(sentence: Mapping[str, Any] | str, words: Words) -> Iterator[str | Mapping[str, Any]]:
+    """A sentence of the kit in this language: its text in pieces, with its values where they stand.
+
+    `sentence` is JSON of a `Sentence`, or a text without values; a value is JSON of a `Value`. A place
+    that nothing fills stays as it is written, "{name}".
+    """
+    if isinstance(sentence, str):
+        yield words(sentence)
+        return
+    translated = words.sentence(sentence)
+    for n, piece in enumerate(PLACE.split(str(translated["template"]))):
+        if n % 2:
+            yield translated["values"].get(piece, f"{{{piece}}}")
+        elif piece:
+            yield piece
+
+
+def sentence_text(sentence: Mapping[str, Any] | str, words: Words) -> str:
+    """The same as one text."""
+    return "".join(part if isinstance(part, str) else part["text"] for part in parts(sentence, words))
 
 
 # -- the files --------------------------------------------------------------------------------

@@ -71,11 +71,7 @@ def sentence(verdict: Mapping[str, Any], part: str, place: int | None = None) ->
     given = given if place is None else given[place]
     if isinstance(given, Mapping) and "template" not in given:
         given = given["claim"]
-    if isinstance(given, str):
-        return t(given)
-    spoken = languages.words().sentence(given)
-    values = {name: value["text"] for name, value in spoken["values"].items()}
-    return languages.fill(spoken["template"], values)
+    return languages.sentence_text(given, languages.words())
 
 
 def guess(whole: Whole) -> Iterator[str]:

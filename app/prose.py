@@ -9,7 +9,7 @@ import ast
 import re
 import string
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -104,11 +104,8 @@ def colour(about: str) -> str:
 
 def said(sentence: Mapping[str, Any] | str) -> Markup:
     """A sentence in the reader's language, its numbers coloured by what they speak of (`kit.sentences`)."""
-    if isinstance(sentence, str):
-        return inline(t(sentence))
-    sentence = languages.words().sentence(sentence)
-    parts = [Markup(part) for part in pieces(sentence["template"], sentence["values"])]
-    return Markup().join(parts)
+    parts = languages.parts(sentence, languages.words())
+    return Markup().join(inline_spaced(part) if isinstance(part, str) else value(part) for part in parts)
 
 
 def html(english: str, **values: Any) -> Markup:
@@ -127,13 +124,6 @@ def capital(text: str) -> str:
     if NAMED_FIRST.match(text) or re.search(HAN, text):
         return text
     return text[:1].upper() + text[1:]
-
-
-def pieces(template: str, values: Mapping[str, Any]) -> Iterator[Markup]:
-    for text, name, _, _ in string.Formatter().parse(template):
-        yield inline_spaced(text)
-        if name is not None:
-            yield value(values[name]) if name in values else escape("{" + name + "}")
 
 
 def inline_spaced(text: str) -> Markup:

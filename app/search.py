@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from app.folding import fold
-from app.languages import Words, fill
+from app.languages import Words, sentence_text
 from experiments.kit.spec import Experiment
 
 
@@ -27,5 +27,4 @@ def headline(verdict: Mapping[str, Any], words: Words) -> str:
     told = said.get("headline") if isinstance(said, Mapping) else None
     if not isinstance(told, Mapping) or not {"template", "values"} <= told.keys():
         return words(str(verdict.get("headline", "")))
-    sentence = words.sentence(told)
-    return fill(str(sentence["template"]), {name: v["text"] for name, v in sentence["values"].items()})
+    return sentence_text(told, words)

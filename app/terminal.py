@@ -130,15 +130,16 @@ def last_words(run: Run) -> str:
 
 def spoken(sentence: Mapping[str, Any]) -> Any:
     """A sentence with its numbers in bold."""
-    from string import Formatter
-
     from rich.text import Text
 
+    from app.languages import ENGLISH, parts
+
     text = Text()
-    for words, name, _, _ in Formatter().parse(sentence["template"]):
-        text.append(words)
-        if name is not None:
-            text.append(sentence["values"][name]["text"], "bold")
+    for part in parts(sentence, ENGLISH):
+        if isinstance(part, str):
+            text.append(part)
+        else:
+            text.append(part["text"], "bold")
     return text
 
 
