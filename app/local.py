@@ -82,8 +82,8 @@ def measure(order: Order, watch: Watch) -> Outcome:
 async def carry_out(order: Order, store: Store, watch: Watch) -> Outcome:
     name = order.experiment.name
     bench = Bench({name: order.experiment}, store, Hub(), {order.python.id: order.python})
-    await bench.start()
     try:
+        await bench.start()
         run = await bench.submit(name, order.params, order.preset, order.python.id, order.guess)
         live = await bench.views.of(run.id)
         with stopped_by_signals(live):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import ExitStack, asynccontextmanager, closing
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -34,7 +34,7 @@ from app.rooms import sweep_rooms
 from app.runner import Spare
 from app.settings import Settings
 from app.storage.store import Store
-from experiments.kit.spec import load_all
+from experiments.kit.spec import Experiment, load_all
 
 
 def create_app(settings: Settings) -> Guard:
@@ -52,7 +52,14 @@ def create_app(settings: Settings) -> Guard:
 def build(settings: Settings) -> FastAPI:
     """The app itself: its parts, and where they meet."""
     experiments = load_all()
-    store = Store(paths.database(settings.data))
+    with ExitStack() as undo:  # the history is let go where the rest cannot be
+        store = undo.enter_context(closing(Store(paths.database(settings.data))))
+        app = assemble(settings, experiments, store)
+        undo.pop_all()
+    return app
+
+
+def assemble(settings: Settings, experiments: Mapping[str, Experiment], store: Store) -> FastAPI:
     hub = Hub()
     app = FastAPI(title="oscope", version=__version__, docs_url=None, redoc_url=None, lifespan=live)
     app.state.settings = settings
@@ -93,10 +100,10 @@ def connect(app: FastAPI) -> None:
 @asynccontextmanager
 async def live(app: FastAPI) -> AsyncIterator[None]:
     """From the clearing away of what a dead server left to the end of the last run."""
-    await asyncio.to_thread(app.state.store.recover)
-    await asyncio.to_thread(sweep_rooms)
-    await app.state.bench.start()
     try:
+        await asyncio.to_thread(app.state.store.recover)
+        await asyncio.to_thread(sweep_rooms)
+        await app.state.bench.start()
         yield
     finally:
         await app.state.bench.close()

@@ -8,21 +8,25 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import signal
 import subprocess
+import threading
 from collections import deque
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pydantic_core
 
 from app.interpreters import Interpreter
 from app.machine import Reading, conditions
-from app.rooms import end_inhabitants, library, make_room, remove_room
+from app.rooms import end_inhabitants, library, make_room, remove_room, rooms
+
+log = logging.getLogger(__name__)
 
 Message = dict[str, Any]
 
@@ -82,30 +86,36 @@ class Started:
 
 
 def start(python: Interpreter, room: Path | None = None, root: Path | None = None) -> Started:
-    """A fresh interpreter. Not asyncio's subprocess: its `wait` waits for every grandchild that holds
-    the pipe, too."""
+    """A fresh interpreter in a room of its own; CannotStart says why there is none, and nothing is left."""
     try:
         root, room = root or library(), make_room(room)
     except OSError as error:
         raise CannotStart(python, error) from error
-    command = [python.path, *python.args, *keep_compiled(root), "-E", "-s", "-m", "experiments.kit.worker"]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     try:
-        with open(room / "output", "ab") as output:  # a file, not a pipe: nobody has to drain it
-            process = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=output,
-                cwd=root,
-                env=environment | python.env | {"TMPDIR": str(room)},
-                bufsize=0,
-                start_new_session=True,
-            )
+        return Started(launch(python, room, root), room)
     except OSError as error:
         remove_room(room)
         raise CannotStart(python, error) from error
-    return Started(process, room)
+    except BaseException:
+        remove_room(room)
+        raise
+
+
+def launch(python: Interpreter, room: Path, root: Path) -> subprocess.Popen[bytes]:
+    """Not asyncio's subprocess: its `wait` waits for every grandchild that holds the pipe, too."""
+    command = [python.path, *python.args, *keep_compiled(root), "-E", "-s", "-m", "experiments.kit.worker"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    with open(room / "output", "ab") as output:  # a file, not a pipe: nobody has to drain it
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=output,
+            cwd=root,
+            env=environment | python.env | {"TMPDIR": str(room)},
+            bufsize=0,
+            start_new_session=True,
+        )
 
 
 def keep_compiled(root: Path) -> list[str]:
@@ -113,7 +123,9 @@ def keep_compiled(root: Path) -> list[str]:
     else every run would compile them anew, which takes longer than all the rest."""
     if os.access(root / "experiments" / "kit", os.W_OK):
         return []
-    cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    if cache.startswith("~"):  # nobody knows our home, so beside the rooms
+        cache = str(rooms())
     return ["-X", f"pycache_prefix={cache}/oscope/compiled"]
 
 
@@ -133,8 +145,12 @@ class Spare:
         if self.started and self.python == python and self.started.process.poll() is None:
             return
         self.close()
-        with suppress(CannotStart):
+        try:
             self.started, self.python = start(python), python
+        except CannotStart:
+            pass
+        except Exception:  # a mistake of ours is that of the next run, and not of the bench
+            log.exception("no spare %s could be started", python.id)
 
     def take(self, python: Interpreter) -> Started | None:
         if self.python != python or not self.started or self.started.process.poll() is not None:
@@ -155,18 +171,50 @@ def dismiss(started: Started) -> None:
     remove_room(started.room)
 
 
+def watch_exit(process: subprocess.Popen[bytes], tell: Callable[[], None]) -> Callable[[], None]:
+    """Have the event loop call `tell` when the process has ended; what is returned forgets about it.
+
+    A thread waits where there is no pidfd: Pythons built against an old C library lack the function, and
+    old kernels and some sandboxes refuse the call.
+    """
+    loop = asyncio.get_running_loop()
+    try:
+        pidfd = os.pidfd_open(process.pid)
+    except (AttributeError, OSError):
+        threading.Thread(target=wait_for_exit, args=(process, loop, tell), daemon=True).start()
+        return lambda: None
+    loop.add_reader(pidfd, tell)
+
+    def forget() -> None:
+        loop.remove_reader(pidfd)
+        os.close(pidfd)
+
+    return forget
+
+
+def wait_for_exit(
+    process: subprocess.Popen[bytes], loop: asyncio.AbstractEventLoop, tell: Callable[[], None]
+) -> None:
+    """In a thread. It leaves the zombie, so that a signal from elsewhere never meets a reused pid."""
+    try:
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    except (AttributeError, OSError):  # refused, too; or it was reaped before we looked
+        process.wait()
+    with suppress(RuntimeError):  # the loop has ended before it
+        loop.call_soon_threadsafe(tell)
+
+
 class Child:
     """A worker with its spec. Leaving the `async with` ends it and everything that it has started,
-    and removes its room."""
+    and removes its room; so does a failure on the way in."""
 
     def __init__(self, started: Started, spec: Message) -> None:
-        assert started.process.stdin
-        assert started.process.stdout
+        """Takes over what was started; nothing here may fail, for nobody would end it."""
         self.process, self.room = started.process, started.room
-        self.stdin, self.stdout = started.process.stdin, started.process.stdout
-        self.pidfd = os.pidfd_open(self.process.pid)
         self.spec = spec
-        self.before = Reading.now()
+        self.before: Reading | None = None
+        self.late: asyncio.TimerHandle | None = None
+        self.forget_exit: Callable[[], None] | None = None
         self.failed: Message = {}
         self.messages: deque[Message] = deque()
         self.torn = b""  # the beginning of a line whose rest is still to come
@@ -178,16 +226,34 @@ class Child:
         self.tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Child:
-        self.loop = asyncio.get_running_loop()
-        os.set_blocking(self.stdout.fileno(), False)
-        self.loop.add_reader(self.stdout, self.read)
-        self.loop.add_reader(self.pidfd, self.see_exit)
-        self.late = self.loop.call_later(self.spec["deadline_s"] + LATE_S, self.process.kill)
-        self.tell(json.dumps(self.spec | {"room": str(self.room)}))
+        try:
+            self.begin()
+        except BaseException:
+            await uninterrupted(self.close())
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await uninterrupted(self.close())
+
+    def begin(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.before = Reading.now()
+        os.set_blocking(self.stdout.fileno(), False)
+        self.loop.add_reader(self.stdout, self.read)
+        self.forget_exit = watch_exit(self.process, self.see_exit)
+        self.late = self.loop.call_later(self.spec["deadline_s"] + LATE_S, self.process.kill)
+        self.tell(json.dumps(self.spec | {"room": str(self.room)}))
+
+    @property
+    def stdin(self) -> IO[bytes]:
+        assert self.process.stdin
+        return self.process.stdin
+
+    @property
+    def stdout(self) -> IO[bytes]:
+        assert self.process.stdout
+        return self.process.stdout
 
     def tell(self, line: str) -> None:
         with suppress(OSError):  # it has ended, and its closing line says why
@@ -243,14 +309,16 @@ class Child:
     def see_exit(self) -> None:
         """The supervisor has ended. What it wrote is still in the pipe; its end of file may not be,
         where a process that got away holds the pipe open."""
-        self.loop.remove_reader(self.pidfd)
         self.loop.remove_reader(self.stdout)
         self.paused = False
-        while self.take():
-            pass
-        self.process.wait()
-        self.gone.set()
-        self.news.set()
+        try:
+            while self.take():
+                pass
+        finally:
+            self.end_watch()
+            self.process.wait()
+            self.gone.set()
+            self.news.set()
 
     def note(self, message: Message) -> Message:
         """Keep what is needed to tell how it ended."""
@@ -278,27 +346,38 @@ class Child:
         cores = os.cpu_count() or 1
         return end | {
             "sentence": end.get("sentence") or sentence(end, self.failed, self.spec),
-            "conditions": conditions(self.before, Reading.now(), end, cores),
+            "conditions": conditions(self.before or Reading.now(), Reading.now(), end, cores),
             "last_words": last_words(self.room),
         }
 
     async def close(self) -> None:
         """End the run if it has not ended. What it still says meanwhile is not heard."""
-        self.late.cancel()
+        if self.late:
+            self.late.cancel()
         for task in self.tasks:
             task.cancel()
         self.leaving = True
         if self.paused:
             self.resume()  # a full pipe would keep the supervisor from its end
         self.stdin.close()
-        if not await happens(self.gone, ENDING_S):
-            self.process.kill()
-            await self.gone.wait()
+        await self.see_it_end()
         if self.process.returncode:  # it could not end the others; they have had their grace
             await asyncio.to_thread(end_inhabitants, self.room, grace_s=0, groups=self.groups)
         self.stdout.close()
-        os.close(self.pidfd)
         await asyncio.to_thread(remove_room, self.room)
+
+    async def see_it_end(self) -> None:
+        if not self.forget_exit and not self.gone.is_set():  # it failed before anybody watched for its exit
+            self.process.kill()
+            self.see_exit()
+        elif not await happens(self.gone, ENDING_S):
+            self.process.kill()
+            await self.gone.wait()
+
+    def end_watch(self) -> None:
+        if self.forget_exit:
+            self.forget_exit()
+        self.forget_exit = None
 
 
 async def happens(event: asyncio.Event, within_s: float) -> bool:
@@ -323,12 +402,13 @@ async def uninterrupted(work: Coroutine[Any, Any, None]) -> None:
 
 
 def decode(line: bytes) -> Message | None:
-    """A message; None for what the worker never finished, because it was killed within a line."""
+    """A message; None for what the worker never finished, because it was killed within a line, and for
+    what somebody else wrote into its pipe."""
     try:
-        message: Message = pydantic_core.from_json(line)
+        message: object = pydantic_core.from_json(line)
     except ValueError:
         return None
-    return message
+    return message if isinstance(message, dict) and "t" in message else None
 
 
 def sentence(end: Message, failed: Message, spec: Message) -> str:

@@ -51,10 +51,14 @@ def serve(settings: Settings, browse: bool) -> None:
     settings = with_own_name(with_token(settings))
     listener = listen(settings.host, settings.port)
     settings = replace(settings, port=listener.getsockname()[1])
+    with listener:
+        run(listener, settings, browse)
+
+
+def run(listener: socket.socket, settings: Settings, browse: bool) -> None:
     try:
         app = create_app(settings)
     except (StorageFailed, SpecError) as error:
-        listener.close()
         raise CannotServe(str(error)) from error
     config = uvicorn.Config(
         app,

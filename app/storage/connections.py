@@ -82,8 +82,12 @@ def accepts_wal(connection: sqlite3.Connection) -> bool:
 def connect_without_wal(path: Path) -> sqlite3.Connection:
     """A file marked as WAL can be turned back only by who holds it alone."""
     connection = connect(path)
-    connection.execute("pragma locking_mode = exclusive")
-    connection.execute("pragma journal_mode = truncate")
-    connection.execute("pragma locking_mode = normal")
-    connection.execute("pragma user_version").fetchone()  # the lock goes with the next look
+    try:
+        connection.execute("pragma locking_mode = exclusive")
+        connection.execute("pragma journal_mode = truncate")
+        connection.execute("pragma locking_mode = normal")
+        connection.execute("pragma user_version").fetchone()  # the lock goes with the next look
+    except BaseException:
+        connection.close()
+        raise
     return connection

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from app.runs import Run
 from app.storage.connections import accepts_wal, connect, connect_without_wal, transaction
-from app.storage.failures import StorageFailed, explained
+from app.storage.failures import explained
 from app.storage.schema import FIELDS, Rows, as_text, chunked, encode, migrate
 
 INSERT = f"insert or ignore into runs({', '.join(FIELDS)}) values({', '.join('?' * len(FIELDS))})"
@@ -58,11 +58,10 @@ class Disk:
             connection.execute("pragma foreign_keys = on")
             connection.execute("pragma journal_size_limit = 16777216")
             migrate(connection)
-        except sqlite3.Error as error:
+        except BaseException as error:
             connection.close()
-            raise explained(error, self.path) from error
-        except StorageFailed:
-            connection.close()
+            if isinstance(error, sqlite3.Error):
+                raise explained(error, self.path) from error
             raise
         return connection
 

@@ -54,7 +54,11 @@ class Readers:
         with suppress(IndexError):
             return self._idle.pop()
         connection = connect(self._path, mode="ro")
-        connection.create_function("has", 5, has, deterministic=True)
+        try:
+            connection.create_function("has", 5, has, deterministic=True)
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     def close(self) -> None:

@@ -11,7 +11,7 @@ import logging
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -53,13 +53,6 @@ class Store:
     def __init__(self, path: Path, *, cap_b: int = CAP_B) -> None:
         self.path = path
         self.cap_b = cap_b
-        self._claim = claim(path)
-        self._last_write_at = last_write_at(path)
-        try:
-            self._disk = Disk(path)
-        except StorageFailed:
-            self._claim.close()
-            raise
         self._readers = Readers(path)
         self._memory = Memory()
         self._failure: StorageFailed | None = None
@@ -67,7 +60,13 @@ class Store:
         self._told = self._hurry = self._written = 0  # counts of notes: taken, waited for, on the disk
         self._closing = False
         self._writer = threading.Thread(target=self._write_on, name="store", daemon=True)
-        self._writer.start()
+        with ExitStack() as undo:  # whatever fails on the way, the claim and the file are let go
+            self._claim = undo.enter_context(claim(path))
+            self._last_write_at = last_write_at(path)
+            self._disk = Disk(path)
+            undo.callback(self._disk.close)
+            self._writer.start()
+            undo.pop_all()
 
     # Told from anywhere, at the price of a note in memory
 

@@ -3,8 +3,10 @@
 import errno
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
+ROOT = Path(__file__).parents[3]
 IO_URING = (425, 426, 427)  # setup, enter, register: the same numbers on every architecture
 
 FILTER = """
@@ -25,12 +27,17 @@ def deny(numbers, code):
 """
 
 
-def run_denied(script: str, refusal: int = errno.EPERM) -> str:
-    """What `script` prints where io_uring is refused with this errno."""
-    root = Path(__file__).parents[3]
-    whole = f"{FILTER}\ndeny({IO_URING}, {refusal})\n{script}"
+def run_denied(script: str, refusal: int = errno.EPERM, calls: Sequence[int] = IO_URING) -> str:
+    """What `script` prints where these calls (io_uring's) are refused with this errno."""
+    whole = f"{FILTER}\ndeny({tuple(calls)}, {refusal})\n{script}"
     done = subprocess.run(
-        [sys.executable, "-c", whole], cwd=root, capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-c", whole], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
     )
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     return done.stdout
+
+
+def under_refusal(command: Sequence[str], refusal: int, calls: Sequence[int]) -> list[str]:
+    """What runs `command` where these calls are refused with this errno, also to its children."""
+    script = f"{FILTER}\ndeny({tuple(calls)}, {refusal})\nimport os, sys\nos.execv(sys.argv[1], sys.argv[1:])"
+    return [sys.executable, "-c", script, *command]

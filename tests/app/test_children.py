@@ -1,0 +1,185 @@
+"""What a child needs of the system is tried, and what was acquired for it is released whatever happens."""
+
+import errno
+import json
+import os
+import subprocess
+import sys
+from contextlib import aclosing
+
+import pytest
+
+from app.interpreters import default
+from app.main import build, live
+from app.rooms import rooms
+from app.runner import Spare, run_child
+from app.server import serve
+from app.settings import Settings
+from app.storage.store import Store
+from tests.experiments.kit.denied import ROOT, under_refusal
+from tests.lacking import environment, make_python
+from tests.nasty.root import build_root
+
+PIDFD_OPEN = 434  # the same number on every architecture
+CALLS = {"x86_64": {"waitid": 247}, "aarch64": {"waitid": 95}}.get(os.uname().machine, {})
+
+RUN = """
+import asyncio, json, os, sys
+from contextlib import aclosing
+from pathlib import Path
+from app.interpreters import default
+from app.runner import run_child
+
+async def main():
+    options = dict(python=default(), deadline_s=60, memory_b=1 << 29, root=Path(sys.argv[1]))
+    ends = [message async for message in run_child("nasty.counting", {"n": 2}, **options)][-1:]
+    async with aclosing(run_child("nasty.counting", {"n": 2, "pause_s": 60}, **options)) as broken_off:
+        ends.append(await anext(broken_off))
+    with open(f"/proc/self/task/{os.getpid()}/children") as left:
+        print(json.dumps([ends[0]["why"], ends[0]["sentence"], ends[1]["t"], left.read().split()]))
+asyncio.run(main())
+"""
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    return build_root(tmp_path_factory.mktemp("root"))
+
+
+def answer_of(command, **options):
+    options = {"cwd": ROOT, "capture_output": True, "text": True, "check": False, "timeout": 60} | options
+    done = subprocess.run(command, **options)
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    return json.loads(done.stdout)
+
+
+# An optional function of `os`, or of the kernel
+
+
+@pytest.mark.parametrize(
+    "names",
+    [["os.pidfd_open"], ["os.pidfd_open", "os.waitid"], ["os.sched_setaffinity", "os.sched_getaffinity"]],
+    ids=" ".join,
+)
+def test_an_optional_function_of_os_is_not_needed_to_run_and_to_end(root, tmp_path, names):
+    python = make_python(tmp_path / "venv", *names)
+
+    assert answer_of([python, "-c", RUN, str(root)], env=environment()) == ["done", "", "hello", []]
+
+
+@pytest.mark.parametrize("refusal", [errno.ENOSYS, errno.EPERM], ids=errno.errorcode.get)
+@pytest.mark.parametrize("others", [[], ["waitid"]], ids=str)
+def test_a_refused_optional_call_is_not_needed_to_run_and_to_end(root, refusal, others):
+    if not set(others) <= CALLS.keys():
+        pytest.skip(f"the numbers of calls on {os.uname().machine} are not known here")
+    calls = [PIDFD_OPEN, *(CALLS[name] for name in others)]
+    command = under_refusal([sys.executable, "-c", RUN, str(root)], refusal, calls)
+
+    assert answer_of(command) == ["done", "", "hello", []]
+
+
+# What is acquired before the `async with`
+
+
+class Broken(Exception):
+    """Injected."""
+
+
+def breaks(*_, **__):
+    raise Broken
+
+
+def held():
+    """Descriptors, children and rooms of this process."""
+    with open(f"/proc/self/task/{os.getpid()}/children") as children:
+        own = [room.name for room in rooms().iterdir() if room.name.startswith(f"{os.getpid()}-")]
+        return set(os.listdir("/proc/self/fd")), children.read().split(), own
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "app.runner.Reading.now",
+        "app.runner.os.set_blocking",
+        "asyncio.SelectorEventLoop.add_reader",
+        "app.runner.watch_exit",
+        "asyncio.SelectorEventLoop.call_later",
+        "app.runner.json.dumps",
+        "app.runner.Child.tell",
+        "app.runner.launch",
+        "app.runner.keep_compiled",
+        "subprocess.Popen",
+    ],
+)
+async def test_what_was_started_is_ended_where_the_way_into_the_with_fails(root, monkeypatch, place):
+    before = held()
+    with monkeypatch.context() as patch:
+        patch.setattr(place, breaks)
+        with pytest.raises(Broken):
+            await follow(root)
+
+    assert held() == before
+
+
+async def follow(root):
+    messages = run_child("nasty.counting", {}, python=default(), deadline_s=20, memory_b=1 << 29, root=root)
+    async with aclosing(messages):
+        return [message async for message in messages]
+
+
+@pytest.mark.parametrize("place", ["app.runner.launch", "app.runner.keep_compiled", "app.runner.library"])
+def test_a_spare_that_cannot_be_started_leaves_nothing_and_ends_nobody(root, monkeypatch, caplog, place):
+    before, spare = held(), Spare()
+    with monkeypatch.context() as patch:
+        patch.setattr(place, breaks)
+        spare.prepare(default())
+
+    assert spare.take(default()) is None
+    assert held() == before
+    assert "no spare" in caplog.text
+
+
+@pytest.mark.parametrize("place", ["last_write_at", "Disk", "threading.Thread.start"])
+def test_a_history_that_cannot_be_opened_whole_is_let_go(tmp_path, monkeypatch, place):
+    before, path = held(), tmp_path / "runs.sqlite3"
+    with monkeypatch.context() as patch:
+        patch.setattr(f"app.storage.store.{place}", breaks)
+        with pytest.raises(Broken):
+            Store(path)
+
+    assert held() == before
+    Store(path).close()  # nobody claims it
+
+
+@pytest.mark.parametrize("place", ["accepts_wal", "migrate"])
+def test_a_file_that_cannot_be_prepared_is_closed(tmp_path, monkeypatch, place):
+    before = held()
+    with monkeypatch.context() as patch:
+        patch.setattr(f"app.storage.disk.{place}", breaks)
+        with pytest.raises(Broken):
+            Store(tmp_path / "runs.sqlite3")
+
+    assert held() == before
+
+
+@pytest.mark.parametrize("place", ["app.main.assemble", "app.server.create_app"])
+def test_an_app_that_cannot_be_built_holds_no_address_and_no_history(tmp_path, monkeypatch, place):
+    before = held()
+    with monkeypatch.context() as patch:
+        patch.setattr(place, breaks)
+        with pytest.raises(Broken):
+            serve(Settings(data=tmp_path, cache=tmp_path, port=0), browse=False)
+
+    assert held() == before
+
+
+@pytest.mark.parametrize("place", ["Store.recover", "sweep_rooms", "Bench.start"])
+async def test_an_app_that_cannot_start_lets_go_of_its_history(tmp_path, monkeypatch, place):
+    before = held()
+    monkeypatch.setattr(f"app.main.{place}", breaks)
+    app = build(Settings(data=tmp_path, cache=tmp_path))
+    with pytest.raises(Broken):
+        async with live(app):
+            pass
+
+    assert held() == before
