@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from app import languages, links, prose
+from app import languages, links, markup, prose
 from app.figures import telling
 from app.languages import t, words
 from app.runs import Run, State
@@ -64,18 +64,13 @@ def joint() -> str:
 
 
 def spans(sentence: Mapping[str, Any] | str) -> Iterator[Span]:
-    for part in languages.parts(sentence, words()):
-        yield {"text": unmarked(part)} if isinstance(part, str) else value(part)
+    for span in markup.read_sentence(languages.parts(sentence, words())):
+        yield value(span.value) if span.value else {"text": span.words}
 
 
 def value(given: Mapping[str, Any]) -> Span:
     variable = prose.colour(given.get("about") or "")
     return {"text": given["text"], "role": "$" + variable[2:]} if variable else {"text": given["text"]}
-
-
-def unmarked(text: str) -> str:
-    """Without the marks for `code` and *stress*; spaces stay."""
-    return prose.MARKS.sub(lambda found: found["code"] or found["strong"] or found["em"], text)
 
 
 def sentence_case(text: str) -> str:

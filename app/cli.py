@@ -157,7 +157,9 @@ def run() -> None:
 
 def run_command(experiment: Experiment) -> click.Command:
     """The command of one experiment."""
-    lede = experiment.article.partition("\n\n")[0]
+    from app.markup import read_article
+
+    lede = read_article(experiment.article)[0]
     return click.Command(
         experiment.name,
         params=[*map(parameter_option, experiment.params), *general_options(experiment)],

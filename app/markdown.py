@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
-from app import __version__, languages, prose
+from app import __version__, languages, markup, prose
 from app.conditions import conditions
 from app.exports import Whole
 from app.languages import t
@@ -22,8 +23,8 @@ from experiments.kit.sentences import percent
 MOST_ROWS = 12  # of a figure's table: a message is no file
 SIGNS = re.compile(r"([\\`*{}\[\]|~$]|(?<=\])\(|(?<![^\W_])_|_(?![^\W_]))")  # no _ inside of a word
 SPOKEN = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "&#64;"}  # what no backslash takes the meaning of
-CODE = re.compile(r"`([^`]+)`")
 LINKS = re.compile(r"(?i):(?=//)|(?<=www)\.|:(?=[\w+-]+:)")  # of an address, or of a name like :smile:
+SIGN_OF = {"": "", "em": "*", "strong": "**"}
 STARTS = re.compile(r"^([-+=#]|\d+[.](?=\s|$))")  # of a heading or a list
 MARKED = {True: "✓", False: "✗", None: "?"}
 
@@ -56,7 +57,7 @@ def told(whole: Whole) -> Iterator[str]:
 def verdict(run: Run) -> str:
     if run.verdict:
         answer, headline = prose.ended(run.verdict["answer"]), sentence(run.verdict, "headline")
-        return f"**{plain(answer)}** {inline(headline)}"  # a space in Chinese too: without it ** is text
+        return f"**{plain(answer)}** {headline}"  # a space in Chinese too: without it ** is text
     lead = {State.FAILED: t("Failed."), State.STOPPED: t("Stopped.")}.get(State(run.state), "")
     why = prose.ended(run.why) if run.why and run.why != "stopped on request" else ""
     bold = f"**{lead}** " if lead else ""  # the space is Markdown's: without it nothing ends what is bold
@@ -65,13 +66,13 @@ def verdict(run: Run) -> str:
 
 
 def sentence(verdict: Mapping[str, Any], part: str, place: int | None = None) -> str:
-    """A sentence of the verdict in the reader's language, with its numbers in it."""
+    """A sentence of the verdict in the reader's language, as Markdown, with its numbers in it."""
     kept = verdict.get("said", {}).get(part)
     given = verdict[part] if kept is None else kept
     given = given if place is None else given[place]
     if isinstance(given, Mapping) and "template" not in given:
         given = given["claim"]
-    return languages.sentence_text(given, languages.words())
+    return marked(markup.read_sentence(languages.parts(given, languages.words())))
 
 
 def guess(whole: Whole) -> Iterator[str]:
@@ -98,9 +99,9 @@ def answered(row: Mapping[str, Any]) -> str:
 
 def checks(run: Run) -> Iterator[str]:
     for place, check in enumerate((run.verdict or {}).get("checks", [])):
-        yield f"- {MARKED[check['ok']]} {inline(sentence(run.verdict or {}, 'checks', place))}"
+        yield f"- {MARKED[check['ok']]} {sentence(run.verdict or {}, 'checks', place)}"
     for place in range(len((run.verdict or {}).get("doubts", []))):
-        yield f"- **{plain(t('Doubt:'))}** {inline(sentence(run.verdict or {}, 'doubts', place))}"
+        yield f"- **{plain(t('Doubt:'))}** {sentence(run.verdict or {}, 'doubts', place)}"
 
 
 def table(figure: Mapping[str, Any]) -> Iterator[str]:
@@ -146,17 +147,27 @@ def line(name: str, value: str) -> str:
 
 def plain(text: object) -> str:
     """Text on one line in which no character means anything to Markdown or to HTML."""
-    return begun(escaped(on_one_line(str(text))))
+    return begun(escaped(on_one_line(str(text)).strip()))
 
 
-def inline(text: str) -> str:
-    """The same for a sentence of a module, whose `code` stays code; nothing else means anything in it."""
-    parts = CODE.split(on_one_line(text))
-    return begun("".join(f"`{part}`" if n % 2 else escaped(part) for n, part in enumerate(parts)))
+def marked(spans: Sequence[markup.Span]) -> str:
+    """A sentence of a module with its values: its marks stay marks, and nothing in a value is one."""
+    parts = []
+    for mark, alike in groupby(spans, key=lambda span: span.mark):
+        words = on_one_line("".join(str(span.value["text"]) if span.value else span.words for span in alike))
+        parts.append(coded(words) if mark == "code" else SIGN_OF[mark] + escaped(words) + SIGN_OF[mark])
+    return begun("".join(parts).strip())
+
+
+def coded(text: str) -> str:
+    """`code`, in a fence longer than any in it."""
+    longest = max((len(run) for run in re.findall("`+", text)), default=0)
+    fence, gap = "`" * (longest + 1), " " * ("`" in (text[:1], text[-1:]))
+    return f"{fence}{gap}{text}{gap}{fence}"
 
 
 def on_one_line(text: str) -> str:
-    return "".join(map(shown, text)).strip()
+    return "".join(map(shown, text))
 
 
 def escaped(text: str) -> str:

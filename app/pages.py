@@ -22,7 +22,7 @@ from jinja2 import Environment
 from markupsafe import Markup
 from pydantic_core import to_json
 
-from app import card, catalogue, courses, labels, languages, links, pads, prose, takeaway, templating
+from app import card, catalogue, courses, labels, languages, links, markup, pads, prose, takeaway, templating
 from app.assets import Assets, accepts_gzip
 from app.bench import Bench, QueueFull
 from app.conditions import conditions, noisy
@@ -132,7 +132,7 @@ class Entry:
     @property
     def first_sentence(self) -> str:
         """Of the article, in the reader's language."""
-        said = prose.on_one_line(languages.t(self.experiment.article))
+        said = markup.read_article(languages.t(self.experiment.article))[0]
         return re.split(r"(?<=\.) |(?<=。)", said, maxsplit=1)[0]
 
 

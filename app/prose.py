@@ -18,7 +18,7 @@ from pygments import highlight
 from pygments.formatters.html import HtmlFormatter
 from pygments.lexers.python import PythonLexer
 
-from app import languages
+from app import languages, markup
 from app.figures import words
 from app.languages import t
 from experiments.kit.charts import STATES
@@ -26,51 +26,26 @@ from experiments.kit.sentences import duration, fixed, grouped, significant, tri
 from experiments.kit.spec import Field
 
 HAN = r"[\u3000-\u303f\u3400-\u9fff\uff00-\uffef]"  # with its punctuation
-BROKEN_HAN = re.compile(rf"(?<={HAN})[ \t]*\n[ \t]*(?={HAN})")
 NAMED_FIRST = re.compile(r"oscope\b|\w+[._/]\w")
-MARKS = re.compile(r"`+(?P<code>[^`]+)`+|\*\*(?P<strong>[^*]+)\*\*|\*(?P<em>\S(?:[^*]*\S)?)\*")
 
 
 # -- articles and code ------------------------------------------------------------------------
 
 
-def paragraphs(article: str) -> list[Markup]:
-    """Each paragraph as HTML; lines that start with "- " become a list."""
-    return [as_html(block) for block in re.split(r"\n\s*\n", article.strip()) if block.strip()]
-
-
-def as_html(block: str) -> Markup:
-    if block.lstrip().startswith("- "):
-        items = re.split(r"\n(?=\s*- )", block.strip())
-        return Markup("<ul>{}</ul>").format(Markup().join(map(as_item, items)))
-    return Markup("<p>{}</p>").format(inline(block))
-
-
-def as_item(line: str) -> Markup:
-    return Markup("<li>{}</li>").format(inline(line.strip().removeprefix("- ")))
+def paragraphs(article: str, *, at_home: bool = True) -> tuple[Markup, ...]:
+    """Each block of an article as HTML (`app.markup`)."""
+    return markup.render_article(article, at_home=at_home)
 
 
 def inline(text: str) -> Markup:
     """Running text on one line: `code`, *stress* and **strong words** are marked."""
-    plain = on_one_line(text)
-    parts, end = [], 0
-    for found in MARKS.finditer(plain):
-        element = next(name for name, words in found.groupdict().items() if words is not None)
-        parts.append(escape(plain[end : found.start()]))
-        parts.append(Markup(f"<{element}>{{}}</{element}>").format(found[element]))
-        end = found.end()
-    return Markup().join([*parts, escape(plain[end:])])
+    return markup.render_line(text)
 
 
 def clauses(title: str) -> Markup:
     """A title of several Chinese clauses, each in an element: a line breaks between them if it can."""
     parts = re.split(r"(?<=[，；：])", title)
     return escape(title) if len(parts) == 1 else Markup().join(map(Markup("<span>{}</span>").format, parts))
-
-
-def on_one_line(text: str) -> str:
-    """Lines joined by a space, except between two Han characters, which know none."""
-    return " ".join(BROKEN_HAN.sub("", text).split())
 
 
 @lru_cache(maxsize=64)  # a page shows the same source every time, and colouring it takes 30 ms
@@ -104,8 +79,7 @@ def colour(about: str) -> str:
 
 def said(sentence: Mapping[str, Any] | str) -> Markup:
     """A sentence in the reader's language, its numbers coloured by what they speak of (`kit.sentences`)."""
-    parts = languages.parts(sentence, languages.words())
-    return Markup().join(inline_spaced(part) if isinstance(part, str) else value(part) for part in parts)
+    return markup.render_sentence(languages.parts(sentence, languages.words()), value)
 
 
 def html(english: str, **values: Any) -> Markup:
@@ -124,14 +98,6 @@ def capital(text: str) -> str:
     if NAMED_FIRST.match(text) or re.search(HAN, text):
         return text
     return text[:1].upper() + text[1:]
-
-
-def inline_spaced(text: str) -> Markup:
-    """Running text whose spaces at both ends stay: a number stands beside them."""
-    marked = inline(text)
-    before = " " if text[:1].isspace() else ""
-    after = " " if text[-1:].isspace() and text.strip() else ""
-    return escape(before) + marked + escape(after)
 
 
 def value(given: Mapping[str, Any]) -> Markup:

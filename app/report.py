@@ -61,7 +61,7 @@ def facts(whole: Whole) -> dict[str, Any]:
     figures = [panel(figure, styles) for figure in whole.figures]
     taken = sum(len(figure["drawings"]) for figure in figures)
     sources, others = code(whole, min(CODE, ROOM - taken))
-    lede, *why = prose.paragraphs(languages.t(experiment.article))
+    lede, *why = prose.paragraphs(languages.t(experiment.article), at_home=False)
     chapter = next((c.title for c in chapters() if c.name == experiment.chapter), experiment.chapter)
     return {
         "run": run,

@@ -1,7 +1,11 @@
-"""What a terminal shows: the catalogue, a run's progress, its verdict, what the machine can show."""
+"""What a terminal shows: the catalogue, a run's progress, its verdict, what the machine can show.
+
+Rich reads square brackets as markup, so it gets nothing as `str`: all that it shows goes through `styled`.
+"""
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,11 +18,14 @@ from experiments.kit.sentences import duration, percent
 from experiments.kit.spec import Experiment, read_chapter
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from app.doctor import Finding
     from app.local import Watch
     from app.runs import Run
 
 MARKS = {True: ("✓", "green"), False: ("✗", "red"), None: ("?", "yellow")}
+MARKED = {"": "", "em": "italic", "strong": "bold"}  # how a terminal shows a mark
 COLOURS = {"done": "green", "failed": "red", "stopped": "yellow"}
 CONDITIONS = {
     "foreign_cpu": "foreign CPU",
@@ -26,6 +33,9 @@ CONDITIONS = {
     "steal": "steal",
     "own_cpu": "oscope itself",
 }
+CONTROLS = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f]"
+)  # what moves a cursor, rings or colours; not tab, not line
 LAST_WORDS = 12  # lines of what a child printed before its end
 
 
@@ -52,11 +62,11 @@ def progress(experiment: Experiment) -> Iterator[Watch]:
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     bar = Progress(
-        TextColumn("[bold]{task.description}"),
+        TextColumn("{task.description}", style="bold", markup=False),
         BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %"),
+        TextColumn("{task.percentage:>3.0f} %", markup=False),
         TimeElapsedColumn(),
-        TextColumn("[dim]{task.fields[doing]}"),
+        TextColumn("{task.fields[doing]}", style="dim", markup=False),
         console=Console(stderr=True),
         auto_refresh=False,
         transient=True,
@@ -66,7 +76,7 @@ def progress(experiment: Experiment) -> Iterator[Watch]:
         task = bar.add_task(experiment.name, total=1.0, doing="")
 
         def watch(run: Run) -> None:
-            bar.update(task, completed=run.progress, doing=run.progress_text, refresh=True)
+            bar.update(task, completed=run.progress, doing=CONTROLS.sub("", run.progress_text), refresh=True)
 
         yield watch
 
@@ -81,13 +91,20 @@ def show_outcome(experiment: Experiment, run: Run) -> None:
     checks = Table.grid(padding=(0, 1, 0, 0))
     for mark, sentence in findings(run):
         checks.add_row(mark, sentence)
-    console.print(f"\n[bold]{experiment.question}[/]")
-    console.print(f"[dim]{setting(experiment, run)}[/]\n")
+    console.print(styled(f"\n{experiment.question}", "bold"))
+    console.print(styled(f"{setting(experiment, run)}\n", "dim"))
     console.print(panel(run))
     console.print(Padding(checks, (0, 2)))
     if compared := comparison(experiment, run):
         console.print(Padding(compared, (1, 2, 0, 2)))
-    console.print(f"\n[dim]{disturbances(run)}[/]" if run.conditions else "")
+    console.print(styled(f"\n{disturbances(run)}" if run.conditions else "", "dim"))
+
+
+def styled(text: object, style: str = "") -> Text:
+    """Text as it is: a bracket in it is a bracket, and nothing in it moves the cursor."""
+    from rich.text import Text
+
+    return Text(CONTROLS.sub("\ufffd", str(text)), style)
 
 
 def setting(experiment: Experiment, run: Run) -> str:
@@ -112,15 +129,14 @@ def panel(run: Run) -> Any:
     """The answer and the sentence with its numbers, or why there is none."""
     from rich.box import ROUNDED
     from rich.panel import Panel
-    from rich.text import Text
 
     if run.verdict:
         title, text = run.verdict["answer"], spoken(run.verdict["said"]["headline"])
     else:
-        title, text = str(run.state), Text(f"{run.why[:1].upper()}{run.why[1:]}.".replace("..", "."))
-        text.append(last_words(run), "dim")
+        title, text = str(run.state), styled(f"{run.why[:1].upper()}{run.why[1:]}.".replace("..", "."))
+        text.append_text(styled(last_words(run), "dim"))
     colour = COLOURS[run.state] if not run.verdict or title != "unclear" else "yellow"
-    return Panel(text, title=f"[bold]{title}[/]", title_align="left", border_style=colour, box=ROUNDED)
+    return Panel(text, title=styled(title, "bold"), title_align="left", border_style=colour, box=ROUNDED)
 
 
 def last_words(run: Run) -> str:
@@ -128,29 +144,31 @@ def last_words(run: Run) -> str:
     return "\n\n" + "\n".join(lines) if lines else ""
 
 
-def spoken(sentence: Mapping[str, Any]) -> Any:
-    """A sentence with its numbers in bold."""
-    from rich.text import Text
-
+def spoken(sentence: Mapping[str, Any]) -> Text:
+    """A sentence with its numbers in bold; `code` keeps its marks, so that it can be told and copied."""
     from app.languages import ENGLISH, parts
+    from app.markup import read_sentence
 
-    text = Text()
-    for part in parts(sentence, ENGLISH):
-        if isinstance(part, str):
-            text.append(part)
-        else:
-            text.append(part["text"], "bold")
+    text = styled("")
+    for mark, alike in groupby(read_sentence(parts(sentence, ENGLISH)), key=lambda span: span.mark):
+        fence, style = ("`", "") if mark == "code" else ("", MARKED[mark])
+        text.append(fence)
+        for span in alike:
+            text.append_text(
+                styled(span.value["text"], f"bold {style}") if span.value else styled(span.words, style)
+            )
+        text.append(fence)
     return text
 
 
-def findings(run: Run) -> Iterator[tuple[str, Any]]:
+def findings(run: Run) -> Iterator[tuple[Text, Text]]:
     """The checks with ✓, ✗ or ?, then the doubts."""
     verdict = run.verdict or {"said": {"checks": [], "doubts": []}, "checks": []}
     for check, said in zip(verdict["checks"], verdict["said"]["checks"], strict=True):
         mark, colour = MARKS[check["ok"]]
-        yield f"[{colour}]{mark}[/]", spoken(said)
+        yield styled(mark, colour), spoken(said)
     for doubt in verdict["said"]["doubts"]:
-        yield "[yellow]![/]", spoken(doubt)
+        yield styled("!", "yellow"), spoken(doubt)
 
 
 def comparison(experiment: Experiment, run: Run) -> Any:
@@ -168,8 +186,8 @@ def comparison(experiment: Experiment, run: Run) -> Any:
     for row in rows:
         place = row["label"] + (f", {row['x']:g} {about}" if row["x"] is not None else "")
         colour = {True: "green", False: "red", None: "yellow"}[row["near"]]
-        told = [row[name]["text"] for name in ("you", "measured")]
-        table.add_row(place, *told, f"[{colour}]{row['off']['text']}[/]")
+        told = [styled(row[name]["text"]) for name in ("you", "measured")]
+        table.add_row(styled(place), *told, styled(row["off"]["text"], colour))
     return table
 
 
@@ -189,7 +207,7 @@ def show_findings(findings: Sequence[Finding]) -> None:
     grid = Table.grid(padding=(0, 1))
     for finding in findings:
         mark, colour = MARKS[finding.ok]
-        grid.add_row(f"[{colour}]{mark}[/]", f"[bold]{finding.name}[/]", finding.says)
+        grid.add_row(styled(mark, colour), styled(finding.name, "bold"), styled(finding.says))
         if finding.brings:
-            grid.add_row("", "", f"[dim]{finding.brings}[/]")
+            grid.add_row("", "", styled(finding.brings, "dim"))
     Console(highlight=False).print(grid)

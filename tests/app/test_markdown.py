@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from app import downloads, markdown, prose
+from app import downloads, markdown, markup, prose
 from app.languages import ENGLISH, load
 from app.runs import State
 from tests.app.test_report import RUN, TABLES
@@ -84,8 +84,15 @@ def test_a_guess_given_after_the_run_says_so(made):
 
 
 def test_code_in_a_sentence_of_a_module_stays_code():
-    assert markdown.inline("`a_b|c` and <b>, `<i>`") == "`a_b|c` and &lt;b&gt;, `<i>`"
-    assert markdown.inline("# one ` alone") == "\\# one \\` alone"
+    def marked(*parts):
+        return markdown.marked(markup.read_sentence(parts))
+
+    assert marked("`a_b|c` and <b>, `<i>`") == "`a_b|c` and &lt;b&gt;, `<i>`"
+    assert marked("# one ` alone") == "\\# one \\` alone"
+    assert marked("*So* **it** is [not](http://evil.example).") == (
+        "*So* **it** is \\[not\\]\\(http&#58;//evil.example)."
+    )
+    assert marked("called `", {"text": "a`b"}, "` and ", {"text": "*x*`"}) == "called ``a`b`` and \\*x\\*\\`"
 
 
 def test_a_column_is_called_what_it_holds_without_the_unit_of_its_cells(made):

@@ -20,11 +20,11 @@ def test_an_article_becomes_paragraphs_with_code_and_lists():
     article = (
         "One `join()` and\n*another* of **ours**, 2 * 3 * 4.\n\n- first\n  goes on\n- second <b>\n\nEnd."
     )
-    assert prose.paragraphs(article) == [
+    assert prose.paragraphs(article) == (
         "<p>One <code>join()</code> and <em>another</em> of <strong>ours</strong>, 2 * 3 * 4.</p>",
-        "<ul><li>first goes on</li><li>second &lt;b&gt;</li></ul>",
+        "<ul>\n<li>first goes on</li>\n<li>second &lt;b&gt;</li>\n</ul>",
         "<p>End.</p>",
-    ]
+    )
 
 
 def test_a_sentence_colours_its_numbers_by_what_they_speak_of():
