@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from app import languages, links, markup, prose
+from app import languages, links, markup, pads, prose
 from app.figures import telling
 from app.languages import t, words
 from app.runs import Run, State
@@ -89,9 +89,10 @@ def doubts(run: Run) -> list[str]:
 def guessed(experiment: Experiment, run: Run) -> list[dict[str, Any]]:
     """The lines "you, measured" of the card; empty where nobody guessed or nothing was measured."""
     rows: Sequence[Mapping[str, Any]] = (run.guess or {}).get("rows") or []
+    about = getattr(experiment.guess, "x_about", "")
     return [
         {
-            "label": label(experiment, row),
+            "label": pads.point_name(row, about),
             "role": "$" + (prose.colour(row["series"])[2:] or "ink"),
             "you": t(row["you"]["text"]),
             "measured": t(row["measured"]["text"]),
@@ -99,13 +100,6 @@ def guessed(experiment: Experiment, run: Run) -> list[dict[str, Any]]:
         }
         for row in rows
     ]
-
-
-def label(experiment: Experiment, row: Mapping[str, Any]) -> str:
-    name = t(row["label"]) if row["label"] else ""
-    if row["x"] is None:
-        return name
-    return t("{x} {counted}", x=f"{row['x']:g}", counted=name or t(getattr(experiment.guess, "x_about", "")))
 
 
 # -- where it comes from ----------------------------------------------------------------------

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from app import conditions, pads
 from app.figures import words as named
 from app.languages import ENGLISH, Words
 from app.runs import Run
@@ -85,7 +86,7 @@ def facts(
     told = [parameter(field.name, field.unit, runs, words) for field in experiment.params]
     told.append(fact(words("interpreter"), words("interpreter"), pythons))
     told += [machine_fact(name, runs, words) for name in MACHINE]
-    told += [condition(key, name, runs, words) for key, name in CONDITIONS.items()]
+    told += [condition(key, name, runs, words) for key, name in conditions.LABELS.items()]
     return [fact for fact in told if any(value != NOTHING for value in fact.values)]
 
 
@@ -101,12 +102,6 @@ MACHINE = (
     "gil",
     "switch_interval_s",
 )
-CONDITIONS = {
-    "foreign_cpu": "foreign CPU",
-    "run_delay": "run-queue delay",
-    "steal": "steal",
-    "own_cpu": "oscope itself",
-}
 
 
 def fact(section: str, name: str, values: Sequence[str]) -> Fact:
@@ -201,19 +196,13 @@ class Guessed:
     cells: tuple[Mapping[str, Any] | None, ...]
 
 
-def guesses(runs: Sequence[Run], words: Words = ENGLISH) -> list[Guessed]:
+def guesses(runs: Sequence[Run], about: str = "", words: Words = ENGLISH) -> list[Guessed]:
+    """Every point that was guessed in one of the runs; `about` says what its x counts."""
     found: dict[tuple[str, Any], list[Mapping[str, Any] | None]] = {}
-    labels: dict[tuple[str, Any], str] = {}
+    names: dict[tuple[str, Any], str] = {}
     for place, run in enumerate(runs):
         for row in (run.guess or {}).get("rows") or ():
             key = (row.get("series") or "", row.get("x"))
-            labels[key] = row.get("label") or key[0]
+            names[key] = pads.point_name(row, about, words)
             found.setdefault(key, [None] * len(runs))[place] = row
-    return [
-        Guessed(guess_name(labels[key], key[1], words), key[0], tuple(cells)) for key, cells in found.items()
-    ]
-
-
-def guess_name(label: str, x: float | None, words: Words) -> str:
-    said = words(label) if label else words("guess")
-    return said if x is None else f"{said} @ {named.tick(x)}"
+    return [Guessed(names[key], key[0], tuple(cells)) for key, cells in found.items()]

@@ -135,7 +135,7 @@ def whole(
         differing=[fact for fact in facts if not fact.same],
         alike=[fact for fact in facts if fact.same],
         numbers=compare.numbers(runs, words),
-        guesses=compare.guesses(runs, words),
+        guesses=compare.guesses(runs, getattr(experiment.guess, "x_about", ""), words),
         table_rows=pages.TABLE_ROWS,
         state={
             "figures": [panel for group in groups for panel in group.panels],

@@ -17,6 +17,7 @@ CONDITIONS = (  # name in the record, what it is called, what it means
     ("steal", "steal", "what the host took away from this virtual machine"),
     ("own_cpu", "oscope itself", "the server, while it watched"),
 )
+LABELS = {key: label for key, label, _ in CONDITIONS}
 
 
 def conditions(run: Run) -> list[dict[str, Any]]:

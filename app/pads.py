@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from app import prose
 from app.figures import words
 from app.languages import t
+from experiments.kit.sentences import plain
 from experiments.kit.spec import Experiment, ParameterError
 
+Speak = Callable[..., str]  # `t`, or the words of a language
 PREFIX = "guess."  # of the form's fields; the rest is the key of a point
 PERCENT = 100  # a share is typed as percent
 
@@ -47,9 +49,15 @@ def label(point: Mapping[str, Any]) -> str:
     return t(point["label"]) if point["label"] else t("Your guess")
 
 
-def place(x: float, about: str) -> str:
+def place(x: float, about: str, speak: Speak = t) -> str:
     """ "at 4 workers"."""
-    return t("at {x} {about}", x=f"{x:g}", about=t(about)).strip()
+    return speak("at {x} {about}", x=plain(x), about=speak(about)).strip()
+
+
+def point_name(row: Mapping[str, Any], about: str, speak: Speak = t) -> str:
+    """What a point of a guess is called, wherever it is named: "threads at 4 workers", "blocked"."""
+    label = row.get("label") or row.get("series") or "Your guess"
+    return " ".join([speak(label), *([] if row.get("x") is None else [place(row["x"], about, speak)])])
 
 
 def variable(about: str) -> str:
@@ -63,10 +71,9 @@ def field(told: Mapping[str, Any], point: Mapping[str, Any]) -> dict[str, Any]:
     if told["kind"] == "choice":
         return {"name": name}
     factor = PERCENT if told["unit"] == "share" else 1
-    where = [place(point["x"], told["x_about"])] if point["x"] is not None else []
     return {
         "name": name,
-        "label": " ".join([label(point), *where]),
+        "label": point_name(point, told.get("x_about", "")),
         "unit": "%" if factor == PERCENT else t(told["unit"]),
         "low": f"{told['low'] * factor:.10g}",
         "high": f"{told['high'] * factor:.10g}",

@@ -104,17 +104,12 @@ def guesses(whole: Whole) -> list[dict[str, Any]]:
     """The table "you, measured, off by": each line with what it is called."""
     about = getattr(whole.experiment.guess, "x_about", "")
     rows = (whole.run.guess or {}).get("rows") or []
-    return [row | {"name": guess_name(row, about)} for row in rows]
+    return [row | {"name": pads.point_name(row, about)} for row in rows]
 
 
 def guessed_late(run: Run) -> bool:
     """A guess that was given when the answer was there already."""
     return bool(run.guess and run.ended_at and run.guess["given_at"] > run.ended_at)
-
-
-def guess_name(row: Mapping[str, Any], about: str) -> str:
-    name = pads.label({"label": row.get("label") or row.get("series")})
-    return name if row.get("x") is None else f"{name} {pads.place(row['x'], about)}"
 
 
 def panel(figure: Mapping[str, Any], styles: drawing.Styles) -> dict[str, Any]:

@@ -27,12 +27,6 @@ if TYPE_CHECKING:
 MARKS = {True: ("✓", "green"), False: ("✗", "red"), None: ("?", "yellow")}
 MARKED = {"": "", "em": "italic", "strong": "bold"}  # how a terminal shows a mark
 COLOURS = {"done": "green", "failed": "red", "stopped": "yellow"}
-CONDITIONS = {
-    "foreign_cpu": "foreign CPU",
-    "run_delay": "run-queue delay",
-    "steal": "steal",
-    "own_cpu": "oscope itself",
-}
 CONTROLS = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f]"
 )  # what moves a cursor, rings or colours; not tab, not line
@@ -175,6 +169,9 @@ def comparison(experiment: Experiment, run: Run) -> Any:
     """The table you, measured, off by; None where nobody guessed or nothing was compared."""
     from rich.table import Table
 
+    from app.languages import ENGLISH
+    from app.pads import point_name
+
     rows = (run.guess or {}).get("rows")
     if not rows:
         return None
@@ -184,16 +181,17 @@ def comparison(experiment: Experiment, run: Run) -> Any:
     for heading in ("you", "measured", "off by"):
         table.add_column(heading, justify="right")
     for row in rows:
-        place = row["label"] + (f", {row['x']:g} {about}" if row["x"] is not None else "")
         colour = {True: "green", False: "red", None: "yellow"}[row["near"]]
         told = [styled(row[name]["text"]) for name in ("you", "measured")]
-        table.add_row(styled(place), *told, styled(row["off"]["text"], colour))
+        name = styled(point_name(row, about, ENGLISH))
+        table.add_row(name, *told, styled(row["off"]["text"], colour))
     return table
 
 
 def disturbances(run: Run) -> str:
-    known = [(label, run.conditions.get(name)) for name, label in CONDITIONS.items()]
-    return " · ".join(f"{label} {percent(share).text}" for label, share in known if share is not None)
+    from app.conditions import conditions
+
+    return " · ".join(f"{told['name']} {percent(told['share']).text}" for told in conditions(run))
 
 
 # -- the doctor -------------------------------------------------------------------------------

@@ -120,12 +120,12 @@ def test_the_terminal_shows_what_was_said_and_measured_side_by_side(capsys):
     ]
     lines = shown(capsys, "threads.scaling", rows)
     assert "your guess you measured off by" in lines
-    assert "threads, 4 workers 2.60× 0.97× 2.7×" in lines
-    assert "processes, 4 workers 3.40× 3.71× 1.1×" in lines
+    assert "threads at 4 workers 2.60× 0.97× 2.7×" in lines
+    assert "processes at 4 workers 3.40× 3.71× 1.1×" in lines
 
 
 def test_the_terminal_shows_a_choice_and_what_was_not_measured(capsys):
-    assert "asynchronous unclear –" in shown(
+    assert "Your guess asynchronous unclear –" in shown(
         capsys, "io_models.five_models", [row("asynchronous", "unclear", "–", None)]
     )
 

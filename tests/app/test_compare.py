@@ -187,10 +187,12 @@ def test_guesses_stand_beside_each_other_and_a_run_without_one_has_an_empty_cell
         }
 
     guess = {"points": {}, "given_at": 1.0, "rows": [row(2.0, "2.0×"), row(4.0, "4.0×")]}
-    lines = compare.guesses([a_run(guess=guess), a_run(B), a_run(C, guess={**guess, "rows": None})])
+    lines = compare.guesses(
+        [a_run(guess=guess), a_run(B), a_run(C, guess={**guess, "rows": None})], "workers"
+    )
     assert [(line.name, [cell and cell["you"]["text"] for cell in line.cells]) for line in lines] == [
-        ("threads @ 2", ["2.0×", None, None]),
-        ("threads @ 4", ["4.0×", None, None]),
+        ("threads at 2 workers", ["2.0×", None, None]),
+        ("threads at 4 workers", ["4.0×", None, None]),
     ]
 
 

@@ -1,9 +1,10 @@
 // What the pad says: names of points, values as they are spoken, what is still to do.
+import { plain } from "../figures/units.js";
 import { t } from "../words.js";
 
 const FEW = 2; // points still to set that are named one by one
 
-export const placeName = (pad, x) => t("at {x} {about}", { x, about: pad.about ?? "" }).trim();
+export const placeName = (pad, x) => t("at {x} {about}", { x: plain(x), about: pad.about ?? "" }).trim();
 
 export function pointName(pad, { series, x }) {
   const name = pad.labels[series] ?? series;
