@@ -48,7 +48,7 @@ def test_a_point_of_a_guess_has_one_name_wherever_it_is_named():
         "report": [row["name"] for row in report.guesses(whole(RUN))],
         "comparison": [line.name for line in compare.guesses([RUN], "workers")],
     }
-    assert names == dict.fromkeys(names, ["threads at 4 workers"])
+    assert names == {place: ["threads at 4 workers"] for place in names}
     assert "threads at 4 workers" in in_terminal(RUN)
     assert "threads at 4 workers" in markdown.as_markdown(whole(RUN))
 
