@@ -19,6 +19,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from app import __version__, downloads, drawing, exports, labels, languages, pads, uploads
 from app.bench import Bench, Busy, GuessedAlready, NotRunning, QueueFull, StillRunning, UnknownExperiment
 from app.catalogue import describe
+from app.downloads import FormName
 from app.records import tables_of
 from app.refusals import ImportRefused
 from app.runs import Run, State
@@ -57,7 +58,6 @@ async def run_of(id: str, bench: Annotated[Bench, Depends(bench_of)]) -> Run:
 
 TheBench = Annotated[Bench, Depends(bench_of)]
 TheRun = Annotated[Run, Depends(run_of)]
-FormName = Literal["html", "interactive", "json", "csv", "md", "trace", "svg"]
 ThemeName = Literal["auto", "light", "dark"]
 
 

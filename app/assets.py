@@ -26,7 +26,6 @@ from starlette.routing import Route
 from app import paths
 
 FOR_EVER = "public, max-age=31536000, immutable"
-PLOTLY = Path(str(metadata.distribution("plotly").locate_file("plotly/package_data/plotly.min.js")))
 PLOTLY_VERSION = metadata.version("plotly")
 TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".map": "application/json"}
 
@@ -102,7 +101,7 @@ class Assets:
         packed = self.packed_plotly() if accepts_gzip(request) else None
         if packed is not None:
             headers["Content-Encoding"] = "gzip"
-        return FileResponse(packed or PLOTLY, media_type="text/javascript", headers=headers)
+        return FileResponse(packed or paths.plotly(), media_type="text/javascript", headers=headers)
 
     def packed_plotly(self) -> Path | None:
         """The compressed copy, made if it is not there; None where the cache cannot be written."""
@@ -111,7 +110,7 @@ class Assets:
             if packed.is_file():
                 return packed
             try:
-                write_whole(packed, gzip.compress(PLOTLY.read_bytes(), 6, mtime=0))
+                write_whole(packed, gzip.compress(paths.plotly().read_bytes(), 6, mtime=0))
             except OSError:
                 return None
             return packed

@@ -43,14 +43,14 @@ def facts(experiment: Experiment, run: Run, *, command: str, python: str, link: 
 def said(run: Run) -> Iterator[Span]:
     """Answer and headline in pieces: {"text"}, with a "role" where it is a number of something."""
     if run.verdict:
-        yield {"text": sentence_case(t(run.verdict["answer"])) + t("."), "look": "answer"}
+        yield {"text": prose.capital(t(run.verdict["answer"])) + t("."), "look": "answer"}
         yield {"text": joint()}
         yield from spans(run.verdict.get("said", {}).get("headline") or run.verdict["headline"])
     elif run.state == State.FAILED:
         yield {"text": t("Failed."), "look": "answer"}
         yield {"text": joint() + t("This run did not reach its end.")}
         if run.why:
-            yield {"text": joint() + sentence_case(t(run.why).rstrip(".。")) + t(".")}
+            yield {"text": joint() + prose.capital(t(run.why).rstrip(".。")) + t(".")}
     elif run.state == State.STOPPED:
         yield {"text": t("Stopped."), "look": "answer"}
         yield {"text": joint() + t("This run was ended early; what was measured until then is here.")}
@@ -71,10 +71,6 @@ def spans(sentence: Mapping[str, Any] | str) -> Iterator[Span]:
 def value(given: Mapping[str, Any]) -> Span:
     variable = prose.colour(given.get("about") or "")
     return {"text": given["text"], "role": "$" + variable[2:]} if variable else {"text": given["text"]}
-
-
-def sentence_case(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def doubts(run: Run) -> list[str]:

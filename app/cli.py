@@ -295,7 +295,11 @@ def deliver(order: Order, outcome: Outcome, given: Mapping[str, Any]) -> bool:
 @cli.command()
 @click.argument("run_id", metavar="RUN")
 @click.option(
-    "--to", "form", type=click.Choice([*FORMS]), required=True, help="The form; csv and svg are archives."
+    "--to",
+    "form",
+    type=click.Choice([str(form) for form in FORMS]),
+    required=True,
+    help="The form; csv and svg are archives.",
 )
 @click.option("-o", "--output", metavar="FILE", help="- for stdout; the default is a name of its own.")
 @click.option("--lang", type=click.Choice([*LANGUAGES]), default="en", help="The language of its texts.")

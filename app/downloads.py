@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from app import exports
@@ -16,6 +17,18 @@ from experiments.kit.spec import Experiment
 
 if TYPE_CHECKING:
     from app.runs import Run
+
+
+class FormName(StrEnum):
+    """What a form is called in addresses and on the command line."""
+
+    HTML = "html"
+    INTERACTIVE = "interactive"
+    JSON = "json"
+    CSV = "csv"
+    MARKDOWN = "md"
+    TRACE = "trace"
+    SVG = "svg"
 
 
 @dataclass(frozen=True)
@@ -82,14 +95,17 @@ def as_svg(whole: Whole) -> bytes:
     return exports.as_zip(drawn)
 
 
+HTML = "text/html; charset=utf-8"
 FORMS: dict[str, Form] = {
-    "html": Form("html", "text/html; charset=utf-8", as_html, needs_figures=True),
-    "interactive": Form("interactive.html", "text/html; charset=utf-8", as_interactive, needs_figures=True),
-    "json": Form("json", "application/json", as_json),
-    "csv": Form("zip", "application/zip", as_csv),
-    "md": Form("md", "text/markdown; charset=utf-8", as_markdown, needs_figures=True),
-    "trace": Form("trace.json", "application/json", as_trace),
-    "svg": Form("svg.zip", "application/zip", as_svg, needs_figures=True),
+    FormName.HTML: Form("html", HTML, as_html, needs_figures=True),
+    FormName.INTERACTIVE: Form(
+        "interactive.html", "text/html; charset=utf-8", as_interactive, needs_figures=True
+    ),
+    FormName.JSON: Form("json", "application/json", as_json),
+    FormName.CSV: Form("zip", "application/zip", as_csv),
+    FormName.MARKDOWN: Form("md", "text/markdown; charset=utf-8", as_markdown, needs_figures=True),
+    FormName.TRACE: Form("trace.json", "application/json", as_trace),
+    FormName.SVG: Form("svg.zip", "application/zip", as_svg, needs_figures=True),
 }
 
 

@@ -23,10 +23,9 @@ from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.languages import COOKIE, ENGLISH, TAGS, Words, preferred
+from app.limits import BODY_B, IMPORT_B
 
-BODY_B = 64 * 1024
 IMPORT = "/api/runs/import"  # the one address that takes a file
-IMPORT_B = 64 * 1024 * 1024
 SAFE = ("GET", "HEAD", "OPTIONS")
 FORM = "application/x-www-form-urlencoded"
 HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:(?P<port>[0-9]{1,5}))?")

@@ -20,6 +20,7 @@ from app import __version__, labels
 from app.exports import FORMAT
 from app.foreign_rows import MOST_ROWS, Rows, counts, read_tables
 from app.labels import LabelError
+from app.limits import IMPORT_B
 from app.records import record_of
 from app.refusals import ImportRefused, line, mapping, member, moment, number, shown, text
 from app.runs import Run, State, new_id
@@ -30,7 +31,6 @@ from experiments.kit.verdict import Verdict, judge
 
 log = logging.getLogger(__name__)
 
-LARGEST_B = 64 * 1024 * 1024
 MOST_VALUES = 16_000_000  # commas in the file: what the values weigh in memory follows from it
 MOST_LISTS = MOST_ROWS + 100_000  # opening brackets and braces: an empty list weighs 20 times its 3 bytes
 ARCHIVES = {
@@ -72,8 +72,8 @@ def read(content: bytes | bytearray, experiments: Mapping[str, Experiment]) -> I
 
 def parse(content: bytes | bytearray) -> Mapping[str, Any]:
     """The object in the file. It is measured before it is unfolded, so that it cannot fill the memory."""
-    if len(content) > LARGEST_B:
-        raise ImportRefused(f"the file has {len(content)} bytes; {LARGEST_B} are the most")
+    if len(content) > IMPORT_B:
+        raise ImportRefused(f"the file has {len(content)} bytes; {IMPORT_B} are the most")
     for magic, kind in ARCHIVES.items():
         if content.startswith(magic):
             raise ImportRefused(f"this is {kind}: unpack it, and import the JSON file that is in it")

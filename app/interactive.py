@@ -13,15 +13,12 @@ import gzip
 import re
 from collections.abc import Mapping
 from functools import cache
-from importlib import metadata
-from pathlib import Path
 
 from pydantic_core import to_json
 
 from app import languages, paths, report
 from app.exports import Whole
 
-PLOTLY = Path(str(metadata.distribution("plotly").locate_file("plotly/package_data/plotly.min.js")))
 ENTRY = "offline.js"
 STYLES = ("css/figures.css", "css/offline.css")
 SPECIFIER = re.compile(r'((?:^|\n)(?:import|export)\b[^;]*?from\s*|(?:^|\n)import\s*)"(\.{1,2}/[^"]+)"')
@@ -72,7 +69,7 @@ def packed(content: bytes, id: str) -> str:
 
 @cache
 def packed_plotly() -> str:
-    return packed(PLOTLY.read_bytes(), "plotly")
+    return packed(paths.plotly().read_bytes(), "plotly")
 
 
 def styles() -> str:

@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app import adoption, downloads, exports, imports, interpreters, languages, paths
+from app import adoption, downloads, exports, interpreters, languages, paths
 from app.bench import Bench
 from app.hub import Hub
 from app.interpreters import Interpreter
+from app.limits import IMPORT_B
 from app.live import Live
 from app.records import tables_of
 from app.refusals import ImportRefused
@@ -171,8 +172,8 @@ def adopt(file: Path, data: Path) -> str:
         content = read_file(file)
     except OSError as error:
         raise LookupError(f"{named} cannot be read: {error.strerror}") from None
-    if len(content) > imports.LARGEST_B:
-        raise LookupError(f"{named}: a file to import may have {imports.LARGEST_B // 2**20} MB")
+    if len(content) > IMPORT_B:
+        raise LookupError(f"{named}: a file to import may have {IMPORT_B // 2**20} MB")
     try:
         run = adoption.adopt(content, load_all(), paths.database(data))
     except ImportRefused as error:
@@ -183,9 +184,9 @@ def adopt(file: Path, data: Path) -> str:
 def read_file(file: Path) -> bytes:
     """What is in it, up to one byte too many; "-" is stdin."""
     if str(file) == "-":
-        return sys.stdin.buffer.read(imports.LARGEST_B + 1)
+        return sys.stdin.buffer.read(IMPORT_B + 1)
     with file.open("rb") as opened:
-        return opened.read(imports.LARGEST_B + 1)
+        return opened.read(IMPORT_B + 1)
 
 
 def export_from(store: Store, run_id: str, form: str, language: str, theme: str) -> tuple[str, bytes]:

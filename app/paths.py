@@ -5,6 +5,7 @@ In a checkout `static` and `templates` lie beside the package; a wheel carries t
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from platformdirs import user_cache_path, user_data_path
@@ -16,6 +17,14 @@ def resource(name: str) -> Path:
     """The folder `static` or `templates`, in a wheel and in a checkout alike."""
     inside = PACKAGE / name
     return inside if inside.is_dir() else PACKAGE.parent / name
+
+
+@cache
+def plotly() -> Path:
+    """The script that draws charts in the page; its wheel brings it."""
+    from importlib import metadata  # costs a short command more than all the rest of this module
+
+    return Path(str(metadata.distribution("plotly").locate_file("plotly/package_data/plotly.min.js")))
 
 
 def data_dir() -> Path:

@@ -22,6 +22,7 @@ from app import catalogue, drawing, interpreters, languages, pads, paths, prose,
 from app.conditions import conditions
 from app.drawing.tokens import declarations
 from app.exports import Whole
+from app.figures.words import escape
 from app.runs import Run, State
 from experiments.kit.spec import chapters
 
@@ -165,14 +166,9 @@ def listing(source: str) -> tuple[Markup, str]:
     tokens = PythonLexer(stripnl=False, ensurenl=False).get_tokens(code)
     parts = []
     for element, run in groupby(tokens, key=lambda token: element_of(token[0])):
-        text = bare("".join(words for _, words in run))
+        text = escape("".join(words for _, words in run))
         parts.append(f"<{element}>{text}</{element}>" if element else text)
     return Markup("".join(parts)), "\n".join(map(str, range(first, len(lines) + 1)))
-
-
-def bare(text: str) -> str:
-    """Between tags a quote needs no escape, and code is full of them."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def element_of(kind: Any) -> str:

@@ -7,7 +7,8 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from app.assets import PLOTLY, Assets
+from app import paths
+from app.assets import Assets
 
 
 @pytest.fixture
@@ -83,16 +84,16 @@ async def test_the_icon_is_where_browsers_look_for_it(client):
 async def test_plotly_comes_from_its_wheel_and_is_compressed_once(client, assets):
     first = await client.get(assets.plotly_url)
     assert first.headers["content-encoding"] == "gzip"
-    assert first.content == PLOTLY.read_bytes()
+    assert first.content == paths.plotly().read_bytes()
     (packed,) = assets.cache.iterdir()
     made = packed.stat().st_mtime_ns
     await client.get(assets.plotly_url)
     assert packed.stat().st_mtime_ns == made
-    assert gzip.decompress(packed.read_bytes()) == PLOTLY.read_bytes()
+    assert gzip.decompress(packed.read_bytes()) == paths.plotly().read_bytes()
 
 
 async def test_plotly_comes_plain_where_the_cache_cannot_be_written(client, assets):
     assets.cache.write_text("a file where the folder should be")
     answer = await client.get(assets.plotly_url)
     assert "content-encoding" not in answer.headers
-    assert len(answer.content) == PLOTLY.stat().st_size
+    assert len(answer.content) == paths.plotly().stat().st_size

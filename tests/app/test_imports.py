@@ -13,7 +13,7 @@ import psutil
 import pytest
 from fastapi import FastAPI
 
-from app import __version__, api, exports, importer, imports
+from app import __version__, api, exports, importer, imports, limits
 from app.assets import Assets
 from app.bench import Bench
 from app.foreign_rows import MOST_ROWS
@@ -194,7 +194,7 @@ def test_a_file_is_weighed_before_it_is_unfolded(experiments):
     many = b'{"rows": [' + b"[]," * (MOST_ROWS + 200_000)
     assert "more than the 2000000 rows" in complaint(many, experiments)
     assert "more than the 2000000 rows" in complaint(b"[" + b"0," * 16_000_001, experiments)
-    assert "67108864 are the most" in complaint(b" " * (imports.LARGEST_B + 1), experiments)
+    assert "67108864 are the most" in complaint(b" " * (limits.IMPORT_B + 1), experiments)
 
 
 def change(**members):

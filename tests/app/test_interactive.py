@@ -37,7 +37,7 @@ def test_a_page_carries_its_figures_and_every_module_that_they_import():
     found = {id: unpacked(letters, size) for id, size, letters in ELEMENT.findall(interactive.as_html(whole))}
     parts = json.loads(found["parts"])
     assert [figure["id"] for figure in parts["figures"]] == ["line"]
-    assert found["plotly"].startswith(interactive.PLOTLY.read_bytes()[:100])
+    assert found["plotly"].startswith(paths.plotly().read_bytes()[:100])
     imported = {name for text in parts["modules"].values() for name in re.findall(r'from "([^"]+)"', text)}
     assert imported <= parts["modules"].keys()
     assert not [name for name in imported if name.startswith(".")]

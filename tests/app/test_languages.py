@@ -5,7 +5,7 @@ import string
 
 import pytest
 
-from app import api, conditions, courses, guard, languages, pages
+from app import api, conditions, courses, guard, languages, limits, pages
 from app.languages import ENGLISH, Words, preferred
 from app.runs import State
 from app.storage.store import NO_WAL
@@ -239,8 +239,8 @@ def test_a_sentence_keeps_its_numbers():
             "为使运行记录不超过 512 MB，移除了最旧的 3 次运行（最近一次在 2026-01-02）。",
         ),
         ("Storing does not work now: the disk is full.", "现在无法存储：the disk is full。"),
-        (guard.too_large(guard.BODY_B), "一个请求最多携带 64 kB"),
-        (guard.too_large(guard.IMPORT_B), "要导入的文件最多 64 MB"),
+        (guard.too_large(limits.BODY_B), "一个请求最多携带 64 kB"),
+        (guard.too_large(limits.IMPORT_B), "要导入的文件最多 64 MB"),
     ],
 )
 def test_what_the_app_says_is_recognised(english, said):
