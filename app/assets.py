@@ -50,7 +50,7 @@ class Asset:
 class Assets:
     """All static files, their common version, and the routes that serve them."""
 
-    def __init__(self, cache: Path, root: Path | None = None) -> None:
+    def __init__(self, cache: Path | None, root: Path | None = None) -> None:
         self.cache = cache
         self.root = root or paths.resource("static")
         self.plotly_url = f"/static/plotly-{PLOTLY_VERSION}.min.js"
@@ -104,10 +104,12 @@ class Assets:
         return FileResponse(packed or paths.plotly(), media_type="text/javascript", headers=headers)
 
     def packed_plotly(self) -> Path | None:
-        """The compressed copy, made if it is not there; None where the cache cannot be written."""
+        """The compressed copy, made if it is not there; None where no cache can be written."""
+        if self.cache is None:
+            return None
         packed = self.cache / f"plotly-{PLOTLY_VERSION}.min.js.gz"
         with self._compressing:
-            if packed.is_file():
+            if os.path.isfile(packed):  # also where the folder may not be entered
                 return packed
             try:
                 write_whole(packed, gzip.compress(paths.plotly().read_bytes(), 6, mtime=0))

@@ -1,21 +1,22 @@
 """The command `oscope`: serve, list, run, doctor, export, import.
 
 Everything heavy is imported where it is used, so that a short command is a quick one.
-Exit codes: 0 done, 2 a bad parameter or an unknown name, 3 the run failed, 130 stopped.
+Exit codes: 0 done; 2 a bad parameter, an unknown name, or a place that could not be written (stdout, a
+file); 3 the run failed; 130 stopped; 141 who read stdout had enough (as for any program behind a pipe).
 """
 
 from __future__ import annotations
 
-import io
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from app import __version__, catalogue, paths
+from app import __version__, catalogue, endings, paths, streams
 from app.downloads import FORMS
 from app.languages import LANGUAGES
 from experiments.kit.spec import Experiment, Field, ParameterError, SpecError, load, names
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from experiments.kit.guess import Guess
 
 BAD, FAILED, STOPPED = 2, 3, 130
+NO_HOME = "this user has no home folder, so there is no place for the history: name one with --data"
 FILES = ("html", "json", "csv", "md", "trace")  # what a run is written to, beside the history
 GENERAL = (
     "preset",
@@ -38,13 +40,18 @@ GENERAL = (
 folder = click.Path(file_okay=False, path_type=Path)
 data_option = click.option(
     "--data", type=folder, envvar="OSCOPE_DATA", help="Where runs are kept.", default=paths.data_dir
-)
+)  # None where this user has no home
 
 
 def refuse(sentence: object, code: int = BAD) -> NoReturn:
     """End with a sentence on stderr, and nothing on stdout."""
     click.echo(str(sentence), err=True)
     raise SystemExit(code)
+
+
+def history_folder(data: Path | None) -> Path:
+    """The folder of the history, where a command is nothing without one."""
+    return data or refuse(NO_HOME)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -71,13 +78,26 @@ def cli() -> None:
 )
 @click.option("--proxy", is_flag=True, help="A reverse proxy in front of oscope is expected and trusted.")
 def serve(
-    host: str, port: int, data: Path, browse: bool, token: str, allow_host: tuple[str, ...], proxy: bool
+    host: str,
+    port: int,
+    data: Path | None,
+    browse: bool,
+    token: str,
+    allow_host: tuple[str, ...],
+    proxy: bool,
 ) -> None:
     """Serve the bench: the pages, the live figures and the JSON interface."""
     from app import server
     from app.settings import Settings
 
-    settings = Settings(data=data, host=host, port=port, token=token, allowed_hosts=allow_host, proxy=proxy)
+    settings = Settings(
+        data=history_folder(data),
+        host=host,
+        port=port,
+        token=token,
+        allowed_hosts=allow_host,
+        proxy=proxy,
+    )
     try:
         server.serve(settings, browse)
     except server.CannotServe as error:
@@ -109,11 +129,12 @@ def list_(as_json: bool) -> None:
 
 @cli.command()
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
-def doctor(as_json: bool) -> None:
+@data_option
+def doctor(as_json: bool, data: Path | None) -> None:
     """What this machine can show, and what is missing for the rest."""
     from app import doctor
 
-    findings = doctor.examine(load_all())
+    findings = doctor.examine(load_all(), data)
     if as_json:
         print_json(doctor.as_json(findings))
     else:
@@ -238,9 +259,14 @@ def measure(experiment: Experiment, given: dict[str, Any]) -> None:
         order = local.Order(experiment, values, given.get("preset"), python, guess)
     except ParameterError as error:
         refuse(error)
-    with terminal.progress(experiment) as watch:
-        outcome = local.measure(order, watch)
-    whole = deliver(order, outcome, given)
+    with endings.asked() as end:
+        with terminal.progress(experiment) as watch:
+            outcome = local.measure(order, watch, end)
+        kept = local.keep(outcome, given["data"] or NO_HOME) if given["store"] else ""
+    with endings.interrupting():
+        whole = deliver(order, outcome, given, kept)
+    if end.wish:
+        sys.exit(STOPPED)
     sys.exit({"done": 0 if whole else BAD, "stopped": STOPPED}.get(outcome.run.state, FAILED))
 
 
@@ -261,31 +287,45 @@ def check_target(form: str, target: str | None) -> None:
         return
     if target == "-":
         refuse(f"{form}: only --json can be written to stdout")
-    path = Path(target).absolute()
-    if not path.parent.is_dir():
-        refuse(f"{form}: there is no folder {str(Path(target).parent)!r}")
-    folder = form == "csv" and path.suffix != ".zip"
-    if path.exists() and path.is_dir() != folder:
+    path = Path(target)
+    if not os.path.isdir(path.parent):  # `os.path` asks without raising, also where we may not look
+        refuse(f"{form}: there is no folder {str(path.parent)!r}")
+    folder, there = form == "csv" and path.suffix != ".zip", os.path.exists(path)
+    if there and os.path.isdir(path) != folder:
         refuse(f"{form}: {target!r} is {'no' if folder else 'a'} folder")
-    if not os.access(path if path.exists() else path.parent, os.W_OK):
+    if not os.access(path if there else path.parent, os.W_OK) or not can_be_named(path):
         refuse(f"{form}: {target!r} may not be written")
 
 
-def deliver(order: Order, outcome: Outcome, given: Mapping[str, Any]) -> bool:
-    """The run to wherever it was asked for: the history, files, the terminal. Whether all of it got there."""
+def can_be_named(path: Path) -> bool:
+    """Whether the system takes this name: not too long, no loop of links."""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
+def deliver(order: Order, outcome: Outcome, given: Mapping[str, Any], kept: str) -> bool:
+    """The run to files and the terminal; it is kept already. Whether all of it got there.
+
+    Where nobody reads stdout, the sentences on stderr are still said, and then StdoutFailed is raised.
+    """
     from app import exports, local, terminal
 
-    if given["json_to"] == "-":
-        print_json(exports.as_json(order.experiment, outcome.run, outcome.tables))
-    else:
-        terminal.show_outcome(order.experiment, outcome.run)
     asked = {form: given[f"{form}_to"] for form in FILES}
     targets = {form: Path(target) for form, target in asked.items() if target not in (None, "-")}
     complaints = list(local.write(order, outcome, targets))
-    for complaint in complaints:
-        click.echo(complaint, err=True)
-    if given["store"]:
-        click.echo(local.keep(outcome, given["data"]), err=True)
+    with ExitStack() as at_last:
+        for sentence in reversed([*complaints, *filter(None, [kept])]):
+            at_last.callback(click.echo, sentence, err=True)
+        with streams.delivering():
+            if given["json_to"] == "-":
+                print_json(exports.as_json(order.experiment, outcome.run, outcome.tables))
+            else:
+                terminal.show_outcome(order.experiment, outcome.run)
     return not complaints
 
 
@@ -310,42 +350,40 @@ def deliver(order: Order, outcome: Outcome, given: Mapping[str, Any]) -> bool:
     help="The colours of html and svg.",
 )
 @data_option
-def export(run_id: str, form: str, output: str | None, lang: str, theme: str, data: Path) -> None:
+def export(run_id: str, form: str, output: str | None, lang: str, theme: str, data: Path | None) -> None:
     """Write a run of the history to a file."""
     from app import local
     from app.storage.failures import StorageFailed
 
     try:
-        name, content = local.export(run_id, form, data, lang, theme)
+        with endings.interrupting():
+            name, content = local.export(run_id, form, history_folder(data), lang, theme)
     except (LookupError, StorageFailed) as error:
         refuse(error.args[0])
     target = output or name
+    if target == "-":
+        sys.stdout.buffer.write(content)
+        return
     try:
-        if target == "-":
-            sys.stdout.buffer.write(content)
-            sys.stdout.buffer.flush()
-        else:
-            Path(target).write_bytes(content)
-    except BrokenPipeError:
-        raise  # who reads has enough; click ends quietly
+        streams.write_whole(Path(target), content)
     except OSError as error:
         refuse(f"{target} cannot be written: {error.strerror}")
-    if target != "-":
-        click.echo(f"wrote {target}", err=True)
+    click.echo(f"wrote {target}", err=True)
 
 
 @cli.command("import")
 @click.argument("file", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path))
 @data_option
-def import_(file: Path, data: Path) -> None:
+def import_(file: Path, data: Path | None) -> None:
     """Put a run that another oscope exported as JSON into the history; - reads it from stdin."""
     from app import local
     from app.storage.failures import StorageFailed
 
     try:
-        click.echo(local.adopt(file, data))
+        said = local.adopt(file, history_folder(data))
     except (LookupError, StorageFailed, OSError) as error:
         refuse(error.args[0] if isinstance(error, LookupError) else error)
+    click.echo(said)
 
 
 def as_text(thing: Any) -> str:
@@ -361,11 +399,25 @@ def print_json(thing: Any) -> None:
 
 
 def main() -> None:
-    """The console script. A terminal that cannot show a ✓ shows a question mark."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")
-    cli(prog_name="oscope")
+    """The console script."""
+    streams.prepare_streams()
+    sys.exit(carry_out())
+
+
+def carry_out() -> int:
+    """The command to its end; its exit code."""
+    try:
+        with streams.delivering():
+            return int(cli.main(prog_name="oscope", standalone_mode=False) or 0)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return STOPPED
+    except streams.StdoutFailed as failure:
+        if failure.code != streams.UNREAD:
+            click.echo(failure, err=True)
+        return failure.code
 
 
 if __name__ == "__main__":

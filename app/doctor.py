@@ -7,12 +7,14 @@ import shutil
 import sys
 import webbrowser
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from app import __version__, interpreters, paths
 from app.interpreters import Interpreter
+from app.storage.disk import look_at
 from experiments.kit import packages, uring
 from experiments.kit.machine import Machine
 from experiments.kit.spec import Experiment
@@ -21,6 +23,7 @@ TRACING = Path("/sys/kernel/tracing")
 PARANOID = Path("/proc/sys/kernel/perf_event_paranoid")
 CLOCK = Path("/sys/devices/system/clocksource/clocksource0/current_clocksource")
 KIND_CLOCKS = {"tsc", "arch_sys_counter", "kvm-clock"}  # read without a system call
+SETTINGS = ("OSCOPE_DATA", "OSCOPE_HOST", "OSCOPE_PYTHONS", "OSCOPE_TOKEN")  # README, "Settings"
 ROOM_B = 1 << 30  # free bytes below which a history soon meets a full disk
 
 
@@ -34,8 +37,8 @@ class Finding:
     brings: str = ""
 
 
-def examine(experiments: Mapping[str, Experiment]) -> list[Finding]:
-    """Everything, in the order in which it matters."""
+def examine(experiments: Mapping[str, Experiment], data: Path | None) -> list[Finding]:
+    """Everything, in the order in which it matters; `data` is the folder of the history, if there is one."""
     machine = Machine.here()
     return [
         Finding("oscope", True, f"{__version__} on {machine.implementation} {machine.python}"),
@@ -49,7 +52,8 @@ def examine(experiments: Mapping[str, Experiment]) -> list[Finding]:
         tracing(),
         perf(),
         *pythons(interpreters.find()),
-        disk(paths.data_dir()),
+        *settings(),
+        history(data),
         browser(),
         *map(experiment_finding, experiments.values()),
     ]
@@ -161,13 +165,38 @@ def pythons(found: Mapping[str, Interpreter]) -> Iterator[Finding]:
         )
 
 
-def disk(folder: Path) -> Finding:
-    """The first folder on the way to the history that is there already decides."""
-    there = next(place for place in (folder, *folder.parents) if place.is_dir())
-    free_b = shutil.disk_usage(there).free
+def settings() -> Iterator[Finding]:
+    """The variables of the environment that oscope reads: what they name and what is not there."""
+    for name in sorted(os.environ):
+        if name.startswith("OSCOPE_") and name not in SETTINGS:
+            known = ", ".join(SETTINGS)
+            yield Finding("settings", False, f"{name} is no setting of oscope", f"It knows {known}.")
+    named = filter(None, os.environ.get("OSCOPE_PYTHONS", "").split(os.pathsep))
+    for place in named:
+        if not os.path.exists(place):
+            says = f"OSCOPE_PYTHONS names {place}, and there is no such file or folder that we may look at"
+            yield Finding("settings", False, says, "Correct it: files or folders, separated by a colon.")
+
+
+def history(folder: Path | None) -> Finding:
+    """The file where it is there; else the first folder on the way to it decides."""
+    if folder is None:
+        advice = "Name a folder for it with --data or OSCOPE_DATA."
+        return Finding("history", False, "this user has no home folder", advice)
+    path = paths.database(folder)
+    why = look_at(path) if os.path.exists(path) else None
+    there = next(place for place in (folder, *folder.parents, Path("/")) if os.path.exists(place))
+    try:
+        if not why and not os.access(there, os.W_OK | os.X_OK):
+            why = f"{folder} cannot be written"
+        with suppress(FileNotFoundError):
+            os.stat(folder)
+        free_b = shutil.disk_usage(there).free
+    except OSError as error:
+        why = f"{folder} cannot be looked at ({error.strerror})"
+    if why:
+        return Finding("history", False, why, "Name another folder with --data.")
     says = f"runs are kept in {folder}, {free_b / 1e9:.3g} GB free"
-    if not os.access(there, os.W_OK):
-        return Finding("history", False, f"{folder} cannot be written", "Name another folder with --data.")
     return Finding("history", free_b > ROOM_B, says, "" if free_b > ROOM_B else "Free some space.")
 
 

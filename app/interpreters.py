@@ -21,9 +21,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from app import paths
+
 OLDEST = (3, 10)  # what the kit and the experiments are written for
 PROBE_S = 5.0  # an interpreter that needs longer to say its version is none for us
 NAME = re.compile(r"(python3(\.\d+)?t?|pypy3(\.\d+)?)$")
+VERSION = re.compile(r"\d+\.\d+\b")
 OLD_NAME = re.compile(r"/python(2|3\.\d)(\D[^/]*)?$")  # need not be asked: asking takes 20 ms each
 SHIMS = "shims"  # pyenv's scripts of this folder only choose one of the versions that we find anyway
 
@@ -57,16 +60,16 @@ def find(cache: Path | None = None) -> dict[str, Interpreter]:
     """All interpreters by id, the one that runs oscope first. It starts those it has not seen
     before, all at once (call it in a thread), and remembers what they said."""
     cache = cache or cache_file()
-    known = load(cache)
-    paths = [path for path in dict.fromkeys(candidates()) if stamp(path)]
-    unseen = [path for path in paths if stamp(path) not in known]
+    known = load(cache) if cache else {}
+    programs = {path: mark for path in dict.fromkeys(candidates()) if (mark := stamp(path))}
+    unseen = [path for path, mark in programs.items() if mark not in known]
     if unseen:
         with ThreadPoolExecutor(max_workers=8) as pool:
-            known |= zip(map(stamp, unseen), pool.map(probe, unseen), strict=True)
-        save(cache, {stamp(path): known[stamp(path)] for path in paths if known[stamp(path)]})
+            known |= zip((programs[path] for path in unseen), pool.map(probe, unseen), strict=True)
+        save(cache, {mark: known[mark] for mark in programs.values() if known[mark]})
     found = {own.id: own for own in choices(sys.executable, own_facts())}
-    for path in paths:
-        for choice in choices(path, known[stamp(path)]):
+    for path, mark in programs.items():
+        for choice in choices(path, known[mark]):
             found.setdefault(choice.id, choice)
     return found
 
@@ -99,29 +102,48 @@ def own_facts() -> Facts:
 
 
 def candidates() -> Iterator[str]:
-    """Every file that may be an interpreter, with links resolved so that each comes once."""
+    """Every file that may be an interpreter, with links resolved so that each comes once.
+
+    A place that may not be entered, or whose disk does not answer, holds none: `os.path` asks
+    without raising, as `pathlib` does not before Python 3.14.
+    """
     for place in places():
-        if place.is_file():
+        if os.path.isfile(place):
             yield os.path.realpath(place)
         elif place.name != SHIMS:
-            with suppress(OSError):
-                names = sorted(entry.name for entry in os.scandir(place) if NAME.match(entry.name))
-                paths = (os.path.realpath(place / name) for name in names)
-                yield from (path for path in paths if not OLD_NAME.search(path))
+            names = sorted(name for name in names_in(place) if NAME.match(name))
+            found = (os.path.realpath(place / name) for name in names)
+            yield from (path for path in found if not OLD_NAME.search(path))
+
+
+def names_in(folder: Path) -> list[str]:
+    """What lies in a folder; nothing where that cannot be told."""
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []
 
 
 def places() -> Iterator[Path]:
     """Folders of programs, most wanted first, and single files that OSCOPE_PYTHONS names."""
-    home = Path.home()
+    home = paths.home()
     for named in filter(None, os.environ.get("OSCOPE_PYTHONS", "").split(os.pathsep)):
         yield Path(named)
         yield Path(named) / "bin"
     yield from map(Path, filter(None, os.environ.get("PATH", "").split(os.pathsep)))
     yield Path("/usr/bin")
-    uv = Path(os.environ.get("UV_PYTHON_INSTALL_DIR", home / ".local/share/uv/python"))
-    pyenv = Path(os.environ.get("PYENV_ROOT", home / ".pyenv")) / "versions"
-    for folder in (pyenv, uv, Path("/opt"), Path("/opt/python")):
-        yield from sorted(folder.glob("*/bin"), reverse=True)
+    for folder in collections(home):
+        yield from (folder / name / "bin" for name in sorted(names_in(folder), reverse=True))
+
+
+def collections(home: Path | None) -> Iterator[Path]:
+    """Folders with a folder for each interpreter."""
+    if pyenv := os.environ.get("PYENV_ROOT") or (home and home / ".pyenv"):
+        yield Path(pyenv) / "versions"
+    if uv := os.environ.get("UV_PYTHON_INSTALL_DIR") or (home and home / ".local/share/uv/python"):
+        yield Path(uv)
+    yield Path("/opt")
+    yield Path("/opt/python")
 
 
 def probe(path: str) -> Facts:
@@ -131,10 +153,23 @@ def probe(path: str) -> Facts:
         answer = subprocess.run(
             command, capture_output=True, stdin=subprocess.DEVNULL, timeout=PROBE_S, check=True
         )
-        facts: Facts = json.loads(answer.stdout)
+        return read_facts(json.loads(answer.stdout))
     except (OSError, subprocess.SubprocessError, ValueError):
         return {}
-    return facts
+
+
+def read_facts(said: object) -> Facts:
+    """What an interpreter said, today or as the cache remembers it; nothing where it is not that."""
+    if not isinstance(said, dict):
+        return {}
+    version, implementation = said.get("version"), said.get("implementation")
+    if not (isinstance(version, str) and VERSION.match(version) and isinstance(implementation, str)):
+        return {}
+    return {
+        "version": version,
+        "implementation": implementation,
+        "free_threaded": said.get("free_threaded") is True,
+    }
 
 
 def stamp(path: str) -> str:
@@ -146,21 +181,25 @@ def stamp(path: str) -> str:
     return f"{path}:{status.st_size}:{status.st_mtime_ns}" if os.access(path, os.X_OK) else ""
 
 
-def cache_file() -> Path:
-    folder = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(folder) / "oscope" / "interpreters.json"
+def cache_file() -> Path | None:
+    folder = paths.cache_dir()
+    return folder and folder / "interpreters.json"
 
 
 def load(cache: Path) -> dict[str, Facts]:
+    """What they said before; what in the file is no such thing is asked again."""
     try:
-        known: dict[str, Facts] = json.loads(cache.read_text())
-    except (OSError, ValueError):
+        known = json.loads(cache.read_text())
+    except (OSError, ValueError, RecursionError):
         return {}
-    return known
+    read = {str(name): read_facts(said) for name, said in known.items()} if isinstance(known, dict) else {}
+    return {name: facts for name, facts in read.items() if facts}
 
 
-def save(cache: Path, known: dict[str, Facts]) -> None:
+def save(cache: Path | None, known: dict[str, Facts]) -> None:
     """What cannot be kept is asked again next time."""
+    if cache is None:
+        return
     with suppress(OSError):
         cache.parent.mkdir(parents=True, exist_ok=True)
         part = cache.with_suffix(f".{os.getpid()}")

@@ -7,17 +7,18 @@ So a server may work on the same history at the same time, and a run that is bro
 from __future__ import annotations
 
 import asyncio
-import signal
+import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from app import adoption, downloads, exports, interpreters, languages, paths
 from app.bench import Bench
+from app.endings import End
 from app.hub import Hub
 from app.interpreters import Interpreter
 from app.limits import IMPORT_B
@@ -29,11 +30,11 @@ from app.storage.disk import copy_whole, keep_whole
 from app.storage.failures import StorageFailed
 from app.storage.schema import Rows
 from app.storage.store import Store
+from app.streams import write_whole
 from app.trace import NoLanes
 from experiments.kit.spec import Experiment, ParameterError, SpecError, load, load_all
 
 LOOK_S = 0.5  # between two looks at the progress: each costs the cores that are being measured
-ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 Watch = Callable[[Run], None]
 
@@ -71,27 +72,31 @@ def interpreter(id: str | None) -> Interpreter:
 # -- measuring --------------------------------------------------------------------------------
 
 
-def measure(order: Order, watch: Watch) -> Outcome:
-    """Carry the order out; `watch` sees the run now and then. Ctrl-C stops it, and keeps its rows."""
+def measure(order: Order, watch: Watch, end: End) -> Outcome:
+    """Carry the order out; `watch` sees the run now and then. A signal stops it, and its rows stay."""
     with (
         tempfile.TemporaryDirectory(prefix="oscope-") as folder,
         closing(Store(paths.database(Path(folder)))) as store,
     ):
-        return asyncio.run(carry_out(order, store, watch))
+        return asyncio.run(carry_out(order, store, watch, end))
 
 
-async def carry_out(order: Order, store: Store, watch: Watch) -> Outcome:
+async def carry_out(order: Order, store: Store, watch: Watch, end: End) -> Outcome:
     name = order.experiment.name
     bench = Bench({name: order.experiment}, store, Hub(), {order.python.id: order.python})
     try:
         await bench.start()
         run = await bench.submit(name, order.params, order.preset, order.python.id, order.guess)
         live = await bench.views.of(run.id)
-        with stopped_by_signals(live):
-            await follow(live, watch)
+        loop = asyncio.get_running_loop()
+        end.tell = lambda why: loop.call_soon_threadsafe(live.stop, why)
+        if end.wish:
+            live.stop(end.wish)
+        await follow(live, watch)
         tables = await asyncio.to_thread(tables_of, store, order.experiment, run.id)
         return Outcome(live.run, tables, await asyncio.to_thread(store.columns, run.id))
     finally:
+        end.tell = None
         await bench.close()
 
 
@@ -104,24 +109,17 @@ async def follow(live: Live, watch: Watch) -> None:
     watch(live.run)
 
 
-@contextmanager
-def stopped_by_signals(live: Live) -> Iterator[None]:
-    loop = asyncio.get_running_loop()
-    for end in ENDS:
-        loop.add_signal_handler(end, live.stop, f"stopped by {end.name}")
-    try:
-        yield
-    finally:
-        for end in ENDS:
-            loop.remove_signal_handler(end)
-
-
 # -- the history ------------------------------------------------------------------------------
 
 
-def keep(outcome: Outcome, data: Path) -> str:
-    """Put the run into the history in one step; a sentence says where it is, or why it is not."""
+def keep(outcome: Outcome, data: Path | str) -> str:
+    """Put the run into the history in one step; a sentence says where it is, or why it is not.
+
+    In place of a folder `data` may be the sentence that says why there is none.
+    """
     run = outcome.run
+    if isinstance(data, str):
+        return f"the run was not kept: {data}"
     try:
         data.mkdir(parents=True, exist_ok=True)
         keep_whole(paths.database(data), run, outcome.columns, outcome.tables)
@@ -138,7 +136,7 @@ def write(order: Order, outcome: Outcome, targets: Mapping[str, Path]) -> Iterat
                 write_csv(target, exports.csv_files(order.experiment, outcome.tables))
             else:
                 whole = downloads.whole(form, order.experiment, outcome.run, outcome.tables)
-                target.write_bytes(downloads.make(form, whole).content)
+                write_whole(target, downloads.make(form, whole).content)
         except NoLanes as error:
             yield f"{target} was not written: {error}"
         except OSError as error:
@@ -148,7 +146,7 @@ def write(order: Order, outcome: Outcome, targets: Mapping[str, Path]) -> Iterat
 def write_csv(folder: Path, files: Mapping[str, str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
-        (folder / name).write_text(text, encoding="utf-8", newline="")
+        write_whole(folder / name, text.encode())
 
 
 def export(
@@ -156,7 +154,7 @@ def export(
 ) -> tuple[str, bytes]:
     """Name and content of a file with one run of the history; LookupError and StorageFailed say why not."""
     path = paths.database(data)
-    if not path.exists():
+    if not os.path.exists(path):
         raise LookupError(f"there is no history in {data}; --data names another folder")
     with tempfile.TemporaryDirectory(prefix="oscope-") as folder:
         copy = Path(folder) / path.name

@@ -5,6 +5,8 @@ In a checkout `static` and `templates` lie beside the package; a wheel carries t
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -27,14 +29,31 @@ def plotly() -> Path:
     return Path(str(metadata.distribution("plotly").locate_file("plotly/package_data/plotly.min.js")))
 
 
-def data_dir() -> Path:
-    """The folder of this user's runs, unless `--data` names another."""
-    return user_data_path("oscope", appauthor=False)
+def home() -> Path | None:
+    """This user's own folder; None where the system knows none (no HOME, and no entry in passwd)."""
+    with suppress(RuntimeError):
+        found = Path.home()
+        return found if found.is_absolute() else None
+    return None
 
 
-def cache_dir() -> Path:
-    """What can be made again: compressed copies of large static files."""
-    return user_cache_path("oscope", appauthor=False)
+def data_dir() -> Path | None:
+    """The folder of this user's runs, unless `--data` names another; None where there is no home for it."""
+    return absolute(user_data_path)
+
+
+def cache_dir() -> Path | None:
+    """What can be made again: compressed copies of large static files, what interpreters said."""
+    return absolute(user_cache_path)
+
+
+def absolute(ask: Callable[..., Path]) -> Path | None:
+    """A folder of the platform's choice. Without a home there is none, or one relative to wherever we are."""
+    try:
+        found = ask("oscope", appauthor=False)
+    except (OSError, RuntimeError):
+        return None
+    return found if found.is_absolute() else None
 
 
 def database(folder: Path) -> Path:

@@ -22,6 +22,7 @@ from typing import IO, Any
 
 import pydantic_core
 
+from app import paths
 from app.interpreters import Interpreter
 from app.machine import Reading, conditions
 from app.rooms import end_inhabitants, library, make_room, remove_room, rooms
@@ -123,10 +124,8 @@ def keep_compiled(root: Path) -> list[str]:
     else every run would compile them anew, which takes longer than all the rest."""
     if os.access(root / "experiments" / "kit", os.W_OK):
         return []
-    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    if cache.startswith("~"):  # nobody knows our home, so beside the rooms
-        cache = str(rooms())
-    return ["-X", f"pycache_prefix={cache}/oscope/compiled"]
+    cache = paths.cache_dir() or rooms()  # where nobody knows our home, beside the rooms
+    return ["-X", f"pycache_prefix={cache / 'compiled'}"]
 
 
 class Spare:

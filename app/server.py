@@ -14,7 +14,7 @@ from dataclasses import replace
 import click
 import uvicorn
 
-from app import links, sockets
+from app import links, sockets, streams
 from app.guard import is_loopback
 from app.main import create_app
 from app.settings import Settings
@@ -40,7 +40,12 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         if self.should_exit:
             return
-        click.echo(f"oscope is at {self.url}  (Ctrl-C ends it)")
+        said = f"oscope is at {self.url}  (Ctrl-C ends it)"
+        try:
+            click.echo(said)
+        except streams.StdoutFailed:  # nobody reads it there: no reason not to serve
+            streams.silence()
+            click.echo(said, err=True)
         if self.browse:
             await asyncio.to_thread(webbrowser.open, self.url)
 

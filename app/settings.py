@@ -12,8 +12,8 @@ from app import paths
 class Settings:
     """The command line's choices. A token is asked for wherever `token` is not empty."""
 
-    data: Path = field(default_factory=paths.data_dir)
-    cache: Path = field(default_factory=paths.cache_dir)
+    data: Path = field(default_factory=lambda: paths.data_dir() or Path())
+    cache: Path | None = field(default_factory=paths.cache_dir)
     host: str = "127.0.0.1"
     port: int = 8000
     token: str = ""

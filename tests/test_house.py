@@ -53,7 +53,7 @@ MAY_USE_APP = {  # the parts of the app that a lower part may import
     "folding": set(),
     "storage": {"runs", "folding"},
     "hub": set(),
-    "interpreters": set(),
+    "interpreters": {"paths"},
     "figures": {"runs", "languages", "drawing"},
     "exports": {"runs", "languages"},
     "languages": set(),

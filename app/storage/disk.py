@@ -11,8 +11,8 @@ from pathlib import Path
 
 from app.runs import Run
 from app.storage.connections import accepts_wal, connect, connect_without_wal, transaction
-from app.storage.failures import explained
-from app.storage.schema import FIELDS, Rows, as_text, chunked, encode, migrate
+from app.storage.failures import StorageFailed, explained
+from app.storage.schema import FIELDS, Rows, as_text, check_ours, chunked, encode, migrate
 
 INSERT = f"insert or ignore into runs({', '.join(FIELDS)}) values({', '.join('?' * len(FIELDS))})"
 UPDATE = f"update runs set {', '.join(f'{name} = ?' for name in FIELDS)} where id = ?"
@@ -172,3 +172,15 @@ def copy_whole(path: Path, copy: Path) -> None:
             source.backup(target)
     except sqlite3.Error as error:
         raise explained(error, path) from error
+
+
+def look_at(path: Path) -> str | None:
+    """Why this file cannot be read as a history; None where it can. Changes nothing."""
+    try:
+        with closing(connect(path, mode="ro")) as connection:
+            check_ours(connection)
+    except sqlite3.Error as error:
+        return str(explained(error, path))
+    except StorageFailed as failure:
+        return str(failure)
+    return None

@@ -22,6 +22,10 @@ class StorageTooNew(StorageFailed):
     """A newer oscope wrote this file."""
 
 
+class StorageForeign(StorageFailed):
+    """Another program wrote this file."""
+
+
 def anew(failure: StorageFailed) -> StorageFailed:
     """To be raised once more; one exception raised again and again would keep all its tracebacks."""
     return type(failure)(*failure.args)

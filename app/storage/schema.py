@@ -13,11 +13,13 @@ from pydantic_core import from_json, to_json
 from app.folding import fold
 from app.runs import Run, State
 from app.storage.connections import transaction
-from app.storage.failures import StorageTooNew
+from app.storage.failures import StorageForeign, StorageTooNew
 
 CHUNK = 500  # rows; larger ones pack hardly better and make a small read slow
 
 Rows = list[list[Any]]
+
+TABLES = {"runs", "columns", "chunks", "facts"}
 
 FIELDS = tuple(f.name for f in fields(Run))
 AS_JSON = frozenset({"params", "machine", "conditions", "verdict", "rows", "guess", "origin"})
@@ -62,16 +64,28 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
 def migrate(connection: sqlite3.Connection, steps: Sequence[Sequence[str]] = MIGRATIONS) -> None:
     """Bring the file to the newest version, each step whole or not at all."""
     connection.create_function("said_in", 2, said_in, deterministic=True)
-    version = connection.execute("pragma user_version").fetchone()[0]
+    version = check_ours(connection, steps)
+    for number, step in enumerate(steps[version:], version + 1):
+        with transaction(connection):
+            for statement in (*step, f"pragma user_version = {number}"):
+                connection.execute(statement)
+
+
+def check_ours(connection: sqlite3.Connection, steps: Sequence[Sequence[str]] = MIGRATIONS) -> int:
+    """The version of the file: 0 for an empty one. StorageFailed where it is none that we can read."""
+    version: int = connection.execute("pragma user_version").fetchone()[0]
+    named = {row[0] for row in connection.execute("select name from sqlite_master where type = 'table'")}
+    if (version == 0 and named) or (version > 0 and not named >= TABLES):
+        raise StorageForeign(
+            "the file oscope.sqlite3 in this folder was written by another program: "
+            "move it away, or choose another folder with --data"
+        )
     if version > len(steps):
         raise StorageTooNew(
             f"this history was written by a newer oscope (its version is {version}, this oscope knows "
             f"{len(steps)}): update oscope, or choose another folder with --data"
         )
-    for number, step in enumerate(steps[version:], version + 1):
-        with transaction(connection):
-            for statement in (*step, f"pragma user_version = {number}"):
-                connection.execute(statement)
+    return version
 
 
 def said_in(experiment: str, verdict: str) -> str:

@@ -236,7 +236,7 @@ def test_a_full_disk_behind_stdout_is_one_sentence_too(measured, data):
     with open("/dev/full", "w") as full:
         options = {"stdout": full, "stderr": subprocess.PIPE, "capture_output": False}
         done = oscope("export", run, "--to", "md", "-o", "-", "--data", data, **options)
-    assert (done.returncode, done.stderr) == (2, "- cannot be written: No space left on device\n")
+    assert (done.returncode, done.stderr) == (2, "stdout cannot be written: No space left on device\n")
 
 
 def test_an_export_speaks_the_language_that_is_asked_for(measured, data):

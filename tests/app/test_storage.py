@@ -389,20 +389,6 @@ def test_a_second_oscope_is_told_that_the_history_is_in_use(store, path):
 # Full disks
 
 
-@pytest.fixture
-def small_disk(tmp_path) -> Iterator[Path]:
-    """A real file system of one megabyte."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "oscope-test", folder]
-    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode != 0:
-        pytest.skip("mounting a small disk needs root")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", folder], check=True)
-
-
 def noise(rows: int) -> list[list[str]]:
     """Rows that do not shrink."""
     return [[os.urandom(500).hex()] for _ in range(rows)]
