@@ -25,6 +25,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.languages import COOKIE, ENGLISH, TAGS, Words, preferred
 from app.limits import BODY_B, IMPORT_B
 
+BODY_S = 10.0  # for a body of BODY_B to arrive
 IMPORT = "/api/runs/import"  # the one address that takes a file
 SAFE = ("GET", "HEAD", "OPTIONS")
 FORM = "application/x-www-form-urlencoded"
@@ -65,6 +66,10 @@ class Denied(Exception):
     def __init__(self, status: int, detail: str) -> None:
         super().__init__(detail)
         self.status = status
+
+
+class Gone(Exception):
+    """Whoever asked went away before all was said."""
 
 
 class Knock:
@@ -154,6 +159,8 @@ class Guard:
             receive = await with_whole_body(knock, receive)
         except Denied as denied:
             await deny(send, knock, denied, self._reader(knock))
+            return
+        except Gone:
             return
         scope.setdefault("state", {})["role"] = "presenter"
         await self.app(scope, receive, with_headers(send, knock))
@@ -270,7 +277,11 @@ async def with_whole_body(knock: Knock, receive: Receive) -> Receive:
         raise Denied(413, too_large(most))
     if knock.path == IMPORT:
         return counted(receive, most)
-    messages = [await read_body(receive)]
+    try:
+        async with asyncio.timeout(BODY_S):
+            messages = [await read_body(receive)]
+    except TimeoutError:
+        raise Denied(408, f"the rest of the request did not come within {BODY_S:.0f} s") from None
 
     async def receive_whole() -> Message:
         return messages.pop() if messages else await receive()
@@ -283,7 +294,7 @@ async def read_body(receive: Receive) -> Message:
     while True:
         message = await receive()
         if message["type"] != "http.request":
-            return message  # gone before it had said all
+            raise Gone
         body += message.get("body", b"")
         if len(body) > BODY_B:
             raise Denied(413, too_large(BODY_B))

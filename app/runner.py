@@ -23,6 +23,7 @@ from typing import IO, Any
 import pydantic_core
 
 from app import paths
+from app.descriptors import restore_limit
 from app.interpreters import Interpreter
 from app.machine import Reading, conditions
 from app.rooms import end_inhabitants, library, make_room, remove_room, rooms
@@ -107,7 +108,7 @@ def launch(python: Interpreter, room: Path, root: Path) -> subprocess.Popen[byte
     command = [python.path, *python.args, *keep_compiled(root), "-E", "-s", "-m", "experiments.kit.worker"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     with open(room / "output", "ab") as output:  # a file, not a pipe: nobody has to drain it
-        return subprocess.Popen(
+        process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -117,6 +118,8 @@ def launch(python: Interpreter, room: Path, root: Path) -> subprocess.Popen[byte
             bufsize=0,
             start_new_session=True,
         )
+    restore_limit(process.pid)
+    return process
 
 
 def keep_compiled(root: Path) -> list[str]:

@@ -15,10 +15,14 @@ import click
 import uvicorn
 
 from app import links, sockets, streams
+from app.descriptors import limit_before, raise_limit
 from app.guard import is_loopback
 from app.main import create_app
+from app.protocols import Connections
+from app.repeats import Repeats
 from app.settings import Settings
 from app.storage.failures import StorageFailed
+from app.visits import Listener, Visits
 from experiments.kit.spec import SpecError
 
 FAREWELL_S = 1  # for requests that are still answered when the server ends
@@ -31,8 +35,9 @@ class CannotServe(Exception):
 class Server(uvicorn.Server):
     """Says where it is once it answers."""
 
-    def __init__(self, config: uvicorn.Config, url: str, browse: bool) -> None:
+    def __init__(self, config: uvicorn.Config, visits: Visits, url: str, browse: bool) -> None:
         super().__init__(config)
+        self.server_state = Connections(visits)
         self.url = url
         self.browse = browse
 
@@ -47,12 +52,18 @@ class Server(uvicorn.Server):
             streams.silence()
             click.echo(said, err=True)
         if self.browse:
-            await asyncio.to_thread(webbrowser.open, self.url)
+            await asyncio.to_thread(open_browser, self.url)
+
+
+def open_browser(url: str) -> None:
+    with limit_before():
+        webbrowser.open(url)
 
 
 def serve(settings: Settings, browse: bool) -> None:
     """Serve until somebody ends it."""
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.WARNING)
+    start_log()
+    raise_limit()
     settings = with_own_name(with_token(settings))
     listener = listen(settings.host, settings.port)
     settings = replace(settings, port=listener.getsockname()[1])
@@ -75,7 +86,14 @@ def run(listener: socket.socket, settings: Settings, browse: bool) -> None:
         **sockets.UVICORN,
     )
     with suppress(KeyboardInterrupt):
-        Server(config, address(settings), browse).run(sockets=[listener])
+        Server(config, listener.visits, address(settings), browse).run(sockets=[listener])
+
+
+def start_log() -> None:
+    """To stderr, where a line that is repeated comes once a second."""
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.WARNING)
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(Repeats())
 
 
 def with_token(settings: Settings) -> Settings:
@@ -91,11 +109,11 @@ def with_own_name(settings: Settings) -> Settings:
     return replace(settings, allowed_hosts=(*settings.allowed_hosts, *names))
 
 
-def listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> Listener:
     """A socket bound to the address; CannotServe says why there is none."""
     try:
         family, kind, protocol, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listener = socket.socket(family, kind, protocol)
+        listener = Listener(family, kind, protocol, visits=Visits())
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(place)

@@ -2,7 +2,8 @@
 
 The page says `sub`, `unsub` and `ping`; the server answers with `hello`, `pong` and `err`, and sends
 what the topics have to say (`snap`, `ops`, `last`). What breaks the rules is closed with the code that
-names the rule: 1003 not text, 1008 too many messages, 1009 too long, 1013 does not keep up.
+names the rule: 1003 not text, 1007 not UTF-8, 1008 too many messages or frames (see `protocols`),
+1009 too long, 1013 does not keep up.
 """
 
 from __future__ import annotations
@@ -10,32 +11,36 @@ from __future__ import annotations
 import asyncio
 import inspect
 import socket
-from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
 from pydantic_core import from_json
 from starlette.routing import BaseRoute, WebSocketRoute
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketDisconnected
 
 from app.hub import PATIENCE_S, Stalled, Topic, Viewer
+from app.protocols import PacedSocket, PatientHttp
 
 Topics = Callable[[str], Topic | Awaitable[Topic | None] | None]
 
 MESSAGE_B = 64 * 1024
-MESSAGES, WINDOW_S = 200, 10.0
 SUBSCRIPTIONS = 32  # a page needs four
 ECHO = 100  # characters of what a page sent that an answer repeats
+HEAD_B = 32 * 1024  # of a request before its body
+BACKLOG = 256  # connections that the kernel holds until they are accepted; they have no descriptor yet
 GOODBYE_S = 1.0  # for the closing frame; a viewer that takes nothing will not take that either
 
 # How uvicorn must run. Deflating every frame for every viewer costs eight times the throughput. And uvloop,
 # which it would take wherever that is installed, is something to be measured here.
 UVICORN: dict[str, Any] = {
     "loop": "asyncio",
-    "ws": "websockets-sansio",
+    "http": PatientHttp,
+    "ws": PacedSocket,
     "ws_per_message_deflate": False,
     "ws_max_size": MESSAGE_B,
+    "h11_max_incomplete_event_size": HEAD_B,
+    "backlog": BACKLOG,
 }
 
 
@@ -61,7 +66,10 @@ def routes(topics: Topics, *, server: str, patience_s: float = PATIENCE_S) -> li
     """The endpoint `/ws`. `topics` finds a topic by its name; `server` tells pages whom they talk to."""
 
     async def follow(page: WebSocket) -> None:
-        await page.accept()
+        try:
+            await page.accept()
+        except WebSocketDisconnect:
+            return  # gone before it was let in
         role = page.scope.get("state", {}).get("role", "presenter")
         viewer = Viewer(page.send_text, patience_s=patience_s)
         viewer.reply({"t": "hello", "role": role, "server": server})
@@ -74,8 +82,8 @@ async def converse(page: WebSocket, viewer: Viewer, topics: Topics) -> None:
     """Listen and write at the same time, until either ends."""
     try:
         await first_of(listen(page, viewer, topics), viewer.run())
-    except WebSocketDisconnect:
-        pass
+    except (WebSocketDisconnect, WebSocketDisconnected):
+        pass  # the page went, or sent what ended it
     except Refused as refused:
         await say_goodbye(page, refused.code, str(refused))
     except Stalled as stalled:
@@ -98,35 +106,20 @@ async def first_of(*coroutines: Coroutine[Any, Any, None]) -> None:
 
 
 async def say_goodbye(page: WebSocket, code: int, reason: str) -> None:
-    with suppress(TimeoutError, WebSocketDisconnect):
+    with suppress(TimeoutError, WebSocketDisconnect, WebSocketDisconnected):
         async with asyncio.timeout(GOODBYE_S):
             await page.close(code, reason)
 
 
 async def listen(page: WebSocket, viewer: Viewer, topics: Topics) -> None:
     """Answer the page until it goes; Refused where it breaks a rule."""
-    pace = Pace()
     while (message := await page.receive())["type"] == "websocket.receive":
         text = message.get("text")
         if text is None:
             raise Refused(1003, "send text")
         if len(text.encode()) > MESSAGE_B:
             raise Refused(1009, f"a message may have {MESSAGE_B // 1024} kB")
-        pace.count()
         await answer(text, viewer, topics)
-
-
-class Pace:
-    """Counts messages in a sliding stretch of time."""
-
-    def __init__(self) -> None:
-        self._times: deque[float] = deque(maxlen=MESSAGES)
-
-    def count(self) -> None:
-        now = asyncio.get_running_loop().time()
-        if len(self._times) == MESSAGES and now - self._times[0] < WINDOW_S:
-            raise Refused(1008, f"more than {MESSAGES} messages in {WINDOW_S:g} s")
-        self._times.append(now)
 
 
 async def answer(text: str, viewer: Viewer, topics: Topics) -> None:

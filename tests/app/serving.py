@@ -8,14 +8,17 @@ from contextlib import asynccontextmanager
 import uvicorn
 from starlette.types import ASGIApp
 
+from app.protocols import Connections
 from app.sockets import UVICORN
+from app.visits import Listener, Visits
 
 
 class Server(uvicorn.Server):
     """Tells when it answers."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(self, config: uvicorn.Config, visits: Visits) -> None:
         super().__init__(config)
+        self.server_state = Connections(visits)
         self.answers = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -24,11 +27,13 @@ class Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serving(app: ASGIApp) -> AsyncIterator[int]:
+async def serving(app: ASGIApp, visits: Visits | None = None) -> AsyncIterator[int]:
     """Serve the app on a free port of 127.0.0.1 and give the port."""
-    listener = socket.create_server(("127.0.0.1", 0))
+    visits = visits or Visits()
+    listener = Listener(visits=visits)
+    listener.bind(("127.0.0.1", 0))
     config = uvicorn.Config(app, log_config=None, proxy_headers=False, timeout_graceful_shutdown=1, **UVICORN)
-    server = Server(config)
+    server = Server(config, visits)
     task = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         await server.answers.wait()

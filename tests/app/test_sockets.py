@@ -13,7 +13,8 @@ from starlette.applications import Starlette
 from websockets.asyncio.client import ClientConnection, connect
 
 from app.hub import Hub, Topic
-from app.sockets import MESSAGE_B, MESSAGES, SUBSCRIPTIONS, Topics, forget_the_stalled, routes
+from app.protocols import FRAMES
+from app.sockets import MESSAGE_B, SUBSCRIPTIONS, Topics, forget_the_stalled, routes
 from tests.app.serving import serving
 
 WAIT_S = 10
@@ -223,9 +224,9 @@ async def test_the_size_is_counted_in_bytes():
 
 async def test_more_messages_than_a_page_can_mean_end_the_connection():
     async with page_of(Hub()) as page:
-        for number in range(MESSAGES):
+        for number in range(FRAMES):
             await say(page, op="ping", id=number)
-        assert [(await hear(page))["id"] for _ in range(MESSAGES)] == list(range(MESSAGES))
+        assert [(await hear(page))["id"] for _ in range(FRAMES)] == list(range(FRAMES))
         await say(page, op="ping", id="one more")
         assert await closing_code(page) == 1008
 
