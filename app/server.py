@@ -71,13 +71,14 @@ def serve(settings: Settings, browse: bool) -> None:
         run(listener, settings, browse)
 
 
-def run(listener: socket.socket, settings: Settings, browse: bool) -> None:
+def run(listener: Listener, settings: Settings, browse: bool) -> None:
     try:
         app = create_app(settings)
     except (StorageFailed, SpecError) as error:
         raise CannotServe(str(error)) from error
     config = uvicorn.Config(
         app,
+        log_config=None,  # its lines go where ours go
         log_level="warning",
         access_log=False,
         server_header=False,

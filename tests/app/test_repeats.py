@@ -1,10 +1,13 @@
 """The log stays readable, and its disk empty, whatever a stranger makes the server say."""
 
 import logging
+import socket
 
 import pytest
 
 from app.repeats import Repeats
+from tests.served import serve
+from tests.siege.ground import log_of
 
 
 class Log:
@@ -68,3 +71,14 @@ def test_what_is_remembered_is_bounded(log):
     (handler,) = log.logger.handlers
     (repeats,) = handler.filters
     assert len(repeats._said) <= 256
+
+
+def test_the_lines_of_the_web_server_are_counted_too(tmp_path):
+    with serve(tmp_path / "data") as served:
+        port = int(served.url.rpartition(":")[2])
+        for _ in range(50):
+            with socket.create_connection(("127.0.0.1", port)) as stranger:
+                stranger.sendall(b"\0\r\n\r\n")
+                assert stranger.recv(4096).startswith(b"HTTP/1.1 400 ")
+        log = log_of(served)
+    assert 1 <= log.count("Invalid HTTP request received.") < 10
