@@ -26,6 +26,7 @@ from app.languages import ENGLISH, Words
 from app.latest import SHOWN, Latest
 from app.live import Live
 from app.measuring import carry_out
+from app.payloads import GuessJson
 from app.runner import Spare, run_child
 from app.runs import Run, State, new_id
 from app.stirring import Stirring
@@ -389,7 +390,7 @@ class Bench:
             return ""
 
 
-def guessed(points: Mapping[str, float | str]) -> dict[str, Any]:
+def guessed(points: Mapping[str, float | str]) -> GuessJson:
     """A guess as a run keeps it: its rows come with the verdict."""
     return {"points": dict(points), "given_at": time.time(), "rows": None}
 

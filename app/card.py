@@ -5,7 +5,7 @@ Colours are roles ("$en-threads"), as in the figures.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from app import languages, links, markup, pads, prose
@@ -74,9 +74,7 @@ def value(given: Mapping[str, Any]) -> Span:
 
 
 def doubts(run: Run) -> list[str]:
-    given = run.verdict or {}
-    told = given.get("said", {}).get("doubts") or given.get("doubts") or []
-    return ["".join(span["text"] for span in spans(doubt)) for doubt in told]
+    return ["".join(span["text"] for span in spans(doubt)) for doubt in run.doubts]
 
 
 # -- the guess --------------------------------------------------------------------------------
@@ -84,7 +82,6 @@ def doubts(run: Run) -> list[str]:
 
 def guessed(experiment: Experiment, run: Run) -> list[dict[str, Any]]:
     """The lines "you, measured" of the card; empty where nobody guessed or nothing was measured."""
-    rows: Sequence[Mapping[str, Any]] = (run.guess or {}).get("rows") or []
     about = getattr(experiment.guess, "x_about", "")
     return [
         {
@@ -94,7 +91,7 @@ def guessed(experiment: Experiment, run: Run) -> list[dict[str, Any]]:
             "measured": t(row["measured"]["text"]),
             "near": row["near"],
         }
-        for row in rows
+        for row in run.compared
     ]
 
 

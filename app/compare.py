@@ -16,7 +16,7 @@ from app.figures import words as named
 from app.languages import ENGLISH, Words
 from app.runs import Run
 from experiments.kit.charts import STATES
-from experiments.kit.sentences import duration, percent
+from experiments.kit.sentences import ValueJson, duration, percent
 from experiments.kit.spec import Experiment
 
 LETTERS = "ABCD"
@@ -171,11 +171,10 @@ def numbers(runs: Sequence[Run], words: Words = ENGLISH) -> list[Line]:
     ]
 
 
-def headline(run: Run) -> tuple[str, Mapping[str, Mapping[str, Any]]]:
+def headline(run: Run) -> tuple[str, Mapping[str, ValueJson]]:
     """The template of a run's headline and its values."""
-    said = (run.verdict or {}).get("said") or {}
-    told = said.get("headline") or {}
-    return str(told.get("template", "")), told.get("values") or {}
+    told = run.headline
+    return ("", {}) if isinstance(told, str) else (told["template"], told["values"])
 
 
 def number_name(name: str, about: str, again: bool, words: Words) -> str:
@@ -201,7 +200,7 @@ def guesses(runs: Sequence[Run], about: str = "", words: Words = ENGLISH) -> lis
     found: dict[tuple[str, Any], list[Mapping[str, Any] | None]] = {}
     names: dict[tuple[str, Any], str] = {}
     for place, run in enumerate(runs):
-        for row in (run.guess or {}).get("rows") or ():
+        for row in run.compared:
             key = (row.get("series") or "", row.get("x"))
             names[key] = pads.point_name(row, about, words)
             found.setdefault(key, [None] * len(runs))[place] = row

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from app import exports
 from app.exports import Rows, Whole
 from app.languages import ENGLISH, Words
+from app.payloads import FigureSpec
 from experiments.kit.spec import Experiment
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ def whole(
     return Whole(experiment=experiment, run=run, tables=tables, figures=figures, words=words, theme=theme)
 
 
-def drawn(experiment: Experiment, run: Run, tables: Mapping[str, Rows], words: Words) -> list[dict[str, Any]]:
+def drawn(experiment: Experiment, run: Run, tables: Mapping[str, Rows], words: Words) -> list[FigureSpec]:
     """The figures of these rows."""
     from app.figures import Board
 

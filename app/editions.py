@@ -14,13 +14,14 @@ from typing import Any
 from app.figures import Board
 from app.hub import Topic
 from app.languages import Words
+from app.payloads import FigureOp, Op
 
 SPOKEN = ("progress_text", "why")  # of a run: what it says to people while it goes on
 ROWS_AT_ONCE = 500  # drawn before others get their turn on the event loop
 LOOK_AGAIN_S = 0.02  # rows are drawn first and stored a moment later
 
 Rows = Sequence[Sequence[Any]]
-Ops = list[dict[str, Any]]
+Ops = list[FigureOp]
 Stored = Callable[[], Awaitable[Mapping[str, Rows]]]
 
 
@@ -32,7 +33,7 @@ class Edition:
     board: Board
     topic: Topic
 
-    def publish(self, op: Mapping[str, Any]) -> None:
+    def publish(self, op: Op) -> None:
         told = {**op, "v": spoken(op["v"], self.words)} if op["o"] == "run" else op
         self.topic.publish(told)
 

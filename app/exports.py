@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from app import __version__
 from app.languages import ENGLISH, Words
+from app.payloads import FigureSpec
 from experiments.kit.spec import Experiment, Field, Table
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class Whole:
     experiment: Experiment
     run: Run
     tables: Mapping[str, Rows]
-    figures: Sequence[Mapping[str, Any]] = ()
+    figures: Sequence[FigureSpec] = ()
     words: Words = ENGLISH
     theme: str = "auto"
 
@@ -79,7 +80,7 @@ def as_json(experiment: Experiment, run: Run, tables: Mapping[str, Rows]) -> dic
 
     "said" has the sentences of the verdict as templates with values.
     """
-    verdict = run.verdict or {}
+    verdict = run.verdict
     return {
         "oscope": __version__,
         "format": FORMAT,
@@ -96,8 +97,8 @@ def as_json(experiment: Experiment, run: Run, tables: Mapping[str, Rows]) -> dic
         "conditions": run.conditions,
         "guess": run.guess,
         "tables": {t.name: as_table(t, tables.get(t.name, ())) for t in experiment.tables},
-        "verdict": {k: verdict[k] for k in ("answer", "headline", "checks", "doubts")} if verdict else None,
-        "said": verdict.get("said"),
+        "verdict": {k: v for k, v in verdict.items() if k != "said"} if verdict else None,
+        "said": verdict.get("said") if verdict else None,
         "state": str(run.state),
         "why": run.why,
         "last_words": run.last_words,

@@ -21,13 +21,14 @@ from app.exports import FORMAT
 from app.foreign_rows import MOST_ROWS, Rows, counts, read_tables
 from app.labels import LabelError
 from app.limits import IMPORT_B
+from app.payloads import GuessJson
 from app.records import record_of
 from app.refusals import ImportRefused, line, mapping, member, moment, number, shown, text
 from app.runs import Run, State, new_id
 from experiments.kit import say
 from experiments.kit.machine import Machine
 from experiments.kit.spec import Experiment, ParameterError, Record
-from experiments.kit.verdict import Verdict, judge
+from experiments.kit.verdict import Verdict, VerdictJson, judge
 
 log = logging.getLogger(__name__)
 
@@ -242,7 +243,7 @@ def judged(run: Run, experiment: Experiment, tables: Mapping[str, Rows], record:
     return replace(run, verdict=verdict, guess=guess, origin=origin)
 
 
-def verdict_of(experiment: Experiment, measured: Record) -> dict[str, Any]:
+def verdict_of(experiment: Experiment, measured: Record) -> VerdictJson:
     """One that breaks is unclear, as on the bench."""
     try:
         return judge(experiment, measured).as_json()
@@ -255,7 +256,7 @@ def verdict_of(experiment: Experiment, measured: Record) -> dict[str, Any]:
 
 def guess_of(
     record: Mapping[str, Any], experiment: Experiment, run: Run, measured: Record | None
-) -> dict[str, Any] | None:
+) -> GuessJson | None:
     """What was guessed there, and how far off it was by the rows."""
     if record.get("guess") is None:
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from app.editions import Draft, Edition, Ops, spoken
 from app.figures import Board, telling
 from app.hub import Topic
 from app.languages import ENGLISH
+from app.payloads import Op
 from app.runs import Run, State
 from app.storage.schema import Rows
 from experiments.kit.spec import GUESSED_COST_S, Experiment
@@ -51,7 +52,7 @@ class Live:
 
     # What changes
 
-    def publish(self, op: Mapping[str, Any]) -> None:
+    def publish(self, op: Op) -> None:
         """Tell the viewers in every language."""
         self.topic.publish(op)
         for edition in self.others.values():

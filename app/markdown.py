@@ -18,7 +18,7 @@ from app.exports import Whole
 from app.languages import t
 from app.report import WHY_NOT, command, guessed_late, guesses
 from app.runs import Run, State
-from experiments.kit.sentences import percent
+from experiments.kit.sentences import SentenceJson, percent
 
 MOST_ROWS = 12  # of a figure's table: a message is no file
 SIGNS = re.compile(r"([\\`*{}\[\]|~$]|(?<=\])\(|(?<![^\W_])_|_(?![^\W_]))")  # no _ inside of a word
@@ -56,7 +56,7 @@ def told(whole: Whole) -> Iterator[str]:
 
 def verdict(run: Run) -> str:
     if run.verdict:
-        answer, headline = prose.ended(run.verdict["answer"]), sentence(run.verdict, "headline")
+        answer, headline = prose.ended(run.verdict["answer"]), sentence(run.headline)
         return f"**{plain(answer)}** {headline}"  # a space in Chinese too: without it ** is text
     lead = {State.FAILED: t("Failed."), State.STOPPED: t("Stopped.")}.get(State(run.state), "")
     why = prose.ended(run.why) if run.why and run.why != "stopped on request" else ""
@@ -65,13 +65,8 @@ def verdict(run: Run) -> str:
     return f"{said}\n\n{fenced(run.last_words)}" if run.last_words else said
 
 
-def sentence(verdict: Mapping[str, Any], part: str, place: int | None = None) -> str:
+def sentence(given: SentenceJson | str) -> str:
     """A sentence of the verdict in the reader's language, as Markdown, with its numbers in it."""
-    kept = verdict.get("said", {}).get(part)
-    given = verdict[part] if kept is None else kept
-    given = given if place is None else given[place]
-    if isinstance(given, Mapping) and "template" not in given:
-        given = given["claim"]
     return marked(markup.read_sentence(languages.parts(given, languages.words())))
 
 
@@ -98,10 +93,10 @@ def answered(row: Mapping[str, Any]) -> str:
 
 
 def checks(run: Run) -> Iterator[str]:
-    for place, check in enumerate((run.verdict or {}).get("checks", [])):
-        yield f"- {MARKED[check['ok']]} {sentence(run.verdict or {}, 'checks', place)}"
-    for place in range(len((run.verdict or {}).get("doubts", []))):
-        yield f"- **{plain(t('Doubt:'))}** {sentence(run.verdict or {}, 'doubts', place)}"
+    for claim, ok in run.checks:
+        yield f"- {MARKED[ok]} {sentence(claim)}"
+    for doubt in run.doubts:
+        yield f"- **{plain(t('Doubt:'))}** {sentence(doubt)}"
 
 
 def table(figure: Mapping[str, Any]) -> Iterator[str]:

@@ -33,6 +33,7 @@ from app.folding import LONGEST_SEARCH, fold, words_of
 from app.interpreters import Interpreter
 from app.live import Live
 from app.machine import facts
+from app.payloads import FigureSpec
 from app.runs import Run, State
 from app.storage.failures import StorageFailed
 from experiments.kit import stir
@@ -394,7 +395,7 @@ def page_state(experiment: Experiment, view: Live | None, edition: Edition | Non
     }
 
 
-def empty_figures(experiment: Experiment) -> list[dict[str, Any]]:
+def empty_figures(experiment: Experiment) -> list[FigureSpec]:
     return Board(experiment, languages.words()).figures()
 
 

@@ -104,8 +104,7 @@ def command(whole: Whole) -> str:
 def guesses(whole: Whole) -> list[dict[str, Any]]:
     """The table "you, measured, off by": each line with what it is called."""
     about = getattr(whole.experiment.guess, "x_about", "")
-    rows = (whole.run.guess or {}).get("rows") or []
-    return [row | {"name": pads.point_name(row, about)} for row in rows]
+    return [row | {"name": pads.point_name(row, about)} for row in whole.run.compared]
 
 
 def guessed_late(run: Run) -> bool:

@@ -8,6 +8,10 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from app.payloads import GuessJson
+from experiments.kit.sentences import SentenceJson
+from experiments.kit.verdict import VerdictJson
+
 
 class State(StrEnum):
     """Where a run stands."""
@@ -37,7 +41,7 @@ class Run:
     last_words: str = ""
     machine: dict[str, Any] | None = None
     conditions: dict[str, float] = field(default_factory=dict)
-    verdict: dict[str, Any] | None = None
+    verdict: VerdictJson | None = None
     progress: float = 0.0
     progress_text: str = ""
     created_at: float = field(default_factory=time.time)
@@ -46,7 +50,7 @@ class Run:
     host: str = ""
     pinned: bool = False
     rows: dict[str, int] = field(default_factory=dict)
-    guess: dict[str, Any] | None = None  # {"points", "given_at", "rows"?}: see kit.guess
+    guess: GuessJson | None = None
     name: str = ""  # given by people, as is the note
     note: str = ""
     origin: dict[str, Any] | None = None  # of an imported run: {"id", "host", "oscope", "file"?}
@@ -57,6 +61,35 @@ class Run:
     def points(self) -> dict[str, float | str] | None:
         """What somebody guessed, if anybody did."""
         return self.guess["points"] if self.guess else None
+
+    @property
+    def compared(self) -> list[dict[str, Any]]:
+        """What became of the guess, point by point (`kit.guess.Row`); empty where nothing was compared."""
+        return (self.guess["rows"] if self.guess else None) or []
+
+    @property
+    def headline(self) -> SentenceJson | str:
+        """What the verdict says; "" without one. A record from elsewhere may know only the English text."""
+        if not self.verdict:
+            return ""
+        said = self.verdict.get("said")
+        return said["headline"] if said else self.verdict["headline"]
+
+    @property
+    def checks(self) -> list[tuple[SentenceJson | str, bool | None]]:
+        """What the verdict stands on, each with whether it held."""
+        if not self.verdict:
+            return []
+        said, checks = self.verdict.get("said"), self.verdict["checks"]
+        claims: list[Any] = said["checks"] if said else [check["claim"] for check in checks]
+        return [(claim, check["ok"]) for claim, check in zip(claims, checks, strict=True)]
+
+    @property
+    def doubts(self) -> list[SentenceJson] | list[str]:
+        if not self.verdict:
+            return []
+        said = self.verdict.get("said")
+        return said["doubts"] if said else self.verdict["doubts"]
 
     def as_json(self) -> dict[str, Any]:
         told = asdict(self)

@@ -125,7 +125,7 @@ def panel(run: Run) -> Any:
     from rich.panel import Panel
 
     if run.verdict:
-        title, text = run.verdict["answer"], spoken(run.verdict["said"]["headline"])
+        title, text = run.verdict["answer"], spoken(run.headline)
     else:
         title, text = str(run.state), styled(f"{run.why[:1].upper()}{run.why[1:]}.".replace("..", "."))
         text.append_text(styled(last_words(run), "dim"))
@@ -138,7 +138,7 @@ def last_words(run: Run) -> str:
     return "\n\n" + "\n".join(lines) if lines else ""
 
 
-def spoken(sentence: Mapping[str, Any]) -> Text:
+def spoken(sentence: Mapping[str, Any] | str) -> Text:
     """A sentence with its numbers in bold; `code` keeps its marks, so that it can be told and copied."""
     from app.languages import ENGLISH, parts
     from app.markup import read_sentence
@@ -157,11 +157,10 @@ def spoken(sentence: Mapping[str, Any]) -> Text:
 
 def findings(run: Run) -> Iterator[tuple[Text, Text]]:
     """The checks with ✓, ✗ or ?, then the doubts."""
-    verdict = run.verdict or {"said": {"checks": [], "doubts": []}, "checks": []}
-    for check, said in zip(verdict["checks"], verdict["said"]["checks"], strict=True):
-        mark, colour = MARKS[check["ok"]]
-        yield styled(mark, colour), spoken(said)
-    for doubt in verdict["said"]["doubts"]:
+    for claim, ok in run.checks:
+        mark, colour = MARKS[ok]
+        yield styled(mark, colour), spoken(claim)
+    for doubt in run.doubts:
         yield styled("!", "yellow"), spoken(doubt)
 
 
@@ -172,15 +171,14 @@ def comparison(experiment: Experiment, run: Run) -> Any:
     from app.languages import ENGLISH
     from app.pads import point_name
 
-    rows = (run.guess or {}).get("rows")
-    if not rows:
+    if not run.compared:
         return None
     table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False)
     about = getattr(experiment.guess, "x_about", "")
     table.add_column("your guess")
     for heading in ("you", "measured", "off by"):
         table.add_column(heading, justify="right")
-    for row in rows:
+    for row in run.compared:
         colour = {True: "green", False: "red", None: "yellow"}[row["near"]]
         told = [styled(row[name]["text"]) for name in ("you", "measured")]
         name = styled(point_name(row, about, ENGLISH))

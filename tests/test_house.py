@@ -49,13 +49,15 @@ MAY_USE = {  # DESIGN, "The house": the libraries beside the standard one that a
     "machine": {"psutil"},
 }
 MAY_USE_APP = {  # the parts of the app that a lower part may import
-    "runs": set(),
+    "payloads": set(),
+    "limits": set(),
+    "runs": {"payloads"},
     "folding": set(),
     "storage": {"runs", "folding"},
     "hub": set(),
     "interpreters": {"paths"},
-    "figures": {"runs", "languages", "drawing"},
-    "exports": {"runs", "languages"},
+    "figures": {"runs", "languages", "drawing", "payloads"},
+    "exports": {"runs", "languages", "payloads"},
     "languages": set(),
 }
 

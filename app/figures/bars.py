@@ -10,6 +10,7 @@ from app.figures.axes import Group, Spread
 from app.figures.figure import YOURS, Figure, Guessed, Row, picker
 from app.figures.patch import Patch
 from app.figures.words import escape, in_order, is_number, name_of, number, role, tick, words
+from app.payloads import FigureTable
 from experiments.kit.charts import Bars
 
 HATCHES = ("", "/", "\\", "x", "-", ".")
@@ -119,7 +120,7 @@ class BarsFigure(Figure):
             "{value} at {place}", value=number(point.median, self.y_field.unit), place=self.place(x)
         )
 
-    def table(self) -> dict[str, Any]:
+    def table(self) -> FigureTable:
         columns = self.spread_headings(self.chart.by, self.x_field, self.y_field)
         rows = [
             [self.t(name), self.t(x) if isinstance(x, str) else x, *point, len(self.series[name][x].values)]

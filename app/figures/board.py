@@ -18,6 +18,7 @@ from app.figures.space import SpaceFigure
 from app.figures.states import StatesFigure
 from app.figures.timeline import TimelineFigure
 from app.languages import ENGLISH, Words
+from app.payloads import FigureOp, FigureSpec
 from experiments.kit import charts
 from experiments.kit.spec import Experiment
 
@@ -52,12 +53,12 @@ class Board:
         self.asks = experiment.guess
         self.guess(guess or {})
 
-    def add(self, table: str, rows: Sequence[Row]) -> list[dict[str, Any]]:
+    def add(self, table: str, rows: Sequence[Row]) -> list[FigureOp]:
         """The operations for a page: one for each figure that changes with these rows."""
         row = self.rows[table]
         return [op(figure, patch) for figure in self.drawn if (patch := figure.add(row, rows))]
 
-    def guess(self, points: Mapping[str, Any]) -> list[dict[str, Any]]:
+    def guess(self, points: Mapping[str, Any]) -> list[FigureOp]:
         """The operations that show what was predicted, on the figure that answers it."""
         if self.asks is None or not points:
             return []
@@ -65,14 +66,14 @@ class Board:
         answers = (figure for figure in self.drawn if figure.chart.id == self.asks.figure)
         return [op(figure, patch) for figure in answers if (patch := figure.guess(said))]
 
-    def close(self) -> list[dict[str, Any]]:
+    def close(self) -> list[FigureOp]:
         """The last operations of a run: what each figure says, in words and as a table."""
         return [op(figure, patch) for figure in self.drawn if (patch := figure.close())]
 
-    def figures(self) -> list[dict[str, Any]]:
+    def figures(self) -> list[FigureSpec]:
         """Every figure as it is now, to keep; nothing in it changes later."""
         return [figure.now() for figure in self.drawn]
 
 
-def op(figure: Figure, patch: Patch) -> dict[str, Any]:
+def op(figure: Figure, patch: Patch) -> FigureOp:
     return {"o": "fig", "id": figure.chart.id, "patch": patch}

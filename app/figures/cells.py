@@ -9,6 +9,7 @@ from app.figures.axes import Group
 from app.figures.figure import Figure, Row, picker
 from app.figures.patch import Patch
 from app.figures.words import in_order, is_number, name_of, number, role, tick, words
+from app.payloads import FigureTable
 from experiments.kit.charts import Cells
 
 
@@ -67,7 +68,7 @@ class CellsFigure(Figure):
             for (down, across), group in self.groups.items()
         ]
 
-    def table(self) -> dict[str, Any]:
+    def table(self) -> FigureTable:
         names = (self.chart.down, self.chart.across, self.chart.value)
         rows = [
             [self.said(down), self.said(across), group.at(0.5)]

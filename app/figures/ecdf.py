@@ -10,6 +10,7 @@ from app.figures.axes import Group
 from app.figures.figure import YOURS, Figure, Row, picker
 from app.figures.patch import Patch
 from app.figures.words import escape, is_number, name_of, number, role, words
+from app.payloads import FigureTable
 from experiments.kit.charts import Ecdf
 
 MOST_POINTS = 400  # of one curve; beyond that it goes through as many quantiles
@@ -116,7 +117,7 @@ class EcdfFigure(Figure):
         yours = [self.t(YOURS)] if self.chosen(name) else []
         return self.item(name, self.t(told, n=len(group.values), half=half, most=most), *yours)
 
-    def table(self) -> dict[str, Any]:
+    def table(self) -> FigureTable:
         told = [
             self.heading(self.field, name, self.t("{share} of the rows are below", share=f"{share:.0%}"))
             for name, share in TOLD.items()

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from app.figures.patch import Patch, apply, own
 from app.figures.words import is_number, sentence, words
 from app.languages import ENGLISH, Words
+from app.payloads import FigureSpec, FigureTable, Heading
 from experiments.kit.charts import STATES, Chart
 from experiments.kit.guess import Point
 from experiments.kit.spec import Field, Table
@@ -42,7 +43,7 @@ class Figure:
         self.fields = {field.name: field for field in tables[chart.row].columns}
         self.predicted: list[Guessed] = []
         self.prepare()
-        self.spec: dict[str, Any] = {
+        self.spec: FigureSpec = {
             "id": chart.id,
             "kind": chart.kind,
             "title": self.title(),
@@ -111,16 +112,16 @@ class Figure:
         """All states as a page draws them, with their names."""
         return [state | {"label": self.t(state["label"])} for state in all_states()]
 
-    def heading(self, field: Field, name: str = "", help: str = "") -> dict[str, str]:
+    def heading(self, field: Field, name: str = "", help: str = "") -> Heading:
         """Of a column; one whose name has no translation keeps the name that it has in the files."""
         plain = name or words(field.name)
         said = self.t(plain)
         return heading(field, said if said != plain else name, self.t(help or field.help))
 
-    def plain_heading(self, name: str, unit: str = "", help: str = "") -> dict[str, str]:
+    def plain_heading(self, name: str, unit: str = "", help: str = "") -> Heading:
         return plain_heading(self.t(name), unit, self.t(help))
 
-    def spread_headings(self, by: str | None, x: Field, y: Field) -> list[dict[str, str]]:
+    def spread_headings(self, by: str | None, x: Field, y: Field) -> list[Heading]:
         """Of a table with the median of `y`, its quartiles and the number of rows at every `x`."""
         return [
             self.plain_heading(by or "series"),
@@ -135,7 +136,7 @@ class Figure:
         """A few words with numbers for each thing that is drawn."""
         raise NotImplementedError
 
-    def table(self) -> dict[str, Any]:
+    def table(self) -> FigureTable:
         raise NotImplementedError
 
     def add(self, row: type, rows: Sequence[Row]) -> Patch:
@@ -153,10 +154,10 @@ class Figure:
         apply(self.spec, patch)
         return patch
 
-    def now(self) -> dict[str, Any]:
+    def now(self) -> FigureSpec:
         """The whole figure, to keep or to send."""
-        whole: dict[str, Any] = own(self.spec)
-        return whole | {"summary": self.summary(), "table": self.table()}
+        whole: FigureSpec = own(self.spec)
+        return {**whole, "summary": self.summary(), "table": self.table()}
 
     def put(self, path: str, value: Any) -> Patch:
         """Set a member, if that changes anything."""
@@ -180,11 +181,11 @@ def picker(row: Any, *names: str | None) -> Callable[[Row], tuple[Any, ...]]:
     return lambda values: tuple(None if place is None else values[place] for place in places)
 
 
-def heading(field: Field, name: str = "", help: str = "") -> dict[str, str]:
+def heading(field: Field, name: str = "", help: str = "") -> Heading:
     return {"name": name or field.name, "unit": field.unit, "help": help or field.help}
 
 
-def plain_heading(name: str, unit: str = "", help: str = "") -> dict[str, str]:
+def plain_heading(name: str, unit: str = "", help: str = "") -> Heading:
     return {"name": name, "unit": unit, "help": help}
 
 

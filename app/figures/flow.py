@@ -14,6 +14,7 @@ from app.figures.figure import Figure, Row, picker, state_of
 from app.figures.patch import Patch
 from app.figures.words import is_number, name_of, number
 from app.languages import ENGLISH, Words
+from app.payloads import FigureTable
 from experiments.kit.charts import STATES, Flow
 
 MOST_SPANS = 400  # of one model; a spinning reader calls thousands of times
@@ -78,7 +79,7 @@ class FlowFigure(Figure):
     def told(self) -> list[str]:
         return [self.item(model, self.trace(model)["note"]) for model in self.models]
 
-    def table(self) -> dict[str, Any]:
+    def table(self) -> FigureTable:
         chart = self.chart
         names = [chart.model, chart.lane, chart.start, chart.end, chart.state, *filter(None, [chart.call])]
         rows = [

@@ -9,6 +9,7 @@ from app.figures.figure import Row, picker, state_of
 from app.figures.patch import Patch
 from app.figures.picture import PictureFigure
 from app.figures.words import name_of
+from app.payloads import FigureTable
 from experiments.kit.charts import Graph
 
 MOST = 6  # graphs in a picture; the table has all
@@ -87,7 +88,7 @@ class GraphFigure(PictureFigure):
         way = self.t("{source} to {target}", source=self.t(source), target=self.t(target))
         return f"{way} ({self.t(label)})" if label else way
 
-    def table(self) -> dict[str, Any]:
+    def table(self) -> FigureTable:
         chart = self.chart
         names = [name for name in (chart.by, chart.source, chart.target, chart.label) if name]
         rows = [

@@ -10,6 +10,7 @@ from app.figures.axes import Group, Spread
 from app.figures.figure import YOURS, Figure, Row, picker
 from app.figures.patch import Patch
 from app.figures.words import escape, is_number, name_of, number, role, words
+from app.payloads import FigureTable
 from experiments.kit.charts import Line, Reference
 from experiments.kit.stats import median
 
@@ -254,7 +255,7 @@ class LineFigure(Figure):
         at = f"{self.t(words(self.chart.x))} {number(x, self.x_field.unit)}"
         return self.t("{value} at {place}", value=number(point.median, self.y_field.unit), place=at)
 
-    def table(self) -> dict[str, Any]:
+    def table(self) -> FigureTable:
         columns = self.spread_headings(self.chart.by, self.x_field, self.y_field)
         rows = [
             [self.t(name), x, *points[x], len(self.series[name][x].values)]

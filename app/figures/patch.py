@@ -9,18 +9,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
-Patch = list[list[Any]]
+from app.payloads import FigureSpec
+from app.payloads import Patch as Patch
 
 
-def apply(figure: dict[str, Any], patch: Patch) -> None:
+def apply(figure: FigureSpec, patch: Patch) -> None:
     """Change the figure in place. Nothing of the patch is shared with it afterwards."""
     for name, *arguments in patch:
         OPERATIONS[name](figure, *arguments)
 
 
-def extend(figure: dict[str, Any], id: str, columns: dict[str, list[Any]]) -> None:
+def extend(figure: FigureSpec, id: str, columns: dict[str, list[Any]]) -> None:
     trace = next((trace for trace in figure["data"] if trace["id"] == id), None)
     if trace is None:
         trace = {"id": id}
@@ -29,21 +30,22 @@ def extend(figure: dict[str, Any], id: str, columns: dict[str, list[Any]]) -> No
         trace.setdefault(name, []).extend(values)
 
 
-def replace(figure: dict[str, Any], id: str, trace: dict[str, Any]) -> None:
+def replace(figure: FigureSpec, id: str, trace: dict[str, Any]) -> None:
     new = {"id": id, **own(trace)}
     traces = figure["data"]
     place = next((i for i, old in enumerate(traces) if old["id"] == id), len(traces))
     traces[place : place + 1] = [new]
 
 
-def set_path(figure: dict[str, Any], path: str, value: Any) -> None:
+def set_path(figure: FigureSpec, path: str, value: Any) -> None:
     *way, last = path.split(".")
+    place = cast(dict[str, Any], figure)
     for step in way:
-        figure = figure.setdefault(step, {})
-    figure[last] = own(value)
+        place = place.setdefault(step, {})
+    place[last] = own(value)
 
 
-def set_cell(figure: dict[str, Any], key: str, value: Any) -> None:
+def set_cell(figure: FigureSpec, key: str, value: Any) -> None:
     figure["layout"].setdefault("cells", {})[key] = value
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from app.figures.figure import YOURS, Figure, Guessed, Row, picker
 from app.figures.patch import Patch
 from app.figures.words import is_number, name_of, percent_of
+from app.payloads import FigureTable
 from experiments.kit.charts import STATES, Shares
 
 GUESS = "guess:parts"
@@ -87,7 +88,7 @@ class SharesFigure(Figure):
         parts = zip(self.columns.values(), seconds, strict=True)
         return [f"{self.t(STATES[state].label)} {percent_of(part / whole)}" for state, part in parts if part]
 
-    def table(self) -> dict[str, Any]:
+    def table(self) -> FigureTable:
         columns = [self.fields[name] for name in (self.chart.lane, *self.columns)]
         rows = [[self.t(name), *seconds] for name, seconds in self.bars.items()]
         return {"columns": [self.heading(field) for field in columns], "rows": rows}

@@ -9,6 +9,7 @@ from app.figures.figure import Row, picker
 from app.figures.patch import Patch
 from app.figures.picture import PictureFigure
 from app.figures.words import is_number, name_of, size_of
+from app.payloads import FigureTable
 from experiments.kit.charts import Space
 from experiments.kit.maps import KINDS
 
@@ -51,7 +52,7 @@ class SpaceFigure(PictureFigure):
             for name, parts in self.columns.items()
         ]
 
-    def table(self) -> dict[str, Any]:
+    def table(self) -> FigureTable:
         chart = self.chart
         names = [name for name in (chart.by, chart.part, chart.size, chart.resident) if name]
         rows = [

@@ -8,6 +8,7 @@ from typing import Any
 from app.figures.figure import Figure, Row, picker, state_of
 from app.figures.patch import Patch
 from app.figures.words import is_number, name_of, number
+from app.payloads import FigureTable
 from experiments.kit.charts import STATES, StateDiagram
 
 NAMES = {"running": "running", "ready": "ready", "uninterruptible": "uninterruptible", "io": "copying"}
@@ -104,7 +105,7 @@ class StatesFigure(Figure):
     def how(self, edge: Edge) -> str:
         return self.t(" and ").join(map(self.t, edge.how))
 
-    def table(self) -> dict[str, Any]:
+    def table(self) -> FigureTable:
         names = [self.chart.source, self.chart.target, self.chart.count]
         columns = [self.heading(self.fields[name]) for name in names] + [self.plain_heading("how")]
         rows = [

@@ -8,6 +8,7 @@ from typing import Any
 from app.figures.figure import Figure, Row, picker, state_of
 from app.figures.patch import Patch
 from app.figures.words import is_number, name_of, number, percent_of
+from app.payloads import FigureTable
 from experiments.kit.charts import STATES, Timeline
 
 MOST_SPANS = 20_000  # of one lane; sixty-four such lanes still draw in one frame or two
@@ -91,7 +92,7 @@ class TimelineFigure(Figure):
         told = sorted(lane.seconds.items(), key=lambda part: -part[1])
         return [f"{self.t(STATES[state].label)} {percent_of(seconds / whole)}" for state, seconds in told]
 
-    def table(self) -> dict[str, Any]:
+    def table(self) -> FigureTable:
         states = self.occurring()
         columns = [
             self.plain_heading(self.chart.lane),

@@ -10,7 +10,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TypedDict
+
+
+class ValueJson(TypedDict):
+    """A `Value` as JSON."""
+
+    text: str
+    number: float | None
+    unit: str
+    about: str
+
+
+class SentenceJson(TypedDict):
+    """A `Sentence` as JSON."""
+
+    template: str
+    values: dict[str, ValueJson]
 
 
 @dataclass(frozen=True)
@@ -25,6 +41,9 @@ class Value:
     unit: str = ""
     about: str = ""
 
+    def as_json(self) -> ValueJson:
+        return {"text": self.text, "number": self.number, "unit": self.unit, "about": self.about}
+
 
 @dataclass(frozen=True)
 class Sentence:
@@ -34,9 +53,8 @@ class Sentence:
     def __str__(self) -> str:
         return self.template.format_map({name: value.text for name, value in self.values.items()})
 
-    def as_json(self) -> dict[str, Any]:
-        """`{"template", "values": {name: {"text", "number", "unit", "about"}}}`."""
-        return {"template": self.template, "values": {name: vars(v) for name, v in self.values.items()}}
+    def as_json(self) -> SentenceJson:
+        return {"template": self.template, "values": {name: v.as_json() for name, v in self.values.items()}}
 
 
 def say(template: str, **values: Value | str | float) -> Sentence:

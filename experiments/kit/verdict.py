@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
-from experiments.kit.sentences import Sentence, percent, say
+from experiments.kit.sentences import Sentence, SentenceJson, percent, say
 
 if TYPE_CHECKING:
     from experiments.kit.spec import Experiment, Record
@@ -21,6 +21,31 @@ class Check:
     ok: bool | None
 
 
+class CheckJson(TypedDict):
+    """A `Check` in English."""
+
+    claim: str
+    ok: bool | None
+
+
+class SaidJson(TypedDict):
+    """The sentences of a verdict as templates with values, for other languages."""
+
+    headline: SentenceJson
+    checks: list[SentenceJson]
+    doubts: list[SentenceJson]
+
+
+class VerdictJson(TypedDict):
+    """A `Verdict` as JSON: plain sentences for readers, and the same under "said"."""
+
+    answer: str
+    headline: str
+    checks: list[CheckJson]
+    doubts: list[str]
+    said: SaidJson
+
+
 @dataclass(frozen=True)
 class Verdict:
     """`answer` is one or a few words; "unclear" is an honest one and always allowed."""
@@ -30,8 +55,7 @@ class Verdict:
     checks: tuple[Check, ...] = ()
     doubts: tuple[Sentence, ...] = ()
 
-    def as_json(self) -> dict[str, Any]:
-        """Plain sentences for readers, and the same under "said" as templates with values."""
+    def as_json(self) -> VerdictJson:
         return {
             "answer": self.answer,
             "headline": str(self.headline),
