@@ -5,12 +5,12 @@ PORT ?= 8000
 # Three processes: what one test waits for is another one's time. A file's tests stay together and share what they set up.
 PYTEST := $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
-.PHONY: run loops test lint types unit browser bench lock chromium node clean
+.PHONY: run loops test lint types unit browser bench lock chromium fonts node clean
 
 run: .venv/run
 	$(BIN)/oscope serve --port $(PORT) --open
 
-test: .venv/dev chromium node
+test: .venv/dev chromium fonts node
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -26,7 +26,7 @@ types: .venv/dev
 unit: .venv/dev
 	$(PYTEST) -m "not browser"
 
-browser: .venv/dev chromium
+browser: .venv/dev chromium fonts
 	$(PYTEST) -m browser
 
 bench: .venv/dev
@@ -59,6 +59,15 @@ chromium:
 	@for name in chromium-headless-shell chromium chromium-browser google-chrome; do \
 	  command -v $$name >/dev/null && exit 0; done; \
 	sh .ci/install chromium-headless-shell || sh .ci/install chromium
+
+# The sets of fonts that layouts are tested with, and one for Chinese (tests/browser/fonts.py).
+fonts:
+	@wanted=""; \
+	for font in DejaVuSans.ttf:fonts-dejavu-core NimbusSansNarrow-Regular.otf:fonts-urw-base35 \
+	  wqy-microhei.ttc:fonts-wqy-microhei; do \
+	  find /usr/share/fonts /usr/local/share/fonts "$$HOME/.local/share/fonts" "$$HOME/.fonts" \
+	    -name "$${font%:*}" 2>/dev/null | grep -q . || wanted="$$wanted $${font#*:}"; \
+	done; [ -z "$$wanted" ] || sh .ci/install fontconfig $$wanted
 
 node:
 	@command -v node >/dev/null 2>&1 || sh .ci/install nodejs

@@ -1,13 +1,15 @@
 """A real Chromium against a real server. Any error on a page, and any request elsewhere, fails the test."""
 
+import functools
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from tests.browser.fonts import fontconfig, miss
 from tests.browser.pages import PATIENCE_MS
 from tests.served import Served, serve
 
@@ -33,17 +35,29 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="package")  # while Playwright is there its event loop runs: no other could
-def chromium() -> Iterator[Browser]:
+def browser_with(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Browser]]:
+    """Gives a browser that knows one set of fonts and nothing else; each is started once."""
     if CHROMIUM is None:
-        message = "there is no Chromium on this machine; install the package `chromium`"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
+        miss("there is no Chromium on this machine; install the package `chromium`")
     with sync_playwright() as playwright:
         expect.set_options(timeout=PATIENCE_MS)  # the machine may be busy with other tests
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
+
+        @functools.cache
+        def start(fonts: str) -> Browser:
+            environment = os.environ | fontconfig(fonts, tmp_path_factory.mktemp("fonts"))
+            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS, env=environment)
+            started.append(browser)
+            return browser
+
+        started: list[Browser] = []
+        yield start
+        for browser in started:
+            browser.close()
+
+
+@pytest.fixture(scope="package")
+def chromium(browser_with: Callable[[str], Browser]) -> Browser:
+    return browser_with("DejaVu")
 
 
 @pytest.fixture(scope="package")

@@ -7,6 +7,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
+from tests.browser.layout import expect_nothing_cut_off
 from tests.browser.pages import (
     PATIENCE_MS,
     plain,
@@ -353,9 +354,7 @@ def check(page: Page, width: int) -> None:
     guessing = {"include": [[".bench"], [".verdict"]]}  # test_pages looks at the rest of the page
     found = Axe().run(page, context=guessing, options=RULES)
     assert found.violations_count == 0, found.generate_report()
-    for narrow in (320, width):
-        page.set_viewport_size({"width": narrow, "height": 900})
-        assert page.evaluate("document.documentElement.scrollWidth") <= narrow
+    expect_nothing_cut_off(page, 320, width)
 
 
 @pytest.fixture

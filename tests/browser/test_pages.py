@@ -4,10 +4,13 @@ import re
 import subprocess
 import sys
 import urllib.error
+from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from tests.browser.fonts import SETS
+from tests.browser.layout import expect_nothing_cut_off
 from tests.served import Served
 
 RULES = {
@@ -69,18 +72,25 @@ def test_an_unknown_page_says_what_to_do_next(page: Page, complaints):
     assert page.get_by_role("main").get_by_role("link").count() >= 1
 
 
-@pytest.mark.parametrize("width", [1024, 800, 720, 660, 390, 320])
-def test_nothing_of_the_top_bar_is_cut_off_at_any_width(page: Page, width: int):
-    page.set_viewport_size({"width": width, "height": 700})
+@pytest.mark.parametrize("fonts", SETS)
+def test_nothing_of_the_top_bar_is_cut_off_at_any_width_in_any_font(
+    browser_with: Callable[[str], Browser], server: Served, fonts: str
+):
+    context = browser_with(fonts).new_context(base_url=server.url)
+    page = context.new_page()
     page.goto("/")
     expect(page.locator("#lamp")).to_have_text(re.compile("live|quiet bench"))
-    cut = (
-        "(edge) => [...document.querySelectorAll('.top :is(a, button, .lamp)')]"
-        ".filter((one) => one.getBoundingClientRect().right > edge).map((one) => one.textContent.trim())"
-    )
-    assert page.evaluate(cut, width) == []
-    lines = page.locator(".tbtn.language").evaluate("(one) => one.getClientRects()[0].height")
-    assert lines < 45  # on one line, as a finger needs it
+    for width in (1024, 800, 720, 660, 390, 320):
+        expect_nothing_cut_off(page, width)
+        shortened = (
+            "(all) => all.filter((one) => one.scrollWidth > one.clientWidth + 1).map((one) => one.text)"
+        )
+        assert fonts == "only bold" or page.locator(".top nav a").evaluate_all(shortened) == []
+        lines = page.locator(".tbtn.language").evaluate("(one) => one.getClientRects()[0].height")
+        assert lines < 45  # on one line, as a finger needs it
+    page.add_style_tag(content=".top { letter-spacing: 0.5em }")  # a font wider than any
+    expect_nothing_cut_off(page, 320, 660, 1024)
+    context.close()
 
 
 def test_no_figure_is_wider_than_the_form_on_the_smallest_phone(page: Page):

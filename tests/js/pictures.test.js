@@ -20,10 +20,14 @@ const STATES = [
 
 const words = (shapes) => shapes.filter((part) => part.tag === "text").map((part) => part.text);
 
-function inside({ shapes, width, height }) {
-  for (const { tag, attributes, text } of shapes) {
-    if (tag === "text" && text) {
-      const length = measure(text, attributes["font-size"]);
+// A text's lines have the look of the text.
+const lines = ({ attributes, text, children = [] }) =>
+  text ? [{ attributes, text }] : children.map((line) => ({ ...line, attributes: { ...attributes, ...line.attributes } }));
+
+function inside({ shapes, width, height }, wide = measure) {
+  for (const drawn of shapes.filter(({ tag }) => tag === "text")) {
+    for (const { attributes, text } of lines(drawn)) {
+      const length = wide(text, attributes["font-size"]);
       const left =
         attributes.x - { start: 0, middle: length / 2, end: length }[attributes["text-anchor"] ?? "start"];
       assert.ok(
@@ -188,6 +192,20 @@ test("no label of a diagram is cut on a narrow screen", () => {
     edge("ready", "running"),
   );
   inside(layoutStates(figure, 330, measure));
+});
+
+test("no name of a state leaves a diagram, however wide the letters are", () => {
+  const figure = diagram(
+    ["running", "ready", "uninterruptible"],
+    edge("running", "uninterruptible"),
+    edge("uninterruptible", "ready", 12_345),
+  );
+  for (const em of [0.45, 0.6, 0.75, 0.9]) {
+    const wide = (words, size = 12) => words.length * size * em;
+    for (const width of [280, 330, 460, 720]) {
+      inside(layoutStates(figure, width, wide), wide);
+    }
+  }
 });
 
 test("boxes that only touch do not overlap", () => {

@@ -6,6 +6,8 @@ import { t as say } from "../words.js";
 
 const EXPORT_WIDTH = 640;
 const MOST_TOKENS = 12;
+const BOLD = 700;
+const EDGE = 4; // pixels that letters keep from the edge of the drawing
 const WIDEST = 720;
 const WIDEST_FILLED = 600; // where the drawing is shown as large as fits: the narrower, the larger its letters
 
@@ -62,7 +64,7 @@ export function placeNodes(nodes, width) {
   return placed;
 }
 
-// The whole picture as shapes. Pure: `measure(words, size)` gives widths.
+// The whole picture as shapes. Pure: `measure(words, size, family, weight)` gives widths.
 export function layoutStates(figure, width, measure, patternId = "hatch") {
   const { nodes, states } = figure.layout;
   const placed = placeNodes(nodes, width);
@@ -70,9 +72,9 @@ export function layoutStates(figure, width, measure, patternId = "hatch") {
   const narrow = width < 460;
   const arrows = edges.map((edge) => arrow(edge, placed, edges));
   const trails = arrows.flatMap(trail);
-  const names = nodes.map((node) => name(node, placed, trails, measure));
+  const names = nodes.map((node) => name(node, placed, trails, measure, width));
   const taken = [...Object.values(placed).map(around), ...names.map(({ box }) => box), ...trails];
-  const labels = arrows.flatMap((drawn) => label(drawn, taken, measure, narrow));
+  const labels = arrows.flatMap((drawn) => label(drawn, taken, measure, width, narrow));
   const circles = nodes.flatMap((node) => circle(node, placed[node.id], states, patternId));
   const lowest = Math.max(0, ...Object.values(placed).map(({ y, radius }) => y + radius));
   const defs = nodes
@@ -117,39 +119,47 @@ function circle(node, { x, y, radius }, states, patternId) {
 
 // A name in one line, or in the two that are most alike in length.
 export function nameLines(words, room, measure) {
-  if (measure(words, 14) <= room) {
+  const wide = (line) => measure(line, 14, "--sans", BOLD);
+  if (wide(words) <= room) {
     return [words];
   }
   const all = words.split(" ");
   const cuts = all.slice(1).map((_, n) => [all.slice(0, n + 1).join(" "), all.slice(n + 1).join(" ")]);
-  const longest = (lines) => Math.max(...lines.map((line) => measure(line, 14)));
+  const longest = (lines) => Math.max(...lines.map(wide));
   return cuts.sort((one, other) => longest(one) - longest(other))[0] ?? [words];
 }
 
+// The nearest place to `middle` at which `length` does not leave the drawing, whatever the font.
+export function keepInside(middle, length, width) {
+  const most = width - length / 2 - EDGE;
+  return Math.max(Math.min(middle, most), length / 2 + EDGE);
+}
+
 // A name stands below its circle, or above it where arrows come from below and in the top row.
-function name(node, placed, trails, measure) {
+function name(node, placed, trails, measure, room) {
   const { x, y, radius } = placed[node.id];
   const words = node.label.charAt(0).toUpperCase() + node.label.slice(1);
   const lines = nameLines(words, radius * 2 + 44, measure);
-  const width = Math.max(...lines.map((line) => measure(line, 14)));
+  const width = Math.max(...lines.map((line) => measure(line, 14, "--sans", BOLD)));
+  const middle = keepInside(x, width, room);
   const height = lines.length * 16;
   const others = Object.entries(placed).flatMap(([id, other]) => (id === node.id ? [] : [around(other)]));
   const top = Math.min(...Object.values(placed).map((other) => other.y));
   const boxes = [y + radius + 6, y - radius - 6 - height].map((upper) => ({
-    left: x - width / 2,
-    right: x + width / 2,
+    left: middle - width / 2,
+    right: middle + width / 2,
     top: upper,
     bottom: upper + height,
   }));
   const [below, above] = boxes.map((box) => cost({ ...box, dear: 0 }, [...others, ...trails]));
   const box = y === top || above < below ? boxes[1] : boxes[0];
   const spans = lines.map((line, n) =>
-    shape("tspan", { x: round(x), y: round(box.top + 13 + n * 16) }, line),
+    shape("tspan", { x: round(middle), y: round(box.top + 13 + n * 16) }, line),
   );
   const look = {
     "text-anchor": "middle",
     "font-size": 14,
-    "font-weight": 700,
+    "font-weight": BOLD,
     "font-family": "$sans",
     fill: "$ink",
   };
@@ -234,13 +244,13 @@ function arrowShapes(start, tip, bend, width) {
 }
 
 // What happens and how often, beside the arrow, where it covers least of what is there already.
-function label(drawn, taken, measure, narrow) {
+function label(drawn, taken, measure, room, narrow) {
   const { edge } = drawn;
   const words = narrow ? "" : edge.label;
   const counted = `${edge.how.includes("sample") ? "≈ " : ""}${count(edge.count)}`;
-  const width = Math.max(measure(words, 12.5), measure(counted, 13.5, "--mono"));
+  const width = Math.max(measure(words, 12.5), measure(counted, 13.5, "--mono", BOLD));
   const height = words ? 33 : 16;
-  const boxes = candidates(drawn, width, height);
+  const boxes = candidates(drawn, width, height, room);
   const best = boxes.reduce((least, box) => (cost(box, taken) < cost(least, taken) ? box : least));
   taken.push(best);
   const x = { start: best.left, middle: (best.left + best.right) / 2, end: best.right }[best.anchor];
@@ -249,7 +259,7 @@ function label(drawn, taken, measure, narrow) {
     text(x, best.bottom - 4, counted, {
       ...common,
       "font-size": 13.5,
-      "font-weight": 700,
+      "font-weight": BOLD,
       "font-family": "$mono",
       fill: "$ink",
     }),
@@ -257,7 +267,7 @@ function label(drawn, taken, measure, narrow) {
   return words ? [text(x, best.top + 12, words, { ...common, "font-size": 12.5 }), ...shapes] : shapes;
 }
 
-function candidates(drawn, width, height) {
+function candidates(drawn, width, height, room) {
   const { start, tip, bend, aside } = drawn;
   const boxes = [];
   for (const side of [1, -1]) {
@@ -267,7 +277,8 @@ function candidates(drawn, width, height) {
       const y = on.y + aside.y * side * (9 + height / 2);
       const lean = aside.x * side;
       const anchor = lean > 0.25 ? "start" : lean < -0.25 ? "end" : "middle";
-      const left = { start: x, middle: x - width / 2, end: x - width }[anchor];
+      const wanted = { start: x, middle: x - width / 2, end: x - width }[anchor];
+      const left = keepInside(wanted + width / 2, width, room) - width / 2;
       boxes.push({
         left,
         right: left + width,
@@ -286,8 +297,7 @@ function curve(start, bend, tip, t) {
   return { x: mix(start.x, bend.x, tip.x), y: mix(start.y, bend.y, tip.y) };
 }
 
-const cost = (box, taken) =>
-  taken.reduce((sum, other) => sum + overlap(box, other), box.dear + Math.max(0, 4 - box.left) * 50);
+const cost = (box, taken) => taken.reduce((sum, other) => sum + overlap(box, other), box.dear);
 
 export function overlap(one, other) {
   const width = Math.min(one.right, other.right) - Math.max(one.left, other.left);
@@ -346,7 +356,7 @@ export class StateDiagram {
       y: 4,
       "text-anchor": "middle",
       "font-size": 11.5,
-      "font-weight": 700,
+      "font-weight": BOLD,
       "font-family": "$mono",
       fill: "$paper",
     };

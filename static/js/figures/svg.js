@@ -152,8 +152,8 @@ export function inLines(words, room, measure) {
 // How wide a text is, in the fonts of the page.
 export function measurer(token) {
   const context = document.createElement("canvas").getContext("2d");
-  return (words, size = 12, family = "--sans") => {
-    context.font = `${size}px ${token(family)}`;
+  return (words, size = 12, family = "--sans", weight = 400) => {
+    context.font = `${weight} ${size}px ${token(family)}`;
     return context.measureText(words).width;
   };
 }
