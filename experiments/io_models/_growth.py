@@ -151,7 +151,8 @@ def checks_of(record: Record) -> Iterator[Check]:
 def crowd_check(record: Record) -> Iterator[Check]:
     if ratio := crowd_ratio(record):
         claim = say(
-            "With all of them ready, epoll took {ratio} as long for an event as poll ({low} to {high}).",
+            "With all of them ready, epoll took {ratio} as long for an event as poll, called from Python"
+            " ({low} to {high}).",
             ratio=times(ratio.value),
             low=times(ratio.low),
             high=times(ratio.high),
@@ -176,11 +177,14 @@ def server_check(record: Record) -> Iterator[Check]:
         yield Check(claim, ratio.beyond(1))
 
 
+SELECT_ENDS = "Select was measured up to {n}: with more, a descriptor is numbered 1024, and it refuses that."
+
+
 def select_check(record: Record) -> Iterator[Check]:
     if by_select := [row.watched for row in record[Waited] if row.method == "select"]:
         most, ended = ends(record)[1], max(by_select)
         if ended < most:
-            yield Check(say("Select ends at {n}: it takes no descriptor numbered 1024.", n=ended), True)
+            yield Check(say(SELECT_ENDS, n=ended), True)
 
 
 PROMISES: dict[Fact, str] = {

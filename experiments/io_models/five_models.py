@@ -7,16 +7,17 @@ kernel's buffer into yours. Every read has these two phases: **waiting for the d
 **copying it**. Textbooks know five ways to get through them, and they differ in one thing only:
 what your program does meanwhile.
 
-- **Blocking.** You call `recv` and the kernel puts you to sleep. It wakes you when the data is in
-  your buffer. One call, both phases inside it, no CPU used.
+- **Blocking.** You call `recv` ([recv(2)]) and the kernel puts you to sleep. It wakes you when the data is
+  in *its* buffer; still in the same call you then copy it into yours, on your own CPU time. One call, both
+  phases inside it, and no CPU used while you wait.
 - **Non-blocking.** The call never sleeps; without data it fails at once with EAGAIN, and you ask
   again. And again. A thousand questions are one core burnt, but you notice soon.
-- **Multiplexed.** You sleep in `select`, `poll` or `epoll_wait`, which tells that data is there;
+- **Multiplexed.** You sleep in `select`, `poll` or `epoll_wait` ([epoll(7)]), which tells that data is there;
   a second call fetches it. For one socket that is a call more than blocking. It pays when you
   watch a thousand sockets with one thread.
-- **Signal-driven.** You compute. The kernel interrupts you with a signal when data is there, and
-  you fetch it.
-- **Asynchronous.** You hand the kernel a request and a buffer (`io_uring`), and go on. When you
+- **Signal-driven.** You compute. The kernel interrupts you with a signal when data is there (`O_ASYNC`,
+  [fcntl(2)]), and you fetch it.
+- **Asynchronous.** You hand the kernel a request and a buffer ([io_uring(7)]), and go on. When you
   hear of it again, the data is already in your buffer.
 
 Here a second process sends one message after a random delay, and this one reads it in each of the
@@ -35,13 +36,19 @@ KiB and then grows with the payload, whichever model you choose.
   call that copies it, and waits for the copy. That is a synchronous read.
 - *"With io_uring somebody else does the copying."* A plain receive is copied in your own context,
   on your own CPU time. Only a helper thread takes it off you: a kernel worker that you force, or
-  the one hidden in POSIX aio. The last chart shows who paid.
+  the one hidden in POSIX aio ([aio(7)]). The last chart shows who paid.
 - *"Blocking is slow."* Most of what passes between the sender's write and your data is the
   wake-up of a core that had gone to sleep. Look at the two curves of readers that compute
   meanwhile: the same calls, but their core was awake.
 
 Signals are measured on datagram sockets even where the others use a stream. A stream may raise
 several signals for one message, and one left over would wake the next read for nothing.
+
+[recv(2)]: https://man7.org/linux/man-pages/man2/recv.2.html
+[epoll(7)]: https://man7.org/linux/man-pages/man7/epoll.7.html
+[io_uring(7)]: https://man7.org/linux/man-pages/man7/io_uring.7.html
+[aio(7)]: https://man7.org/linux/man-pages/man7/aio.7.html
+[fcntl(2)]: https://man7.org/linux/man-pages/man2/fcntl.2.html
 """
 
 from __future__ import annotations

@@ -17,22 +17,30 @@ and lines that do not.
 - "epoll is faster" is wrong as it stands. If all of the descriptors are ready, somebody has to walk to
   all of them anyway, and then `poll` is often the quicker one: its walk is simpler. The second figure
   shows it.
-- "select takes 1024 descriptors" is not quite what it does. It takes descriptors *numbered* below 1024;
-  a single one with a higher number is refused.
+- "select takes 1024 descriptors" is not quite what it does. It takes descriptors *numbered* below 1024; a
+  single one with a higher number is refused. It is not the kernel that refuses: the C library's set has 1024
+  places, and Python checks that ([select(2)]). [poll(2)] has no such limit.
 - *Level-triggered* says "there is something", as often as you ask, until nothing is left.
   *Edge-triggered* says "something has come", once. Whoever reads only a part of it is never told of the
   rest: it is stuck until more comes. With edges, read until EAGAIN.
 - Watching for "may be written" all the time is the opposite mistake. An idle socket nearly always may,
   so a level-triggered loop turns and turns and burns a core.
 - Closing a descriptor does not always end its watch: epoll watches what is behind it, and that lives on
-  as long as there is a duplicate, for instance in a child.
+  as long as there is a duplicate, for instance in a child ([epoll(7)]).
 - None of them is asynchronous I/O: they say that you may read, and you still read yourself.
 
-How it is measured: one process opens all descriptors (eventfds, counters in the kernel) and makes some
-of them ready before it waits, so that no call ever sleeps: what is timed is the work of the call. All
-ways take turns within a round. epoll is told to give back all that are ready; left alone, Python's
-`poll()` of it gives 1023 at most. The echo server answers one question at a time over ten connections,
-and what counts is its CPU time. The facts in the table are tried once each, and must be exact.
+How it is measured: one process opens all descriptors ([eventfd(2)], counters in the kernel) and makes
+some of them ready before it waits, so that no call ever sleeps: what is timed is the work of the call.
+All ways take turns within a round. epoll is told to give back all that are ready; left alone, the
+`poll()` of Python's [select.epoll] gives 1023 at most. The echo server answers one question at a time
+over ten connections, and what counts is its CPU time. The facts in the table are tried once each, and
+must be exact.
+
+[select(2)]: https://man7.org/linux/man-pages/man2/select.2.html
+[poll(2)]: https://man7.org/linux/man-pages/man2/poll.2.html
+[epoll(7)]: https://man7.org/linux/man-pages/man7/epoll.7.html
+[eventfd(2)]: https://man7.org/linux/man-pages/man2/eventfd.2.html
+[select.epoll]: https://docs.python.org/3/library/select.html#edge-and-level-trigger-polling-epoll-objects
 """
 
 from __future__ import annotations

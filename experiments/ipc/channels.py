@@ -16,21 +16,30 @@ processes on the same core, and with each on a core of its own.
   has nothing to do but wait, to the receiver, and that is all. On two the receiver's core has gone to
   sleep, and must be woken by a message from core to core: that takes longer than most of the ways.
 - "Shared memory is the quickest" is half right. The memory is, but somebody must say that there is
-  something in it. If a semaphore does, it costs what a semaphore costs. If both *spin*, looking at a
-  number until it changes, nobody sleeps and nobody must be woken: nothing is quicker on two cores. On
-  one core nothing is slower: who spins uses up the time in which the other one could have answered.
-- Sockets do more than pipes, TCP more than Unix sockets, and a `Queue` of multiprocessing turns objects
-  into bytes and has a thread that writes them into a pipe. It is convenience that you pay for, and it
-  is small beside one wake-up.
-- For much data it is the copying that counts, and how often you must stop. A pipe has a buffer of 64
-  KiB: when it is full the sender sleeps, and has to be woken again. Pieces as large as the buffer are
-  the worst, and `F_SETPIPE_SZ`, which makes the buffer larger, helps.
+  something in it. If a semaphore does ([sem_overview(7)]), it costs what a semaphore costs. If both
+  *spin*, looking at a number until it changes, nobody sleeps and nobody must be woken: nothing is quicker
+  on two cores. On one core nothing is slower: who spins uses up the time in which the other one could
+  have answered.
+- TCP has more to do than a socket that never leaves the machine ([unix(7)]), and a [multiprocessing.Queue]
+  turns objects into bytes and has a thread that writes them into a pipe. It is convenience that you pay
+  for. On one core a trip through such a queue takes several times as long as through the bare pipe; between
+  two cores the wake-up hides a part of that. Compare the two in the figure.
+- For much data it is the copying that counts, and how often you must stop. A pipe has a buffer of 64 KiB
+  where pages have 4 KiB ([pipe(7)]): when it is full the sender sleeps, and has to be woken again. Pieces
+  as large as the buffer are the worst, and `F_SETPIPE_SZ`, which makes the buffer larger ([fcntl(2)]),
+  helps.
 
 How it is measured: both processes are pinned to their cores, all ways take turns in each round, and the
 first trips are not counted. eventfd, semaphore and signal carry no message: they only wake. In bulk, data
 are copied in and out by every way, and the clock stops when the last piece has arrived. What has a name
 in the system loses it as soon as both sides have it open, and the System V queue lives in a namespace
 of its own, so that nothing is left, however a run ends.
+
+[pipe(7)]: https://man7.org/linux/man-pages/man7/pipe.7.html
+[unix(7)]: https://man7.org/linux/man-pages/man7/unix.7.html
+[fcntl(2)]: https://man7.org/linux/man-pages/man2/fcntl.2.html
+[sem_overview(7)]: https://man7.org/linux/man-pages/man7/sem_overview.7.html
+[multiprocessing.Queue]: https://docs.python.org/3/library/multiprocessing.html#multiprocessing.Queue
 """
 
 from __future__ import annotations

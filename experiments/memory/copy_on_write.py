@@ -6,29 +6,39 @@ Two people own one recipe book. Nobody copies it on the day they move apart; bot
 same book on the same shelf. Only when one of them wants to change a page is that page copied, and
 from then on each has a version of this page, and both still share the rest. A child that comes
 from fork has all of its parent's memory in this way: the same addresses, the same content, and
-not one byte copied. The kernel has only marked all pages of both as "shared, do not write".
+no page of it copied ([fork(2)]). The kernel has copied only the page tables, and marked the pages of both
+as "shared, do not write".
 
-Whoever writes first causes a page fault. The kernel copies this one page, enters the copy in the
-writer's page table, and lets the instruction run again. So a fork costs what is written after it,
-page by page, and what is only read stays shared for ever. In the first figure parent and child
+Whoever writes first causes a page fault. The kernel copies this one page, enters the copy in the writer's
+page table, and lets the instruction run again. So a fork costs what is written after it, page by page,
+and what is only read stays shared until one of them writes to it. In the first figure parent and child
 together grow by exactly what the child writes.
 
 - "The sizes in `top` show what a child costs" is wrong. RES counts a shared page in full in every
   process that has it: it does not move while the child copies everything. The fair number is PSS,
-  the proportional set size, where a page that two processes have counts half in each.
+  the proportional set size, where a page that two processes have counts half in each
+  ([proc_pid_smaps(5)]).
 - "Two variables at the same address are the same memory" is wrong between processes. After the
   write both have the same address and different content behind it: see the table with the values.
-- "Reading copies nothing" is true for the kernel and hardly ever for Python. Every object carries
-  the number of its references, and looking at it changes this number: a loop that only reads a
-  list of strings writes to every one of them, and so the kernel copies their pages. An array of
-  numbers is one object with one counter; its pages stay shared. The garbage collector writes to
-  whatever it watches, too. `gc.freeze()` before the fork tells it to leave all that alone, which
-  is what servers do that load everything first and then fork their workers.
+- "Reading copies nothing" is true for the kernel and hardly ever for CPython. Nearly every object
+  carries the number of its references, and looking at it changes this number: a loop that only reads a
+  list of strings writes to every one of them, and so the kernel copies their pages. Not counted from
+  3.12 on are the *immortal* ones, such as `None` and small integers ([PEP 683]), and PyPy counts nothing
+  ([PyPy's GC]). An array of numbers is one object with one counter; its pages stay
+  shared. The garbage collector writes to whatever it watches, too. [gc.freeze()] before the fork tells
+  CPython's to leave all that alone, which is what servers do that load everything first and then fork
+  their workers.
 
 How it is measured: parent and child share a private mapping; the child writes one byte a page in
 steps, and after each the parent reads `/proc/<pid>/smaps_rollup` of both while the child waits.
 Times are CPU time of the child. The readers are children of fresh processes, so that nothing but
 the things they read is in the books.
+
+[fork(2)]: https://man7.org/linux/man-pages/man2/fork.2.html
+[proc_pid_smaps(5)]: https://man7.org/linux/man-pages/man5/proc_pid_smaps.5.html
+[PEP 683]: https://peps.python.org/pep-0683/
+[gc.freeze()]: https://docs.python.org/3/library/gc.html#gc.freeze
+[PyPy's GC]: https://doc.pypy.org/en/latest/gc_info.html
 """
 
 from __future__ import annotations

@@ -2,34 +2,47 @@
 
 Where does everything live?
 
-Think of a very long street with a house number for every byte. A program lives in it alone: every
-process has a street of its own with the same numbers, and the kernel keeps the list of what is
-built where. At the low end stand its code and its data. Then comes the heap, which grows towards
-higher numbers, and from far up the stack grows towards lower ones. Between them lie mappings and
-libraries, and terabytes of empty ground. The upper half of the street belongs to the kernel: nobody
-else may even look. The list is open to read in `/proc/<pid>/maps`; the figure draws it for a
-living process, before and after it has done something.
+Think of a very long street with a house number for every byte. A program lives in it alone: every process
+has a street of its own with the same numbers, and the kernel keeps the list of what is built where. At
+the low end stand its code and its data. Then comes the heap, which grows towards higher numbers, and from
+far up the stack grows towards lower ones. Between them lie mappings and libraries, and terabytes of empty
+ground. The upper half of the street belongs to the kernel: nobody else may even look. The list is open to
+read in `/proc/<pid>/maps` ([proc_pid_maps(5)]); the figure draws it for a living process, before and
+after it has done something.
 
-What to look for. A box is as high as the logarithm of its size, and filled as far as there is
-memory behind it. Start threads, and the address space grows by a gigabyte while hardly anything is
-filled: each thread gets a stack of 8 MiB (what `ulimit -s` says) with a forbidden page below it, and its
-first `malloc` reserves another 64 MiB, from which only this thread takes, so that it need not wait
-for others. Many small blocks grow the heap; one large mapping goes elsewhere and can be given
-back alone. A deep recursion grows the stack, and what has grown there never shrinks again.
+What to look for. A box is as high as the logarithm of its size, and filled as far as there is memory
+behind it. Start threads, and the address space grows by a gigabyte while hardly anything is filled: each
+thread gets a stack of 8 MiB (what `ulimit -s` says) with a forbidden page below it, the guard
+([pthread_attr_setguardsize(3)]). Its first `malloc` reserves another 64 MiB, an *arena*, so that it need
+not wait for others; glibc makes at most eight of these for each core ([mallopt(3)]). Many small blocks
+grow the heap; one large mapping goes elsewhere and can be given back alone. A deep recursion grows the
+stack, and what has grown there never shrinks again.
 
 - "A thread costs 8 MiB" is wrong: it costs 8 MiB of numbers, which are free, and some dozen KiB of
   memory. The stack is filled when it is used.
 - "A process that shows 1 GiB in VIRT is large" mistakes numbers for memory. RES is what is filled.
 - "The textbook's picture has one heap and one stack": it shows a process with one thread. Every
   further thread brings a stack, and often a heap, and they lie among the mappings.
-- "Memory without a name is lost": the classic split of 32 bits gave a program 3 GiB and the kernel
-  one, and numbers were scarce. With 64 bits each has 128 TiB, and wasting numbers is good practice:
-  what lies far apart cannot run into its neighbour.
+- "Addresses that nobody uses are wasted": the classic split of 32 bits gave a program 3 GiB and the
+  kernel one, and numbers were scarce. With 64 bits each has 128 TiB ([x86-64 memory map]; 64 PiB with five
+  levels of page tables), and leaving numbers free is good practice: what lies far apart cannot run into
+  its neighbour.
+- "A guard is a region of its own" holds for older C libraries, which take all rights from that page. From
+  glibc 2.42 and Linux 6.13 on it is a mark within the stack's mapping (MADV_GUARD_INSTALL, [madvise(2)]).
+  The page is just as forbidden, but no line of `maps` shows it, and neighbouring stacks can become one
+  line.
 
 How it is measured. Each thing is done by a fresh child of ours, which then waits while we read
-`/proc/<pid>/smaps` from outside. What a region is for stands nowhere in there: we tell it from names,
-rights and neighbours. Blocks are written in full, of the mapping the first half, and the threads
-only wait.
+`/proc/<pid>/smaps` from outside ([proc_pid_smaps(5)]). What a region is for stands nowhere in there: we
+tell it from names, rights and neighbours. Blocks are written in full, of the mapping the first half, and
+the threads only wait.
+
+[proc_pid_maps(5)]: https://man7.org/linux/man-pages/man5/proc_pid_maps.5.html
+[proc_pid_smaps(5)]: https://man7.org/linux/man-pages/man5/proc_pid_smaps.5.html
+[mallopt(3)]: https://man7.org/linux/man-pages/man3/mallopt.3.html
+[madvise(2)]: https://man7.org/linux/man-pages/man2/madvise.2.html
+[pthread_attr_setguardsize(3)]: https://man7.org/linux/man-pages/man3/pthread_attr_setguardsize.3.html
+[x86-64 memory map]: https://docs.kernel.org/arch/x86/x86_64/mm.html
 """
 
 from __future__ import annotations

@@ -5,29 +5,36 @@ When does memory become real?
 A hotel takes a thousand bookings in a minute. No bed is made for them: a room is made up when a
 guest stands in the hall for the first time, and that takes a moment. Whoever comes back to the
 same room just walks in. So does the kernel treat a program that asks for memory. It writes the
-booking down and answers at once; the address space has grown, and not one byte of memory is used.
+booking down and answers at once ([mmap(2)]); the address space has grown, and no page of memory is used.
 
-When the program writes to such a page for the first time, the processor finds no memory behind
-the address and calls the kernel: a page fault, here a minor one, because nothing has to be read
-from a disk. The kernel takes a free page, fills it with zeros, enters it in the page table, and
-lets the program repeat its instruction as if nothing had happened. In the figure the dashed line
-is what was promised, the solid one what is really there while we write from front to back.
+When the program writes to such a page for the first time, the processor finds no memory behind the
+address and calls the kernel: a page fault, here a minor one, because nothing has to be read from a disk
+([memory concepts]). The kernel takes a free page, fills it with zeros, enters it in the page table, and
+lets the program repeat its instruction as if nothing had happened. In the figure the dashed line is what
+was promised, the solid one what is really there while we write from front to back.
 
 - "The program uses 20 GB, `top` says so" often looks at the wrong column. VIRT is what was
-  promised and may be more than the machine has; RES is what is there.
+  promised and may be more than the machine has ([overcommit accounting]); RES is what is there.
 - "Allocating is expensive" blames the wrong line. Asking costs microseconds, whatever the size.
   The price is paid later, page by page, by whoever writes first: compare the first touch with the
   second. This is why a program that is to answer quickly touches its memory beforehand.
-- "Reading needs memory, too" is wrong as long as nobody has written: every page that was only
-  read is one and the same page full of zeros. It costs a fault, and adds nothing.
-- A huge page (mostly 2 MiB) is made up by one fault instead of 512. That is cheaper in all, but
-  who needs one byte of it gets all of it.
+- "Reading needs memory, too" is wrong for such memory as long as nobody has written: every page that was
+  only read is one and the same page full of zeros. It costs a fault, and adds nothing.
+- A huge page (2 MiB where ordinary ones have 4 KiB) is made up by one fault instead of 512
+  ([huge pages]). That is cheaper in all, but who needs one byte of it gets all of it.
 
-How it is measured: a mapping of its own, touched one byte a page by a loop in C. After each step
-we read the kernel's own counters: sizes from `/proc/self/statm`, faults from getrusage. Times are
-CPU time, so that others who take the core do not count. Everything is touched and given back once
-before it counts, because the host of a virtual machine makes up its rooms late, too. Kinds of
-touching take turns, and times are judged only as ratios within a pass.
+How it is measured: a mapping of its own, touched one byte a page by a loop in C. After each step we read
+the kernel's own counters: sizes from `/proc/self/statm` ([proc_pid_statm(5)]), faults from `getrusage`
+([getrusage(2)]). Times are CPU time, so that others who take the core do not count. Everything is touched
+and given back once before it counts, because the host of a virtual machine makes up its rooms late, too.
+Kinds of touching take turns, and times are judged only as ratios within a pass.
+
+[mmap(2)]: https://man7.org/linux/man-pages/man2/mmap.2.html
+[getrusage(2)]: https://man7.org/linux/man-pages/man2/getrusage.2.html
+[proc_pid_statm(5)]: https://man7.org/linux/man-pages/man5/proc_pid_statm.5.html
+[overcommit accounting]: https://docs.kernel.org/mm/overcommit-accounting.html
+[huge pages]: https://docs.kernel.org/admin-guide/mm/transhuge.html
+[memory concepts]: https://docs.kernel.org/admin-guide/mm/concepts.html
 """
 
 from __future__ import annotations

@@ -5,7 +5,9 @@ Which stages does a process go through?
 In a village nobody appears from nowhere: everyone is somebody's child, and the register says whose.
 So it is with processes. One is made by another with `fork`, as a copy of it; it may become another
 program with `exec`; and it ends with `exit`. The kernel keeps the register, and it has one rule
-that surprises many: whoever ends stays in it until the parent has asked how it ended.
+that surprises many: a process that has ended stays in it until its parent has asked how it ended. Only a
+parent that ignores SIGCHLD has said beforehand that it will not ask; then the entry goes at once
+([wait(2)]).
 
 Here is a small family, watched every half millisecond. An adopter has a child, the parent; the
 parent forks a child. It computes for a moment and waits. With `exec` it becomes the program `head`:
@@ -15,20 +17,26 @@ parent forks another one and ends before it. See in the trees who is its parent 
 
 - "A zombie eats memory" is wrong: it has none. It is a line in the process table that keeps how it
   ended. What it does use up is a number, and those can run out. It cannot be killed, since it is
-  dead; whoever wants to be rid of it must make the parent wait, or end the parent.
+  dead; whoever wants to be rid of it must make the parent call `wait`, or end the parent.
 - "When the parent ends, its children end" is wrong. What ends them mostly is a signal that a closing
   terminal sends to all. Left alone they live on, and get another parent at once: the nearest ancestor
-  that has declared itself a subreaper, as this adopter and the managers of services do, else
-  process 1. It has to wait for them in turn.
+  that has declared itself a subreaper ([PR_SET_CHILD_SUBREAPER(2const)]), as this adopter and the managers
+  of services do, else process 1. It has to wait for them in turn.
 - "The grandparent takes the children in" only looks right where the grandparent is that subreaper,
   as it is here.
-- "exec starts a process" is wrong: it starts a program, in the process that is there. Only fork and
-  its relatives make processes. A shell does both for every command.
+- "exec starts a process" is wrong: it starts a program, in the process that is there ([execve(2)]). Only
+  fork and its relatives make processes. A shell does both for a program, and neither for what it does
+  itself, such as `cd` and `echo`.
 
 How it is measured. The observer gives the orders over pipes and reads `/proc/<pid>/stat` in
 between: state, name, parent, memory. Parents stamp when they call wait and when it returns. Running
-and ready are told apart by the scheduler's books. A pidfd, a descriptor that stands for a process,
-is asked in the same looks whether its process has ended.
+and ready are told apart by the scheduler's books. A pidfd, a descriptor that stands for a process
+([pidfd_open(2)]), is asked in the same looks whether its process has ended.
+
+[wait(2)]: https://man7.org/linux/man-pages/man2/wait.2.html
+[execve(2)]: https://man7.org/linux/man-pages/man2/execve.2.html
+[pidfd_open(2)]: https://man7.org/linux/man-pages/man2/pidfd_open.2.html
+[PR_SET_CHILD_SUBREAPER(2const)]: https://man7.org/linux/man-pages/man2/PR_SET_CHILD_SUBREAPER.2const.html
 """
 
 from __future__ import annotations

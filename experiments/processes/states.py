@@ -10,7 +10,8 @@ for one way of not running, and then looked at some hundred times a second.
 - `sleeper` is blocked. It asked for a timer, and wants nothing until that fires. The `talker`s take
   turns over a pipe; the one who listens is blocked in `read`. A blocked process uses no core at all.
 - `syncer` writes to a file and waits with `fsync` until the disk has it. Some waits must not be
-  broken off half-way, not even by a signal: they are uninterruptible, and `ps` shows a D.
+  broken off half-way: they are uninterruptible, and `ps` shows a D ([proc_pid_stat(5)]). No signal ends
+  them but SIGKILL, and some not even that one.
 - `stopped` is halted by SIGSTOP for the middle third, and goes on after SIGCONT.
 - `zombie` exits after a third. Nobody has asked yet how it ended, so its entry stays.
 
@@ -18,25 +19,32 @@ What to look for. The lanes of the spinners are combs that fit into each other: 
 milliseconds, because the kernel takes the core away (involuntary switches). Talkers and syncer give
 the core back themselves (voluntary switches): there is nothing to do until somebody answers. With
 one spinner more, all of them are ready for longer, 1 − 1/n of the time, and none of them is told.
-With a nice value the last one gets a smaller weight, by about 1.25 for each step: at ten, a tenth of
-the core.
+With a nice value the last one gets a smaller weight, by about 1.25 for each step ([sched(7)]): at ten it
+has about a tenth of the weight of another one.
 
 Where the common belief is wrong. "R means running": it means running or ready, and `top` shows R for
 every spinner, however many share the core. "Blocked is bad": it is how to wait without being in
 anybody's way; it is a ready process that lacks something. "D means disk": it means that signals have
-to wait, often for a disk, but also until a new child has begun its program, which is how `spawner`
-shows it where files are kept in memory and `fsync` has nothing to wait for. "A zombie is a process
+to wait, often for a disk, but also until a new child has begun its program ([vfork(2)]), which is how
+`spawner` shows it where files are kept in memory and `fsync` has nothing to wait for. Since Linux 2.6.25
+most such waits, that one too, can be ended by SIGKILL ([TASK_KILLABLE]). "A zombie is a process
 that does not want to die": it is dead, has neither memory nor a core, and is only a line in a
 table that its parent has not read; there is nothing left to kill.
 
-How it is measured. The kernel keeps books on every task: nanoseconds on a core, nanoseconds in the
-run queue (`/proc/<pid>/schedstat`). The shares are these totals, and blocked is what they leave of
-the wall clock. The lanes are drawn from looks: the letter that `ps` shows, the books, and for a
-wait the system call and the kernel function the process sleeps in. The books tell, after the fact,
-which part of R was running and which was ready. With fewer than 200 looks a second that is not enough
-to draw turns, so lanes then show shares: what part of each 20 ms (or two looks) every state had, but
-not when. How long a process was off the run queue can also be told from the looks alone. The
-verdict holds this against the books: if they did not add up to the wall clock, one of them would lie.
+How it is measured. The kernel keeps books on every task: nanoseconds on a core, nanoseconds in the run
+queue (`/proc/<pid>/schedstat`, [scheduler statistics]). The shares are these totals, and blocked is what
+they leave of the wall clock. The lanes are drawn from looks: the letter that `ps` shows, the books, and
+for a wait the system call and the kernel function the process sleeps in. The books tell, after the fact,
+which part of R was running and which was ready. With fewer than 200 looks a second that is not enough to
+draw turns, so lanes then show shares: what part of each 20 ms (or two looks) every state had, but not
+when. How long a process was off the run queue can also be told from the looks alone. The verdict holds
+this against the books: if they did not add up to the wall clock, one of them would lie.
+
+[proc_pid_stat(5)]: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
+[sched(7)]: https://man7.org/linux/man-pages/man7/sched.7.html
+[vfork(2)]: https://man7.org/linux/man-pages/man2/vfork.2.html
+[scheduler statistics]: https://docs.kernel.org/scheduler/sched-stats.html
+[TASK_KILLABLE]: https://lwn.net/Articles/288056/
 """
 
 from __future__ import annotations

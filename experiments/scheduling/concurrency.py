@@ -7,9 +7,11 @@ go on to the next. From the dining room the second way looks as if all four were
 and yet there is only one pair of hands: no dish is done sooner. Only a second cook makes dinner
 come earlier, and only if there is a second stove.
 
-The first is *concurrency*: several tasks are under way, and a core goes round between them. The second
-is *parallelism*: several cores work at the same moment. Here the same tasks, each a fixed piece of
-computing, are done in sequence, then all at once on one core, and then on all cores that there are.
+One cook who goes round several pots is *concurrency*: several tasks are under way, and a core goes round
+between them; on Linux the kernel decides how long each may have it ([sched(7)], [EEVDF scheduler]).
+Several cooks are *parallelism*: several cores work at the same moment. Here the same tasks, each a fixed
+piece of computing, are done in sequence, then all at once on one core ([sched_setaffinity(2)]), and then
+on all cores that there are.
 
 - "At once is faster" is wrong on one core. The last task is done when it would have been anyway, and
   the others much later: in sequence the first of four is done after a quarter of the time; taking
@@ -27,6 +29,10 @@ How it is measured: the tasks are processes that are alive before the clock star
 than 0.3 ms longer was interrupted: there a slice ends. The three arrangements take turns, and only
 ratios within a round are judged, because the clock speed of a machine wanders. If the run queue
 shows that others wanted the same core, the page says so instead of an answer.
+
+[EEVDF scheduler]: https://docs.kernel.org/scheduler/sched-eevdf.html
+[sched_setaffinity(2)]: https://man7.org/linux/man-pages/man2/sched_setaffinity.2.html
+[sched(7)]: https://man7.org/linux/man-pages/man7/sched.7.html
 """
 
 from __future__ import annotations

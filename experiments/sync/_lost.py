@@ -74,7 +74,7 @@ def verdict(record: Record) -> Verdict:
     told = {
         "made": made * len(lost),
         "lost": sum(lost),
-        "share": percent(share.value),
+        "share": percent(sum(lost) / (made * len(lost))),  # of the very numbers beside it
         "low": percent(share.low),
         "high": percent(share.high),
         "kept": sum(counts(record, "wait_for", "taken")),
@@ -91,8 +91,8 @@ KEPT: dict[Rule, str] = {
     "wait_for": "With `wait_for` {lost} were lost, {errors} takes were errors, {vain} wake-ups were in vain.",
 }
 LOST = (
-    "Of {made} notifies {lost} were lost, {share} of a round ({low} to {high}): nobody was waiting, and a"
-    " notify is not kept. With a predicate all {kept} things arrived."
+    "Of {made} notifies {lost} were lost, {share} (of a typical round {low} to {high}): nobody was waiting,"
+    " and a notify is not kept. With a predicate all {kept} things arrived."
 )
 NONE = "None of {made} notifies was lost: the consumer was back in time for each. Choose a shorter gap."
 

@@ -4,7 +4,7 @@ What is lost when nobody is waiting?
 
 A doorbell and a letter box. The bell tells whoever is at home at this moment; if nobody is, the
 visitor leaves, and nothing at the door shows that he was there. A letter stays in the box until
-somebody looks. `Condition.notify()` is a bell: it wakes a thread that is waiting now. If none is,
+somebody looks. `notify()` of a [Condition] is a bell: it wakes a thread that is waiting now. If none is,
 because the consumer is still busy with the thing before, the call does nothing, returns without a
 word, and is not kept for later.
 
@@ -18,16 +18,21 @@ is: what you are waiting for is a fact about shared data, and never the notify i
   goes on all the same and takes from an empty shelf. `while` looks again: those wake-ups are in
   vain, and harmless.
 - `wait_for(predicate)` is this loop, written once and for all. There is no reason to write it again.
-- An `Event` is a bell that stays pressed: who comes after `set()` walks through. It has one state
+- An [Event] is a bell that stays pressed: who comes after `set()` walks through. It has one state
   and does not count, so it says "it has happened", never "how often".
-- A `Semaphore` counts, and believes every `release()`: one too many lets one more in for ever. A
+- A [Semaphore] counts, and believes every `release()`: one too many lets one more in for ever. A
   `BoundedSemaphore` notices, but only when its count would pass where it began. Before that a stray
   release goes unnoticed, and the error hits an innocent thread that gives back what it had.
-- A `Barrier` opens when the last one comes. If one loses patience, it breaks for all of them.
+- A [Barrier] opens when the last one comes. If one loses patience, it breaks for all of them.
 
 How it is measured: every round runs in a process of its own, producer and consumers sleep random
 times with the same mean instead of working, and all counting is done under the lock. Notifies that
 were lost are counted by the producer, wake-ups by the consumer; together they must be all.
+
+[Condition]: https://docs.python.org/3/library/threading.html#condition-objects
+[Semaphore]: https://docs.python.org/3/library/threading.html#semaphore-objects
+[Event]: https://docs.python.org/3/library/threading.html#event-objects
+[Barrier]: https://docs.python.org/3/library/threading.html#barrier-objects
 """
 
 from __future__ import annotations

@@ -7,16 +7,19 @@ other thing, too, and each is polite enough to wait until it is free. Nobody doe
 nobody is slow, and nothing will ever happen again.
 
 Threads do the same with locks. One holds A and wants B, another holds B and wants A: that is a
-*deadlock*. The first figure draws it as a *wait-for graph*. A lock points to the thread that holds it,
-a thread points to the lock that it waits for. Arrows may form long chains, and all is well: at the end of
+*deadlock*. The first figure draws it as a *resource-allocation graph*. A lock points to the thread that
+holds it, a thread points to the lock that it waits for; without the locks, thread pointing to thread, it
+would be a *wait-for graph*. Arrows may form long chains, and all is well: at the end of
 a chain stands somebody who can go on, and will give a lock back. When the arrows close a cycle,
 there is no end. Each in it waits for the next, round and round.
 
 The philosophers are the same with more of them: they sit around a table, between any two lies one fork,
 and each needs both forks beside them to eat. If all take the left one first, all may come to hold one fork.
 
-Four things must come together: a lock has one holder at a time, who holds one may want another,
-nobody can take a lock away, and the waits close a cycle. A cure takes away one of the four.
+Four things must come together, Coffman's conditions ([System Deadlocks]): a lock has one holder at a time
+(mutual exclusion), who holds one may want another (hold and wait), nobody can take a lock away (no
+preemption), and the waits close a cycle (circular wait). A cure takes away one of the four
+([OSTEP, chapter 32]): ordered and waiter the cycle; with timeouts a thread takes a lock away from itself.
 
 - *Ordered*: all take their locks in one agreed order. Then no cycle can close: whoever holds
   the highest of the wanted ones waits for none of them. It costs nothing but discipline.
@@ -27,7 +30,7 @@ nobody can take a lock away, and the waits close a cycle. A cure takes away one 
 
 Where the common belief is wrong:
 
-- "An RLock cures it" is wrong. It lets one thread take the same lock twice, so that a thread cannot
+- "An [RLock] cures it" is wrong. It lets one thread take the same lock twice, so that a thread cannot
   wait for itself. Between two threads it is a lock like any other, and they stop just as they did.
 - "It never happened in the tests" proves nothing. A deadlock needs a moment; a longer gap between
   the two locks, or one thread more, makes it likely. Some rounds here are lucky, too.
@@ -39,6 +42,10 @@ observer, who looks every 5 ms. A cycle that two looks find, with none of its th
 between, is found; when it has stood for a while and the kernel calls all its threads blocked, the
 round counts as stopped. The moment when it closed is told by the notes. While it holds a lock and waits
 to want the next, a thread sleeps; with both it computes.
+
+[System Deadlocks]: https://doi.org/10.1145/356586.356588
+[OSTEP, chapter 32]: https://pages.cs.wisc.edu/~remzi/OSTEP/threads-bugs.pdf
+[RLock]: https://docs.python.org/3/library/threading.html#rlock-objects
 """
 
 from __future__ import annotations

@@ -7,28 +7,34 @@ front of you somebody orders a wedding cake, and the till is theirs until they a
 assistant says "one moment, please". However quick your own business is, you wait as long as the
 others may keep the till.
 
-Here a thread answers questions: it reads a few bytes and sends them back, which takes some
-microseconds. Beside it, in the same process, another thread computes. In the usual build of Python
-both need the one global interpreter lock, the GIL. Whenever a question arrives, the data are there
-at once, but the answering thread must get the lock back first. It waits for one *switch interval*,
-5 ms by default, and only then asks the busy thread to let go. So the quick thread is slowed down
-a hundredfold, while the busy one hardly notices. Engineers call that the convoy effect.
+Here a thread answers questions: it reads a few bytes and sends them back, which takes some microseconds.
+Beside it, in the same process, another thread computes. In the usual build of CPython both need the one
+global interpreter lock, the GIL. Whenever a question arrives, the data are there at once, but the
+answering thread must get the lock back first. It waits for one *[switch interval]*, 5 ms by default, and
+only then asks the busy thread to let go ([Python/ceval_gil.c]). So the quick thread is slowed down a
+hundredfold, while the busy one hardly notices. Engineers call that the convoy effect.
 
 - "The machine is overloaded" is the wrong diagnosis. Put the very same computation into a process of
   its own, and the answers are quick again: there was a core to spare all the time, but not a lock.
 - "A shorter switch interval cures it" is half right. Beside Python code the wait follows the interval,
   as the second figure shows. But one long call of C code that keeps the lock cannot be interrupted
   at all: you wait until the call is over, however short the interval.
-- "Hashing is C code, so it does no harm" depends on the size. `hashlib` lets go of the lock for large
-  buffers; for small ones that would cost more than it brings, so it keeps the lock, and many small
-  hashes are as bad as Python code.
-- Without a GIL nobody waits for a neighbour, as long as there is a core.
+- "Hashing is C code, so it does no harm" depends on the size. [hashlib] lets go of the lock for large
+  buffers, of 2 KiB and more; for small ones that would cost more than it brings, so it keeps the lock,
+  and many small hashes are as bad as Python code.
+- Without a GIL nobody waits for a neighbour, as long as there is a core. PyPy has a GIL that changes hands
+  by other rules: the answers wait there as well, but not for CPython's switch interval.
 
 How it is measured: a client in a process of its own asks at moments that were fixed beforehand, with
-random gaps, whether or not earlier answers have come. That is called an *open loop*. A client that
+random gaps, whether or not earlier answers have come. That is called an *[open loop]*. A client that
 waits for each answer before it asks again would ask less often just when answers are slow, and so
 hide what it came to see. Gaps are so long that answers do not pile up: they grow with the time
 for which the neighbour may keep the lock. All neighbours take turns within a round.
+
+[switch interval]: https://docs.python.org/3/library/sys.html#sys.setswitchinterval
+[hashlib]: https://docs.python.org/3/library/hashlib.html
+[Python/ceval_gil.c]: https://github.com/python/cpython/blob/main/Python/ceval_gil.c
+[open loop]: https://www.usenix.org/legacy/event/nsdi06/tech/schroeder.html
 """
 
 from __future__ import annotations

@@ -3,20 +3,21 @@
 What does a thread do while it is not running?
 
 Watch a relay race with one baton. Four runners are warm and willing, the track is free, and yet
-only one of them runs: the one with the baton. The usual build of Python has such a baton, the
+only one of them runs: the one with the baton. The usual build of CPython has such a baton, the
 global interpreter lock or GIL, one for each process. A thread executes Python only while it holds
 it. The others are not blocked by a disk or a network, and they do not lack a core either: they
 stand beside the track and wait for a lock that no line of their code ever mentions.
 
-How does the lock change hands? A thread that waits for it sleeps for the *switch interval*, 5 ms
-by default. If nobody let go meanwhile, it raises a flag, and the holder lets go at its next
-chance between two bytecodes. So with busy threads everybody gets a stretch of about 5 ms, and
+How does the lock change hands in CPython? A thread that waits for it sleeps for the *[switch interval]*,
+5 ms by default. If nobody let go meanwhile, it raises a flag ([Python/ceval_gil.c]), and the holder lets go
+where it next looks at that flag. Since 3.10 that is at the end of a turn of a loop and at calls, before
+almost anywhere ([Python/bytecodes.c]). So with busy threads everybody gets a stretch of about 5 ms, and
 with four of them each stands still three quarters of the time. On the timeline that is a
 staircase: at any moment exactly one lane is full. The process beside them has a GIL of its own;
 its lane stays full.
 
 - There is no queue. Whoever wakes first takes the lock, so shares are uneven and a thread may be
-  passed over several times in a row.
+  passed over several times in a row. PyPy has a GIL as well, but hands it over by other rules.
 - "More context switches mean more hand-overs" is wrong: a waiting thread wakes after every
   interval only to ask, and the kernel counts a switch for that. We count hand-overs from who
   really ran.
@@ -26,12 +27,17 @@ its lane stays full.
   but after every read it must get the lock back from a busy thread. Its data are there, and it
   waits about one switch interval, again and again.
 
-How it is measured: each thread reads the clock over and over and does nothing else. Where the
-clock jumps by more than 20 µs, the thread did not run. Sorted afterwards, the stretches of all
-threads tell who held the lock, to the microsecond, without an observer that would have to fight
-for the same lock. The shares come from the kernel's own totals: time on a core and time in the
-run queue are counted; what is left of a thread that never blocks on purpose is the wait for the
-GIL. That last one is inferred, and on a build without a GIL it is nought.
+How it is measured: each thread reads the clock over and over and does nothing else. Where the clock jumps
+by more than 20 µs, the thread did not run. Sorted afterwards, the stretches of all threads tell who held
+the lock, to some microseconds, without an observer that would have to fight for the same lock. The shares
+come from the kernel's own totals: time on a core and time in the run queue are counted ([scheduler
+statistics]); what is left of a thread that never blocks on purpose is the wait for the GIL. That last one
+is inferred, and on a build without a GIL it is nought.
+
+[switch interval]: https://docs.python.org/3/library/sys.html#sys.setswitchinterval
+[Python/ceval_gil.c]: https://github.com/python/cpython/blob/main/Python/ceval_gil.c
+[Python/bytecodes.c]: https://github.com/python/cpython/blob/main/Python/bytecodes.c
+[scheduler statistics]: https://docs.kernel.org/scheduler/sched-stats.html
 """
 
 from __future__ import annotations
@@ -79,7 +85,7 @@ PART_S = 0.45  # recorded at a stretch; between two of them the page may draw
 BUSY = 0.05  # of the time in the run queue; more of it, and the machine had no core to spare
 FEW = 0.1  # of the time waiting for the GIL: no more than getting it back after a call
 ALONE = "The thread ran {running} of the time and waited {waiting} of it for the GIL."
-TOLD = "Each of {n} threads ran {running} of the time and waited {waiting} of it for the GIL."
+TOLD = "On average each of {n} threads ran {running} of the time and waited {waiting} of it for the GIL."
 ASKING = "For another {lacking} it was awake only to ask for it, and found no core."
 LATE = "A message was there, and still its reader waited {late} for the GIL, on average."
 

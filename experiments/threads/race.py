@@ -12,18 +12,19 @@ Atomic would mean that nobody can come between the first step and the last. Here
 make a known number of such increments, and afterwards we compare what they counted with what they
 should have. The difference was lost. That is not an estimate: it is exact.
 
-- "It is one line, so it is atomic" is wrong, and so is "threads lose numbers at once". Since
-  CPython 3.10 a thread with the GIL is only made to let go of it at a few places: at the end of a
-  turn of a loop, and where a function is called. In `n += 1` there is no such place between
-  reading and writing, so nothing is lost.
+- "It is one line, so it is atomic" is wrong, and so is "threads lose numbers at once". Since CPython 3.10
+  a thread with the GIL is only made to let go of it at a few places: at the end of a turn of a loop, and
+  where a function is called ([Python/bytecodes.c]). In `n += 1` there is no such place between reading
+  and writing, so nothing is lost.
 - Put a call in between, and there is one: `n = int(n) + 1` looks just as harmless and loses a
   large part. A thread that is stopped there comes back a few milliseconds later, writes the number
   that it had in its head, and wipes out all that the others counted meanwhile.
-- "Then I may rely on it" is wrong, too. No document promises it. CPython 3.9 looked for a reason to
-  switch almost anywhere, and a build without the GIL runs the steps of two threads at the same
-  moment: both lose increments of the plainest kind. And an n that is no plain integer may run code of
+- "Then I may rely on it" is wrong, too. No document promises it: the [library FAQ] lists `i = i+1` under
+  what is not atomic. CPython 3.9 looked for a reason to switch almost anywhere, PyPy switches at places of
+  its own, and a build without the GIL ([PEP 703]) runs the steps of two threads at the same moment: 3.9
+  and that build lose increments of the plainest kind. And an n that is no plain integer may run code of
   its own when it is added to.
-- With a `Lock` around the three steps nothing is ever lost, on any build. It costs something; the page
+- With a [Lock] around the three steps nothing is ever lost, on any build. It costs something; the page
   shows how much.
 
 How it is measured: every variant runs without and with a lock, in turns, again and again, each
@@ -32,6 +33,11 @@ seen, not looked up: an extra thread asks for the GIL again and again, and whene
 finds the counting thread standing at the very instruction where it was interrupted. Zero losses
 mean "not observed in so many repeats", and the page says how little that proves. To compare
 builds, choose another Python for the next run.
+
+[library FAQ]: https://docs.python.org/3/faq/library.html#what-kinds-of-global-value-mutation-are-thread-safe
+[Lock]: https://docs.python.org/3/library/threading.html#threading.Lock
+[Python/bytecodes.c]: https://github.com/python/cpython/blob/main/Python/bytecodes.c
+[PEP 703]: https://peps.python.org/pep-0703/
 """
 
 from __future__ import annotations

@@ -8,16 +8,16 @@ how much more gets done per second with two workers, with four, than with one a 
 2× with two workers means that the second one cost no time at all; 1× means that it might as well
 have stayed at home.
 
-Python has a kitchen rule of its own. In the usual build a thread may touch Python objects only
-while it holds the global interpreter lock, the GIL, and there is one such lock in a process. So
-threads that compute in Python take turns on one core, however many cores there are: their line
-stays flat at 1×, and often a little below it, because taking turns costs time. Each process has
-an interpreter and a lock of its own, and so its line climbs. From 3.12 on there is a kind in
-between, interpreters inside one process with a GIL each; and a free-threaded build has no GIL,
-so that threads climb as processes do.
+Python has a kitchen rule of its own. In the usual build of CPython, and in PyPy, a thread may touch
+Python objects only while it holds the [global interpreter lock][GIL], the GIL, and there is one such lock
+in a process. So threads that compute in Python take turns on one core, however many cores there are: their
+line stays flat at 1×, and often a little below it, because taking turns costs time. Each process has an
+interpreter and a lock of its own, and so its line climbs. From CPython 3.12 on there is a kind in
+between, interpreters inside one process with a GIL each ([PEP 684]); and a free-threaded build, from 3.13
+on, runs without a GIL ([PEP 703]), so that threads climb as processes do.
 
 - "Python threads are useless" is wrong. Choose the workload `hash`: the work is C code that lets
-  go of the GIL while it computes, and the same threads climb. Choose `sleep`: waiting needs
+  go of the GIL while it computes ([hashlib]), and the same threads climb. Choose `sleep`: waiting needs
   neither lock nor core, and sixteen threads sleep as quickly as one. Most programs that wait for
   networks and disks look like that.
 - "Twice the cores, twice the speed" is wrong too. Two virtual cores are often two halves of one
@@ -29,6 +29,11 @@ so that threads climb as processes do.
 How it is measured: all workers are alive and have worked once before the clock starts; processes
 are forked before there are threads. The clock speed of a machine wanders within seconds, so one
 worker, two and four take turns every 20 ms, and only ratios within such a round are judged.
+
+[GIL]: https://docs.python.org/3/glossary.html#term-global-interpreter-lock
+[PEP 684]: https://peps.python.org/pep-0684/
+[PEP 703]: https://peps.python.org/pep-0703/
+[hashlib]: https://docs.python.org/3/library/hashlib.html
 """
 
 from __future__ import annotations

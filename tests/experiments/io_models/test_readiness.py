@@ -129,7 +129,7 @@ def test_a_limit_that_was_raised_is_told():
 def test_where_select_ends_is_told():
     record = record_of()
     record[Waited].append(Waited(0, "select", 1000, 1, 1e-4, 1e-4))
-    assert any("Select ends at 1\u2009000" in str(check.claim) for check in verdict(record).checks)
+    assert any("Select was measured up to 1\u2009000" in str(check.claim) for check in verdict(record).checks)
 
 
 # -- the facts --------------------------------------------------------------------------------
