@@ -56,7 +56,7 @@ def sources(experiment: Experiment) -> Iterator[tuple[str, str]]:
     module = Path(experiment.file)
     waiting, seen = [module], {module}
     for path in waiting:
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
         yield f"experiments/{experiment.chapter}/{path.name}", text
         helpers = [module.with_name(f"{name}.py") for name in private_imports(text, experiment.chapter)]
         new = [helper for helper in helpers if helper not in seen and helper.is_file()]

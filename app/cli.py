@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -19,6 +19,7 @@ import click
 from app import __version__, catalogue, endings, paths, streams
 from app.downloads import FORMS
 from app.languages import LANGUAGES
+from experiments.kit.docstrings import NoSource, docstring_of
 from experiments.kit.spec import Experiment, Field, ParameterError, SpecError, load, names
 
 if TYPE_CHECKING:
@@ -401,6 +402,7 @@ def print_json(thing: Any) -> None:
 def main() -> None:
     """The console script."""
     streams.prepare_streams()
+    restore_help(cli)
     sys.exit(carry_out())
 
 
@@ -418,6 +420,14 @@ def carry_out() -> int:
         if failure.code != streams.UNREAD:
             click.echo(failure, err=True)
         return failure.code
+
+
+def restore_help(group: click.Group) -> None:
+    """What the commands say of themselves, where this Python has dropped their docstrings."""
+    for command in (group, *group.commands.values()):
+        if command.callback and not command.help:
+            with suppress(NoSource):
+                command.help = docstring_of(command.callback)
 
 
 if __name__ == "__main__":

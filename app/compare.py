@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app import conditions, pads
+from app.cores import describe_cores
 from app.figures import words as named
 from app.languages import ENGLISH, Words
 from app.runs import Run
@@ -115,7 +116,11 @@ def parameter(name: str, unit: str, runs: Sequence[Run], words: Words) -> Fact:
 
 def machine_fact(name: str, runs: Sequence[Run], words: Words) -> Fact:
     unit = {"memory_b": "B", "switch_interval_s": "s"}.get(name, "")
-    values = [shown((run.machine or {}).get(name), unit, words) for run in runs]
+    machines = [run.machine or {} for run in runs]
+    values = [
+        describe_cores(m, words) or NOTHING if name == "cores" else shown(m.get(name), unit, words)
+        for m in machines
+    ]
     return fact(words("machine"), words({"gil": "GIL", "cpu": "CPU"}.get(name, named.words(name))), values)
 
 

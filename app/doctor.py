@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from app import __version__, interpreters, paths
+from app.cores import name_ranges
 from app.interpreters import Interpreter
 from app.storage.disk import look_at
 from experiments.kit import packages, uring
@@ -44,6 +45,7 @@ def examine(experiments: Mapping[str, Experiment], data: Path | None) -> list[Fi
         Finding("oscope", True, f"{__version__} on {machine.implementation} {machine.python}"),
         system(),
         cores(machine),
+        *niceness(machine),
         *virtual(),
         schedstat(),
         clock(machine),
@@ -82,13 +84,27 @@ def system() -> Finding:
 
 
 def cores(machine: Machine) -> Finding:
+    known = machine.core_ids is not None and len(machine.core_ids) == machine.cores
+    which = f" (cpu {name_ranges(machine.core_ids or ())})" if known else ""
     quota = f", of which a control group allows {machine.quota_cores:g}" if machine.quota_cores else ""
-    says = f"{machine.cores} usable{quota}; what they are worth together is measured by threads.scaling"
+    usable = f"{machine.cores} usable{which}{quota}"
     if machine.cores > 1 and (machine.quota_cores or 2) >= 2:
-        return Finding("cores", True, says)
-    return Finding(
-        "cores", False, f"{machine.cores} usable{quota}: nothing here can run at the same time", "Add a core."
-    )
+        return Finding(
+            "cores", True, f"{usable}; what they are worth together is measured by threads.scaling"
+        )
+    all_cores = os.cpu_count() or 1
+    chosen = known and machine.cores == 1 < all_cores
+    brings = f"The machine has {all_cores}: start oscope without `taskset`, or widen its cpuset."
+    says = f"{usable}: nothing here can run at the same time"
+    return Finding("cores", False, says, brings if chosen else "Add a core.")
+
+
+def niceness(machine: Machine) -> Iterator[Finding]:
+    if machine.nice:
+        others = "others come first" if machine.nice > 0 else "others come last"
+        yield Finding(
+            "nice", None, f"oscope was started with nice {machine.nice}, and so are its runs: {others}"
+        )
 
 
 def virtual() -> Iterator[Finding]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, get_type_hints
 
@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 
 MOST_VALUES = 16_000_000  # commas in the file: what the values weigh in memory follows from it
 MOST_LISTS = MOST_ROWS + 100_000  # opening brackets and braces: an empty list weighs 20 times its 3 bytes
+MOST_CORES = 8192  # the most that a Linux kernel is built for (CONFIG_NR_CPUS)
 ARCHIVES = {
     b"PK": "a zip archive",
     b"\x1f\x8b": "a gzip archive",
@@ -212,8 +213,18 @@ def check_fact(where: str, kind: Any, value: object) -> None:
     elif kind is bool:
         if not isinstance(value, bool):
             raise ImportRefused(f"{where}: {shown(value)} is neither true nor false")
+    elif kind == Sequence[int] | None:
+        check_core_numbers(where, value)
     elif not (value is None and kind not in (int, float)):
         number(where, value)
+
+
+def check_core_numbers(where: str, value: object) -> None:
+    numbers = [] if value is None else value
+    if not isinstance(numbers, list) or not all(type(n) is int and 0 <= n < MOST_CORES for n in numbers):
+        raise ImportRefused(f"{where}: {shown(value)} is no list of whole numbers from 0 to {MOST_CORES - 1}")
+    if len(numbers) > MOST_CORES:
+        raise ImportRefused(f"{where}: {len(numbers)} cores are more than a machine has ({MOST_CORES})")
 
 
 def conditions_of(record: Mapping[str, Any]) -> dict[str, float]:

@@ -120,10 +120,9 @@ def facts(whole: Whole) -> Iterator[str]:
     run, machine = whole.run, whole.run.machine or {}
     params = ((f.name, f.unit) for f in whole.experiment.params)
     given = [f"{prose.named(name)} {prose.measured(run.params.get(name), unit)}" for name, unit in params]
-    cores = machine.get("cores")
     system = [
         machine.get("cpu"),
-        cores and languages.count(cores, "{n} core", "{n} cores"),
+        prose.cores(machine),
         machine.get("system"),
     ]
     disturbed = [f"{t(c['name'])} {percent(c['share']).text}" for c in conditions(run)]

@@ -19,6 +19,7 @@ from pygments.formatters.html import HtmlFormatter
 from pygments.lexers.python import PythonLexer
 
 from app import languages, markup
+from app.cores import describe_cores
 from app.figures import words
 from app.languages import t
 from experiments.kit.charts import STATES
@@ -192,6 +193,11 @@ def took(run: Any) -> str:
     if run.started_at is None or run.ended_at is None:
         return ""
     return duration(max(0.0, run.ended_at - run.started_at)).text
+
+
+def cores(machine: Mapping[str, Any]) -> str:
+    """Which cores a run had, in the reader's language."""
+    return describe_cores(machine, languages.words())
 
 
 def rough(seconds: float) -> str:

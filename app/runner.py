@@ -10,6 +10,7 @@ import asyncio
 import json
 import logging
 import os
+import re
 import signal
 import subprocess
 import threading
@@ -27,6 +28,9 @@ from app.descriptors import restore_limit
 from app.interpreters import Interpreter
 from app.machine import Reading, conditions
 from app.rooms import end_inhabitants, library, make_room, remove_room, rooms
+from experiments.kit.affinity import usable_cores
+from experiments.kit.machine import niceness
+from experiments.kit.supervisor import read
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +41,20 @@ AHEAD = 64  # messages read before anybody asked for them; then the pipe fills a
 LAST_WORDS_B = 4000
 ENDING_S = 1.4  # for a supervisor to end its tree, once the lifeline is closed
 LATE_S = 5.0  # beyond the deadline; then it is the supervisor that hangs
+
+
+def place_now() -> dict[str, Any]:
+    """On which cores we are, and how nice, as `supervisor.Place` has it."""
+    group = re.search(rb"nice (-?\d+)", read("/proc/self/autogroup"))
+    return {
+        "cores": usable_cores(),
+        "nice": niceness(),
+        "group_nice": int(group[1]) if group else 0,
+    }
+
+
+# What the user started oscope with (`taskset`, `nice`) holds for its runs; what pins a server later does not.
+STARTED_AT = place_now()
 
 
 async def run_child(
@@ -245,7 +263,7 @@ class Child:
         self.loop.add_reader(self.stdout, self.read)
         self.forget_exit = watch_exit(self.process, self.see_exit)
         self.late = self.loop.call_later(self.spec["deadline_s"] + LATE_S, self.process.kill)
-        self.tell(json.dumps(self.spec | {"room": str(self.room)}))
+        self.tell(json.dumps(self.spec | {"room": str(self.room), "place": STARTED_AT}))
 
     @property
     def stdin(self) -> IO[bytes]:

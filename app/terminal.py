@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from app.cores import describe_cores
 from experiments.kit.sentences import duration, percent
 from experiments.kit.spec import Experiment, read_chapter
 
@@ -104,8 +105,7 @@ def styled(text: object, style: str = "") -> Text:
 def setting(experiment: Experiment, run: Run) -> str:
     """ "python 3.11.7 on vm, 2 cores · workers 4, work 100 ms"."""
     machine = run.machine or {}
-    cores = machine.get("cores", 0)
-    place = f"{run.python} on {run.host}" + (f", {cores} core{'s' * (cores != 1)}" if cores else "")
+    place = ", ".join(filter(None, (f"{run.python} on {run.host}", describe_cores(machine))))
     units = {field.name: field.unit for field in experiment.params}
     params = [f"{name} {shown(value)} {units.get(name, '')}".rstrip() for name, value in run.params.items()]
     return f"{', '.join(params)}\n{place}{took(run)}"

@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,11 @@ class Served:
     def get(self, path: str) -> Any:
         with urllib.request.urlopen(self.url + path, timeout=PATIENCE_S) as answer:
             return json.load(answer)
+
+    def text(self, path: str, language: str = "en") -> str:
+        request = urllib.request.Request(self.url + path, headers={"accept-language": language})
+        with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
+            return str(answer.read().decode())
 
     def post(self, path: str, body: dict[str, Any] | None = None) -> Any:
         request = urllib.request.Request(
@@ -68,14 +73,32 @@ class Served:
 
 @contextlib.contextmanager
 def serve(
-    data: Path, *arguments: str, python: str = sys.executable, cwd: Path = ROOT, port: int | None = None
+    data: Path,
+    *arguments: str,
+    python: str = sys.executable,
+    cwd: Path = ROOT,
+    port: int | None = None,
+    through: Sequence[str] = (),
+    env: Mapping[str, str] = os.environ,
 ) -> Iterator[Served]:
+    """A server; `through` is the beginning of a command that runs the rest of it (`nice -n 5`)."""
     port = port or free_port()
-    command = [python, "-m", "app.cli", "serve", "--port", str(port), "--data", str(data), "--no-open"]
+    command = [
+        *through,
+        python,
+        "-m",
+        "app.cli",
+        "serve",
+        "--port",
+        str(port),
+        "--data",
+        str(data),
+        "--no-open",
+    ]
     log = data.parent / f"{data.name}.log"
     with log.open("ab") as output:
         process = subprocess.Popen(
-            [*command, *arguments], cwd=cwd, stdout=output, stderr=output, env=os.environ | {"NO_COLOR": "1"}
+            [*command, *arguments], cwd=cwd, stdout=output, stderr=output, env={**env, "NO_COLOR": "1"}
         )
     served = Served(f"http://127.0.0.1:{port}", process, data)
     try:

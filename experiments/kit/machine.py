@@ -9,9 +9,12 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
+
+from experiments.kit import affinity
 
 CGROUP = "/sys/fs/cgroup"  # version 2
 IMPLEMENTATIONS = {"cpython": "CPython", "pypy": "PyPy", "graalpy": "GraalVM"}
@@ -33,6 +36,8 @@ class Machine:
     free_threaded_build: bool
     switch_interval_s: float
     clock_resolution_s: float
+    core_ids: Sequence[int] | None = None  # the numbers of those cores; None where the system does not tell
+    nice: int | None = None
 
     @classmethod
     def here(cls) -> Machine:
@@ -50,6 +55,8 @@ class Machine:
             free_threaded_build="t" in getattr(sys, "abiflags", ""),
             switch_interval_s=sys.getswitchinterval(),
             clock_resolution_s=time.get_clock_info("monotonic").resolution,
+            core_ids=core_numbers() or None,
+            nice=niceness(),
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -63,9 +70,18 @@ def gil_enabled() -> bool:
 
 def usable_cores() -> int:
     """Cores this process may run on; `os.cpu_count` would count those it may not, too."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return len(core_numbers()) or os.cpu_count() or 1
+
+
+def core_numbers() -> list[int]:
+    """Their numbers: which cores a user (`taskset`) or a cpuset allows."""
+    return list(affinity.usable_cores())
+
+
+def niceness() -> int | None:
+    with suppress(AttributeError, OSError):
+        return os.getpriority(os.PRIO_PROCESS, 0)
+    return None
 
 
 def control_groups() -> list[str]:

@@ -20,6 +20,7 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 import experiments
 from experiments.kit.charts import Bars, Chart
+from experiments.kit.docstrings import NoSource, docstring_of
 from experiments.kit.guess import Guess, GuessError
 from experiments.kit.machine import Machine
 from experiments.kit.units import Unit
@@ -249,7 +250,11 @@ def chapters() -> list[Chapter]:
 
 def read_chapter(name: str) -> Chapter:
     package = importlib.import_module(f"experiments.{name}")
-    title, _, about = " ".join((package.__doc__ or name).split()).partition(": ")
+    try:
+        text = docstring_of(package)
+    except NoSource as error:
+        raise SpecError(str(error)) from error
+    title, _, about = " ".join((text or name).split()).partition(": ")
     return Chapter(name, title, about[:1].upper() + about[1:])
 
 
@@ -274,6 +279,8 @@ def load(name: str) -> Experiment:
         return read(name, module)
     except SpecError as error:
         raise SpecError(f"{module.__file__}: {error}") from error.__cause__
+    except NoSource as error:
+        raise SpecError(str(error)) from error
 
 
 def read(name: str, module: ModuleType) -> Experiment:
@@ -303,7 +310,7 @@ def read(name: str, module: ModuleType) -> Experiment:
 
 
 def split_docstring(module: ModuleType) -> tuple[str, str, str]:
-    parts = inspect.cleandoc(module.__doc__ or "").split("\n\n", 2)
+    parts = docstring_of(module).split("\n\n", 2)
     if len(parts) < 3 or not parts[1].endswith("?"):
         raise SpecError("the docstring must be a title, a question that ends in '?' and an article")
     title, question, article = parts
@@ -345,7 +352,7 @@ def read_table(row: type) -> Table:
         raise SpecError(f"measure yields {row!r}, which is not a NamedTuple")
     hints = hints_of(row, row.__name__)
     columns = tuple(read_field(name, hints[name]) for name in row._fields)
-    return Table(row.__name__.lower(), inspect.cleandoc(row.__doc__ or ""), row, columns)
+    return Table(row.__name__.lower(), docstring_of(row), row, columns)
 
 
 def read_field(name: str, hint: Any, default: Any = None) -> Field:

@@ -16,10 +16,11 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
+from experiments.kit import affinity
 from experiments.kit.rest import Rests
 
 GRACE_S = 1.0  # for `finally` blocks, between TERM and KILL
@@ -34,12 +35,21 @@ PR_SET_CHILD_SUBREAPER = 36
 Note = dict[str, Any]  # what the measuring half tells at its end: done, machine, run_s, delay_s
 
 
+class Place(NamedTuple):
+    """Where and how nice a run is to be: as oscope was when it was started, whatever became of the server."""
+
+    cores: Sequence[int] = ()
+    nice: int | None = None
+    group_nice: int = 0  # of the session (sched(7), "The autogroup feature")
+
+
 def supervise(
     measure: Callable[[], Note],
     channel: int,
     lifeline: int = 0,
     deadline_s: float | None = None,
     memory_b: int | None = None,
+    place: Place = Place(),  # noqa: B008  # immutable
 ) -> NoReturn:
     """Fork, let the child `measure`, and write the closing line to `channel` when all is over."""
     prctl(PR_SET_CHILD_SUBREAPER, 1)
@@ -47,7 +57,7 @@ def supervise(
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # the child has our handler for a moment
     leader = os.fork()
     if leader == 0:
-        lead(measure, supervisor, note_end)
+        lead(measure, supervisor, note_end, place)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     os.close(note_end)
     tree = Tree(leader)
@@ -75,7 +85,7 @@ def listen() -> int:
 # The measuring half
 
 
-def lead(measure: Callable[[], Note], supervisor: int, note: int) -> NoReturn:
+def lead(measure: Callable[[], Note], supervisor: int, note: int, place: Place) -> NoReturn:
     """Measure as the leader of a session of its own, note what is to be told, and never return."""
     status = 1
     try:
@@ -84,6 +94,7 @@ def lead(measure: Callable[[], Note], supervisor: int, note: int) -> NoReturn:
         if os.getppid() != supervisor:
             os._exit(1)  # it died before we asked to die with it
         shed_inheritance()
+        take_place(place)
         told = measure()
         os.write(note, json.dumps(told).encode())
         status = 0
@@ -98,7 +109,7 @@ def lead(measure: Callable[[], Note], supervisor: int, note: int) -> NoReturn:
 
 
 def shed_inheritance() -> None:
-    """Undo what came with the fork and with the server: a pinned server would halve a result."""
+    """Undo what came with the fork."""
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGCHLD, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
@@ -107,13 +118,23 @@ def shed_inheritance() -> None:
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)  # the lifeline belongs to the supervisor alone
     os.close(nothing)
-    with suppress(OSError, AttributeError):
-        os.sched_setaffinity(0, range(os.cpu_count() or 1))
-    with suppress(OSError):  # only root may become less nice again
-        os.setpriority(os.PRIO_PROCESS, 0, 0)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    with suppress(OSError):
+        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     with suppress(OSError), open("/proc/self/oom_score_adj", "w") as badness:
         badness.write("1000")  # where memory runs out, the experiment goes first
+
+
+def take_place(place: Place) -> None:
+    """Keep the cores and the niceness that the user chose, and undo what a server was pinned to since: that
+    would halve a result. A session of its own has a group of its own, which is nice only if told."""
+    if place.cores and affinity.usable_cores() != tuple(place.cores):
+        affinity.pin(place.cores)
+    with suppress(OSError, AttributeError):  # only root may become less nice again
+        if place.nice is not None and os.getpriority(os.PRIO_PROCESS, 0) != place.nice:
+            os.setpriority(os.PRIO_PROCESS, 0, place.nice)
+    if nice := place.group_nice or place.nice:
+        with suppress(OSError), open("/proc/self/autogroup", "w") as group:
+            group.write(str(nice))
 
 
 # Watching

@@ -1,7 +1,7 @@
 """The entry point of a run: `python -m experiments.kit.worker` reads a spec and writes rows.
 
-One JSON line comes in on stdin: `{"experiment", "params", "deadline_s", "memory_b", "room"}`; stdin
-then stays open as the lifeline. JSON lines go out on a private duplicate of stdout, so that stray
+One JSON line comes in on stdin: `{"experiment", "params", "deadline_s", "memory_b", "room", "place"}`;
+stdin then stays open as the lifeline. JSON lines go out on a private duplicate of stdout, so that stray
 prints land on stderr: `hello`, `rows`, `progress`, `failed`, and `end` by the supervising half.
 
 Rows are kept until a `yield` at which writing is due, so that nothing of ours runs between two
@@ -25,7 +25,7 @@ from typing import Any
 from experiments.kit.machine import Machine
 from experiments.kit.rest import Rests
 from experiments.kit.spec import Progress
-from experiments.kit.supervisor import Note, supervise
+from experiments.kit.supervisor import Note, Place, supervise
 
 REST_S = 0.12  # after a writing: the page draws now, and drawing would disturb what is measured
 WRITE_EVERY_S = 1.0
@@ -53,6 +53,7 @@ def main() -> None:
         channel,
         deadline_s=spec.get("deadline_s"),
         memory_b=spec.get("memory_b"),
+        place=Place(**spec.get("place", {})),
     )
 
 
