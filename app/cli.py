@@ -253,6 +253,7 @@ def measure(experiment: Experiment, given: dict[str, Any]) -> None:
     for form in FILES:
         check_target(form, given[f"{form}_to"])
     from app import local, terminal
+    from app.storage.failures import StorageFailed
 
     try:
         guess = read_guess(experiment, given.get("guess"), values)
@@ -260,10 +261,13 @@ def measure(experiment: Experiment, given: dict[str, Any]) -> None:
         order = local.Order(experiment, values, given.get("preset"), python, guess)
     except ParameterError as error:
         refuse(error)
-    with endings.asked() as end:
-        with terminal.progress(experiment) as watch:
-            outcome = local.measure(order, watch, end)
-        kept = local.keep(outcome, given["data"] or NO_HOME) if given["store"] else ""
+    try:
+        with endings.asked() as end:
+            with terminal.progress(experiment) as watch:
+                outcome = local.measure(order, watch, end)
+            kept = local.keep(outcome, given["data"] or NO_HOME) if given["store"] else ""
+    except StorageFailed as error:
+        refuse(f"nothing was measured: {error}", FAILED)
     with endings.interrupting():
         whole = deliver(order, outcome, given, kept)
     if end.wish:
@@ -402,6 +406,7 @@ def print_json(thing: Any) -> None:
 def main() -> None:
     """The console script."""
     streams.prepare_streams()
+    os.umask(os.umask(0o077) & 0o077)  # nobody is kept from reading again what oscope writes for them
     restore_help(cli)
     sys.exit(carry_out())
 

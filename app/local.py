@@ -9,9 +9,8 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from app.limits import IMPORT_B
 from app.live import Live
 from app.records import tables_of
 from app.refusals import ImportRefused
+from app.rooms import lend_room
 from app.runs import Run
 from app.storage.disk import copy_whole, keep_whole
 from app.storage.failures import StorageFailed
@@ -73,12 +73,22 @@ def interpreter(id: str | None) -> Interpreter:
 
 
 def measure(order: Order, watch: Watch, end: End) -> Outcome:
-    """Carry the order out; `watch` sees the run now and then. A signal stops it, and its rows stay."""
-    with (
-        tempfile.TemporaryDirectory(prefix="oscope-") as folder,
-        closing(Store(paths.database(Path(folder)))) as store,
-    ):
+    """Carry the order out; `watch` sees the run now and then. A signal stops it, and its rows stay.
+
+    StorageFailed says why there is no place for its rows.
+    """
+    with folder_of_ours() as folder, closing(Store(paths.database(folder))) as store:
         return asyncio.run(carry_out(order, store, watch, end))
+
+
+@contextmanager
+def folder_of_ours() -> Iterator[Path]:
+    with ExitStack() as stack:
+        try:
+            folder = stack.enter_context(lend_room())
+        except OSError as error:
+            raise StorageFailed(f"there is no place for temporary files: {error}") from error
+        yield folder
 
 
 async def carry_out(order: Order, store: Store, watch: Watch, end: End) -> Outcome:
@@ -156,8 +166,8 @@ def export(
     path = paths.database(data)
     if not os.path.exists(path):
         raise LookupError(f"there is no history in {data}; --data names another folder")
-    with tempfile.TemporaryDirectory(prefix="oscope-") as folder:
-        copy = Path(folder) / path.name
+    with folder_of_ours() as folder:
+        copy = folder / path.name
         copy_whole(path, copy)
         with closing(Store(copy)) as store:
             return export_from(store, run_id, form, language, theme)

@@ -27,7 +27,6 @@ from experiments.kit.sentences import duration, fixed, grouped, significant, tri
 from experiments.kit.spec import Field
 
 HAN = r"[\u3000-\u303f\u3400-\u9fff\uff00-\uffef]"  # with its punctuation
-NAMED_FIRST = re.compile(r"oscope\b|\w+[._/]\w")
 
 
 # -- articles and code ------------------------------------------------------------------------
@@ -95,10 +94,8 @@ def ended(text: str) -> str:
 
 
 def capital(text: str) -> str:
-    """The text as a sentence begins: Chinese has no capitals; a name like `threads.scaling` stays so."""
-    if NAMED_FIRST.match(text) or re.search(HAN, text):
-        return text
-    return text[:1].upper() + text[1:]
+    """The text as a sentence begins; Chinese has no capitals."""
+    return text if re.search(HAN, text) else words.sentence(text)
 
 
 def value(given: Mapping[str, Any]) -> Markup:

@@ -1,8 +1,9 @@
 """Rooms: the temporary folder of every run, removed whatever happens.
 
-All rooms lie in one folder `oscope-<uid>` and carry in their name who owns them: pid and start time
-of a server. A server that was killed leaves its rooms behind; the next one's `sweep_rooms` ends who
-still lives in them, which are the processes started with TMPDIR set to the room, and removes them.
+All rooms lie in one folder `oscope-<uid>`, or elsewhere where somebody else has that name, and carry in
+their name who owns them: pid and start time of a server. A server that was killed leaves its rooms
+behind; the next one's `sweep_rooms` ends who still lives in them, which are the processes started with
+TMPDIR set to the room, and removes them.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ import shutil
 import stat
 import tempfile
 import uuid
-from collections.abc import Collection
-from contextlib import suppress
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import experiments
@@ -24,21 +25,70 @@ LIBRARY = "library-"  # beside the rooms: a folder in which nothing but `experim
 
 
 def rooms() -> Path:
-    """The folder of all rooms. Others may write to the one above, so it must be ours alone."""
-    folder = Path(tempfile.gettempdir()) / f"oscope-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
+    """The folder of all rooms: the first place that is ours alone, for others may write to the one above.
+
+    OSError names the first place and says why it is not, where there is none.
+    """
+    refused: OSError | None = None
+    for folder in places_of_rooms():
+        try:
+            return make_private(folder)
+        except OSError as error:
+            refused = refused or error
+    raise refused or PermissionError("there is no temporary folder and no home to put the runs' files into")
+
+
+def places_of_rooms() -> Iterator[Path]:
+    """The same ones at every start, so that what a dead server left is found again."""
+    with suppress(OSError):  # no folder for temporary files can be written
+        yield Path(tempfile.gettempdir()) / f"oscope-{os.getuid()}"
+    for variable in ("XDG_RUNTIME_DIR", "XDG_CACHE_HOME"):
+        if place := os.environ.get(variable):
+            yield Path(place) / "oscope" / "rooms"
+    if not (home := os.path.expanduser("~")).startswith("~"):
+        yield Path(home) / ".cache" / "oscope" / "rooms"
+
+
+def make_private(folder: Path) -> Path:
+    """The folder, made where it is not there; PermissionError where it is not ours alone."""
+    if not os.path.lexists(folder):
+        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(folder, exist_ok=True)
     status = folder.lstat()
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o022:
         raise PermissionError(f"{folder} is not a folder that only you can write to; remove it")
+    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        raise PermissionError(f"{folder} cannot be written; remove it, or allow it to yourself")
     return folder
+
+
+def make_folder(folder: Path, exist_ok: bool = False) -> None:
+    """Ours alone, whatever the umask is."""
+    try:
+        folder.mkdir(mode=0o700)
+    except FileExistsError:
+        if not exist_ok:
+            raise
+    else:
+        folder.chmod(0o700)
 
 
 def make_room(wish: Path | None = None) -> Path:
     """A new empty folder for one run; `wish` where its place matters."""
     pid = os.getpid()
     room = wish or rooms() / f"{pid}-{started(pid)}-{uuid.uuid4().hex[:8]}"
-    room.mkdir(mode=0o700)
+    make_folder(room)
     return room
+
+
+@contextmanager
+def lend_room() -> Iterator[Path]:
+    """A room for something of ours, removed afterwards; OSError where there is none to be had."""
+    room = make_room()
+    try:
+        yield room
+    finally:
+        remove_room(room)
 
 
 def remove_room(room: Path) -> None:
@@ -51,7 +101,7 @@ def library() -> Path:
     package = Path(experiments.__file__ or "").resolve().parent
     name = hashlib.blake2b(os.fsencode(package), digest_size=6).hexdigest()
     folder = rooms() / f"{LIBRARY}{name}"
-    folder.mkdir(exist_ok=True)
+    make_folder(folder, exist_ok=True)
     with suppress(FileExistsError):
         (folder / "experiments").symlink_to(package)
     return folder
@@ -59,12 +109,20 @@ def library() -> Path:
 
 def sweep_rooms() -> int:
     """Remove the rooms of servers that are no more, with everybody in them; how many there were."""
-    left = [room for room in rooms().iterdir() if not is_owned(room)]
+    left = [room for folder in places_of_rooms() for room in rooms_in(folder) if not is_owned(room)]
     if left:
         end_inhabitants(*left)
     for room in left:
         remove_room(room)
     return len(left)
+
+
+def rooms_in(folder: Path) -> list[Path]:
+    """What is in a folder of ours; nothing where it is not ours, or not there."""
+    try:
+        return list(make_private(folder).iterdir()) if folder.is_dir() else []
+    except OSError:
+        return []
 
 
 def is_owned(room: Path) -> bool:

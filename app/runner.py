@@ -126,6 +126,7 @@ def launch(python: Interpreter, room: Path, root: Path) -> subprocess.Popen[byte
     command = [python.path, *python.args, *keep_compiled(root), "-E", "-s", "-m", "experiments.kit.worker"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     with open(room / "output", "ab") as output:  # a file, not a pipe: nobody has to drain it
+        os.fchmod(output.fileno(), 0o600)  # whatever the umask is
         process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -136,7 +137,11 @@ def launch(python: Interpreter, room: Path, root: Path) -> subprocess.Popen[byte
             bufsize=0,
             start_new_session=True,
         )
-    restore_limit(process.pid)
+    try:
+        restore_limit(process.pid)
+    except BaseException:
+        end_process(process)
+        raise
     return process
 
 
@@ -186,9 +191,13 @@ class Spare:
 
 def dismiss(started: Started) -> None:
     """End an interpreter that was never told what to run."""
-    with started.process:  # closes our ends of its pipes, and waits
-        started.process.kill()
+    end_process(started.process)
     remove_room(started.room)
+
+
+def end_process(process: subprocess.Popen[bytes]) -> None:
+    with process:  # closes our ends of its pipes, and waits
+        process.kill()
 
 
 def watch_exit(process: subprocess.Popen[bytes], tell: Callable[[], None]) -> Callable[[], None]:

@@ -124,10 +124,12 @@ def panel(run: Run) -> Any:
     from rich.box import ROUNDED
     from rich.panel import Panel
 
+    from app.figures.words import sentence
+
     if run.verdict:
         title, text = run.verdict["answer"], spoken(run.headline)
     else:
-        title, text = str(run.state), styled(f"{run.why[:1].upper()}{run.why[1:]}.".replace("..", "."))
+        title, text = str(run.state), styled(f"{sentence(run.why)}.".replace("..", "."))
         text.append_text(styled(last_words(run), "dim"))
     colour = COLOURS[run.state] if not run.verdict or title != "unclear" else "yellow"
     return Panel(text, title=styled(title, "bold"), title_align="left", border_style=colour, box=ROUNDED)

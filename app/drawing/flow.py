@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from app.drawing.letters import in_lines, width_of
 from app.drawing.scales import moment, nice_step, ticks
 from app.drawing.shapes import Drawn, Shape, hatches, line, paint, path, rect, short, text
+from app.figures.words import sentence
 from app.languages import t
 
 WIDE_FROM = 720  # from here on names stand left of the lines, and numbers right of them
@@ -211,7 +212,7 @@ def heading_shapes(
 ) -> Iterator[Shape]:
     title = {"font_family": "$serif", "font_size": 18, "fill": "$ink"}
     code = {"font_family": "$mono", "font_size": "11.5", "fill": "$ink-3"}
-    words = trace["label"][:1].upper() + trace["label"][1:]
+    words = sentence(trace["label"])
     if not place.wide:
         yield text(place.left, top + 24, words, **title)
         room = place.width - 2 * place.left - width_of(words, 18, "$serif") - 10

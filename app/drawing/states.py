@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from app.drawing.letters import width_of
 from app.drawing.shapes import Drawn, Shape, hatches, paint, path, shape, text
-from app.figures.words import number
+from app.figures.words import number, sentence
 from app.languages import t
 
 WIDEST = 720.0
@@ -115,7 +115,7 @@ def circle(state: Mapping[str, Any], node: Node, prefix: str) -> list[Shape]:
 def name(node: Mapping[str, Any], placed: Mapping[str, Node], trails: Sequence[Box]) -> tuple[Box, Shape]:
     """Below its circle, or above it where arrows come from below and in the top row."""
     x, y, radius = placed[node["id"]]
-    lines = name_lines(node["label"][:1].upper() + node["label"][1:], radius * 2 + 44)
+    lines = name_lines(sentence(node["label"]), radius * 2 + 44)
     half = max(map(name_width, lines)) / 2
     height = len(lines) * 16
     tops = (y + radius + 6, y - radius - 6 - height)

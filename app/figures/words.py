@@ -24,6 +24,7 @@ ENTITIES = (
     "signal-driven",
     "asynchronous",
 )
+NAMED_FIRST = re.compile(r"oscope\b|\w+[._/]\w|[\w-]*\d")  # the same in static/js/words.js
 CHANNELS = 6
 SUFFIXES = {"s", "ms", "us", "ns", "b", "mib", "hz"}
 SECONDS = {"s": 1.0, "ms": 1e-3, "µs": 1e-6, "ns": 1e-9}
@@ -71,7 +72,8 @@ def with_unit(text: str, field: Field) -> str:
 
 
 def sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]
+    """As a sentence begins. A name stays as it is: `threads.scaling`, `io_uring`, cpython-3.11.2."""
+    return text if NAMED_FIRST.match(text) else text[:1].upper() + text[1:]
 
 
 def number(value: float, unit: str = "") -> str:

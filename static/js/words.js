@@ -11,5 +11,9 @@ export function t(english, values = {}) {
   return said.replace(/\{(\w+)\}/g, (hole, name) => values[name] ?? hole);
 }
 
+// As a sentence begins. A name stays as it is: threads.scaling, io_uring, cpython-3.11.2 (figures/words.py).
+const NAMED_FIRST = /^(oscope(?![\w])|\w+[._/]\w|[\w-]*\d)/;
+export const capital = (text) => (NAMED_FIRST.test(text) ? text : text.charAt(0).toUpperCase() + text.slice(1));
+
 // count(3, "{n} run", "{n} runs")
 export const count = (n, one, more, values = {}) => t(n === 1 ? one : more, { n, ...values });

@@ -12,7 +12,7 @@ import pytest
 from app.interpreters import default
 from app.main import build, live
 from app.rooms import rooms
-from app.runner import Spare, run_child
+from app.runner import Spare, decode, run_child
 from app.server import serve
 from app.settings import Settings
 from app.storage.store import Store
@@ -108,6 +108,7 @@ def held():
         "app.runner.Child.tell",
         "app.runner.launch",
         "app.runner.keep_compiled",
+        "app.runner.restore_limit",
         "subprocess.Popen",
     ],
 )
@@ -183,3 +184,44 @@ async def test_an_app_that_cannot_start_lets_go_of_its_history(tmp_path, monkeyp
             pass
 
     assert held() == before
+
+
+# The surroundings of a child
+
+
+@pytest.mark.parametrize("mask", ["0o777", "0o700", "0o077"])
+def test_a_run_is_measured_and_kept_whatever_the_umask_is(tmp_path, mask):
+    options = ["--preset", "quick", "--data", tmp_path / "data"]
+    command = [sys.executable, "-m", "app.cli", "run", "memory.layout", *options]
+    done = subprocess.run(
+        [sys.executable, "-c", UMASK.format(mask=mask), *command],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
+    assert "kept as run" in done.stderr
+    assert (tmp_path / "data" / "oscope.sqlite3").stat().st_mode & 0o700 == 0o600
+
+
+UMASK = "import os, sys; os.umask({mask}); os.execv(sys.argv[1], sys.argv[1:])"
+
+
+def test_where_no_room_can_be_had_one_sentence_says_so(tmp_path):
+    nowhere = dict.fromkeys(("XDG_CACHE_HOME", "XDG_RUNTIME_DIR", "HOME"), "/proc/nowhere")
+    (tmp_path / f"oscope-{os.getuid()}").touch()
+    command = [sys.executable, "-m", "app.cli", "run", "memory.layout", "--data", tmp_path]
+    env = os.environ | nowhere | {"TMPDIR": str(tmp_path)}
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=60)
+
+    assert done.returncode == 3
+    assert done.stderr.startswith("nothing was measured: there is no place for temporary files: ")
+    assert "Traceback" not in done.stderr
+
+
+def test_what_somebody_else_writes_into_the_pipe_is_no_message():
+    for line in (b"5", b"null", b'"t"', b"[1]", b"{}", b'{"r": 1}', b"{"):
+        assert decode(line) is None

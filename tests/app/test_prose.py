@@ -105,3 +105,22 @@ def test_a_number_reads_as_the_golden_file_says_which_the_page_reads_too(kind):
     speakers = {"number": words.number, "rough": prose.rough, "moment": scales.moment, "word": as_word}
     cases = json.loads(GOLDEN.read_text())[kind]
     assert [[*given, speakers[kind](*given)] for *given, _ in cases] == cases
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("it was stopped", "It was stopped"),
+        ("non-blocking reads", "Non-blocking reads"),
+        ("cpython-3.11.2 could not be started", "cpython-3.11.2 could not be started"),
+        ("pypy-3.10 is slow", "pypy-3.10 is slow"),
+        ("threads.scaling has no preset", "threads.scaling has no preset"),
+        ("io_uring is off", "io_uring is off"),
+        ("/tmp/x is a file", "/tmp/x is a file"),
+        ("oscope was closed", "oscope was closed"),
+        ("oscopes", "Oscopes"),
+        ("", ""),
+    ],
+)
+def test_a_name_is_not_changed_where_a_sentence_begins_with_it(text, sentence):
+    assert words.sentence(text) == prose.capital(text) == sentence

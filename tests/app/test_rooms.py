@@ -6,13 +6,29 @@ import sys
 
 import pytest
 
-from app.rooms import end_inhabitants, is_owned, library, make_room, remove_room, rooms, started, sweep_rooms
+from app.interpreters import default
+from app.rooms import (
+    end_inhabitants,
+    is_owned,
+    lend_room,
+    library,
+    make_room,
+    remove_room,
+    rooms,
+    started,
+    sweep_rooms,
+)
+from app.runner import CannotStart, start
 
 
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path, monkeypatch):
     """Keep away from the rooms of real servers."""
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
 
 
 def test_a_room_is_private_and_names_its_owner():
@@ -28,19 +44,92 @@ def test_two_rooms_are_two():
     assert make_room() != make_room()
 
 
-def test_a_folder_that_others_can_write_to_is_refused():
+def taken(tmp_path, how):
+    """Somebody else has the place of our rooms."""
+    place, other = tmp_path / "tmp" / f"oscope-{os.getuid()}", tmp_path / "other"
+    if how == "writable for others":
+        place.mkdir()
+        place.chmod(0o777)
+    elif how == "a link":
+        other.mkdir()
+        place.symlink_to(other)
+    elif how == "a link to nowhere":
+        place.symlink_to("/nowhere")
+    elif how == "a file":
+        place.touch()
+    elif how == "somebody else's":
+        if os.getuid():
+            pytest.skip("only root can give a folder to somebody else")
+        place.mkdir(mode=0o700)
+        os.chown(place, 65534, 65534)
+    return place
+
+
+HOW = ["writable for others", "a link", "a link to nowhere", "a file", "somebody else's"]
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_where_the_place_of_the_rooms_is_not_ours_alone_they_are_elsewhere(tmp_path, how):
+    place = taken(tmp_path, how)
+
+    assert rooms() == tmp_path / "cache" / "oscope" / "rooms"
+    assert rooms().stat().st_mode & 0o777 == 0o700
+    assert make_room().parent == rooms()
+    assert (library() / "experiments" / "kit").is_dir()
+    assert place.is_symlink() or not place.is_dir() or not list(place.iterdir())
+
+
+def test_where_no_place_is_ours_alone_the_first_one_is_named(tmp_path, monkeypatch):
+    place = taken(tmp_path, "writable for others")
+    monkeypatch.setenv("XDG_CACHE_HOME", "/proc/nowhere")
+    monkeypatch.setenv("HOME", "/proc/nowhere")
+
+    with pytest.raises(
+        PermissionError, match=f"{place} is not a folder that only you can write to; remove it"
+    ):
+        rooms()
+    assert sweep_rooms() == 0
+    with pytest.raises(CannotStart, match=f"could not be started: {place} is not"):
+        start(default())
+
+
+def test_without_a_folder_for_temporary_files_the_rooms_are_below_our_home(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", None)
+    monkeypatch.setattr("tempfile._candidate_tempdir_list", lambda: ["/proc/nowhere"])
+    monkeypatch.delenv("XDG_CACHE_HOME")
+
+    assert rooms() == tmp_path / "home" / ".cache" / "oscope" / "rooms"
+
+
+def test_sweeping_finds_what_was_left_in_any_of_the_places(tmp_path):
+    here = rooms() / "999999999-5-gone"
+    here.mkdir()
     rooms().chmod(0o777)
+    elsewhere = rooms() / "999999999-5-gone"
+    elsewhere.mkdir()
+    here.parent.chmod(0o700)
 
-    with pytest.raises(PermissionError, match="is not a folder that only you can write to; remove it"):
-        rooms()
+    assert sweep_rooms() == 2
+    assert not here.exists()
+    assert not elsewhere.exists()
 
 
-def test_a_link_in_the_place_of_the_rooms_is_refused(tmp_path):
-    (tmp_path / "other").mkdir()
-    (tmp_path / f"oscope-{os.getuid()}").symlink_to(tmp_path / "other")
+@pytest.mark.parametrize("mask", [0o777, 0o700, 0o077, 0o000], ids=oct)
+def test_a_room_is_ours_and_usable_whatever_the_umask_is(mask):
+    before = os.umask(mask)
+    try:
+        made = [rooms(), make_room(), library()]
+    finally:
+        os.umask(before)
 
-    with pytest.raises(PermissionError):
-        rooms()
+    assert [folder.stat().st_mode & 0o777 for folder in made] == [0o700] * 3
+
+
+def test_a_lent_room_is_there_for_as_long_as_it_is_needed():
+    with lend_room() as room:
+        (room / "file").touch()
+        assert room.parent == rooms()
+    assert not room.exists()
 
 
 def test_a_removed_room_is_gone_with_all_that_is_in_it_and_may_be_gone_before():

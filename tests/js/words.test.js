@@ -16,7 +16,7 @@ globalThis.document = {
   documentElement: { lang: "zh-Hans" },
 };
 
-const { count, language, t } = await import("../../static/js/words.js");
+const { capital, count, language, t } = await import("../../static/js/words.js");
 const { ago, cell, rough } = await import("../../static/js/format.js");
 
 test("a text is said in the page's language, and in English where that has none", () => {
@@ -24,6 +24,13 @@ test("a text is said in the page's language, and in English where that has none"
   assert.equal(t("Hold still"), "Hold still");
   assert.equal(t("constructor"), "constructor");
   assert.equal(language, "zh-Hans");
+});
+
+test("a sentence begins with a capital, a name stays as it is", () => {
+  assert.equal(capital("it was stopped"), "It was stopped");
+  assert.equal(capital("non-blocking reads"), "Non-blocking reads");
+  for (const text of ["cpython-3.11.2 could not be started", "threads.scaling has", "io_uring is off", "oscope was", ""])
+    assert.equal(capital(text), text);
 });
 
 test("values stand where the translation wants them", () => {

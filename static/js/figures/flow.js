@@ -3,7 +3,7 @@
 // milliseconds, so that the axis has two scales there, and says so.
 import { hatch, inLines, line, rect, round, shape, text } from "./svg.js";
 import { moment, niceStep, ticks } from "./units.js";
-import { t as say } from "../words.js";
+import { capital, t as say } from "../words.js";
 
 export const EXPORT_WIDTH = 1060;
 export const EXPLAINED = say(
@@ -213,7 +213,7 @@ function spanShape([lane, start, end, state], trace, { scale, patternId }, heigh
 function headingShapes(trace, { wide, left, width, measure, sizes: { letters, line } }, lanes, top) {
   const title = { "font-family": "$serif", "font-size": 18 * letters, fill: "$ink" };
   const code = { "font-family": "$mono", "font-size": 11.5 * letters, fill: "$ink-3" };
-  const words = trace.label.charAt(0).toUpperCase() + trace.label.slice(1);
+  const words = capital(trace.label);
   const lanesNamed = { "font-size": 10.5 * letters, fill: "$ink-3", "text-anchor": "end" };
   if (wide) {
     const call = inLines(trace.call, left - PAD - 58 * letters, (text) => measure(text, 11.5 * letters, "--mono"));

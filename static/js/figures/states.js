@@ -2,7 +2,7 @@
 import { Drawing } from "./drawing.js";
 import { element, hatch, round, shape, text } from "./svg.js";
 import { count } from "./units.js";
-import { t as say } from "../words.js";
+import { capital, t as say } from "../words.js";
 
 const EXPORT_WIDTH = 640;
 const MOST_TOKENS = 12;
@@ -138,7 +138,7 @@ export function keepInside(middle, length, width) {
 // A name stands below its circle, or above it where arrows come from below and in the top row.
 function name(node, placed, trails, measure, room) {
   const { x, y, radius } = placed[node.id];
-  const words = node.label.charAt(0).toUpperCase() + node.label.slice(1);
+  const words = capital(node.label);
   const lines = nameLines(words, radius * 2 + 44, measure);
   const width = Math.max(...lines.map((line) => measure(line, 14, "--sans", BOLD)));
   const middle = keepInside(x, width, room);

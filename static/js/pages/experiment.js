@@ -9,7 +9,7 @@ import { isBeingEdited, wireKeeping } from "../keep.js";
 import { inThisMode, moveOn, offerPresent } from "../present.js";
 import { guessing } from "../guess/index.js";
 import { offerTake } from "../take.js";
-import { count, t } from "../words.js";
+import { capital, count, t } from "../words.js";
 
 const TEXT_EVERY_MS = 1000;
 const ended = (run) => ["done", "failed", "stopped"].includes(run.state);
@@ -114,7 +114,7 @@ function complain(text) {
   const about = experiment.params.find((field) => [field.name, labelOf(field)].includes(named.toLowerCase()))?.name;
   const place = about && inputs(about)[0].closest(".form > div"); // beside the field: Run may be out of sight
   place ? place.prepend($("#error")) : $(".controls").prepend($("#error"));
-  showError(about ? text : text && text[0].toUpperCase() + text.slice(1));
+  showError(about ? text : capital(text));
   for (const field of experiment.params) {
     const [input] = inputs(field.name);
     input.toggleAttribute("aria-invalid", false);
