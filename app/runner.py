@@ -454,7 +454,8 @@ def sentence(end: Message, failed: Message, spec: Message) -> str:
         case "memory":
             return f"it used more than {spec['memory_b'] / (1 << 20):.0f} MB"
     if failed:
-        return failed["why"] if failed["why"] == failed["kind"] else f"{failed['kind']}: {failed['why']}"
+        said = failed["kind"] in ("", failed["why"])
+        return failed["why"] if said else f"{failed['kind']}: {failed['why']}"
     if end["signal"]:
         return f"the experiment was ended by {end['signal']}"
     return f"the experiment left with exit code {end['rc']} before it was done"

@@ -8,14 +8,14 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 from itertools import repeat
 from typing import Any, Literal
 
 from experiments.coroutines._traced import Traced, perform
 from experiments.kit.clock import NS_PER_S, now_ns
-from experiments.kit.subjects import end_with
+from experiments.kit.subjects import SubjectDied, end_with
 from experiments.kit.work import calibrate, python_loop
 
 Call = Literal[
@@ -74,6 +74,8 @@ def beat(call: Call, block_s: float, python_loops: int, c_loops: int) -> dict[st
             performed = perform(scene)
     except NoPool as error:
         return {"lacking": str(error)}
+    except BrokenExecutor as error:
+        raise SubjectDied("the process of the pool ended before it answered") from error
     stretches = [stretch for task in performed.tasks for stretch in stretches_of(task)]
     return {"began": performed.began_ns, "late": late_ns, "stretches": stretches}
 

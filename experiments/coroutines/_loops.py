@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import signal
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, get_args
@@ -26,6 +27,7 @@ ASKED: Mapping[Loop, tuple[Sleep, Sleep]] = {  # of each loop: what it can wait 
 }
 PACKAGES: Mapping[Loop, str] = {"uvloop": "uvloop", "gevent": "gevent", "gevent, patched": "gevent"}
 EXTRA = "loops"  # of oscope, which brings them
+KILLED = (-signal.SIGKILL, -signal.SIGTERM)  # from outside; no package does that to itself
 WARM_UP_S, WARM_UP_TURNS = 0.001, 100
 
 
@@ -143,11 +145,16 @@ def enlist(group: Group) -> tuple[Crew, list[str]]:
 
 
 def started(worker: Worker) -> bool:
-    """A package that takes its process down when imported is as good as missing."""
+    """A package that takes its process down when imported is as good as missing; who was killed is not."""
+    worker.expendable = worker.name in PACKAGES
     try:
         return bool(worker.answer())
     except SubjectDied:
+        if worker.ended() in (None, *KILLED):  # another one died, or somebody killed it
+            raise
         return False
+    finally:
+        worker.expendable = False
 
 
 def ask(subject: Worker, *job: object) -> Any:

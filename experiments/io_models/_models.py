@@ -18,7 +18,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Literal, NamedTuple, NoReturn
 
 from experiments.io_models._aio import reader
-from experiments.kit import uring
+from experiments.kit import calls, uring
 from experiments.kit.clock import now_ns
 
 Model = Literal["blocking", "non-blocking", "multiplexed", "signal-driven", "asynchronous"]
@@ -69,8 +69,12 @@ class CannotRun(RuntimeError):
     """An arm cannot run on this machine; the message is a sentence that says why."""
 
 
+class HungUp(ConnectionError):
+    is_sentence = True  # for the reader of the run
+
+
 def hung_up() -> NoReturn:
-    raise ConnectionError("the sender closed its end before the message was complete")
+    raise HungUp("the sender closed its end before the message was complete")
 
 
 @contextmanager
@@ -200,8 +204,7 @@ def held_back(numbers: set[int]) -> Iterator[None]:
     try:
         yield
     finally:
-        while signal.sigtimedwait(numbers, 0):
-            pass
+        calls.discard_pending(numbers)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
@@ -210,13 +213,13 @@ def signalled(sock: socket.socket, buffer: bytearray) -> Iterator[Read]:
     """Sleep until the signal comes, then fetch. SIGIO is what is left where the signal queue is full."""
     number = signal.SIGRTMIN + 3
     numbers = {number, int(signal.SIGIO)}
-    fetch, wait, clock = until_empty(sock, buffer), signal.sigwaitinfo, now_ns
+    fetch, wait, clock = until_empty(sock, buffer), calls.wait_for_signal(numbers), now_ns
 
     def read(size: int) -> Reading:
         done = syscalls = ready = 0
         called = clock()
         while not done:
-            wait(numbers)
+            wait()
             ready = clock()
             done, fetched = fetch(size)
             syscalls += 1 + fetched

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import os
-import resource
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -13,9 +12,9 @@ from typing import NamedTuple
 
 from experiments.io_models._channel import Kind, connect, datagrams, sender_of
 from experiments.io_models._models import Arm, CannotRun, Read, Reading
-from experiments.kit import proc, tally
+from experiments.kit import calls, proc, tally
 from experiments.kit.clock import run_delay_ns, seconds
-from experiments.kit.subjects import Group, Worker
+from experiments.kit.subjects import Group, Worker, interrupted_by_deaths, looks_again
 
 
 class Sample(NamedTuple):
@@ -67,14 +66,15 @@ class Receiver:
         """
         read, place = self.reads[arm], self.places[arm]
         self.sender.ask(place, size, delay_ns)
-        usage = resource.getrusage(resource.RUSAGE_THREAD)
+        before = calls.thread_switches()
         process, thread, delay = time.process_time_ns(), time.thread_time_ns(), self.delay_ns()
-        reading = read(size)
-        delay = self.delay_ns() - delay
+        with looks_again():
+            reading = read(size)
+            delay = self.delay_ns() - delay
         process, thread = time.process_time_ns() - process, time.thread_time_ns() - thread
-        after = resource.getrusage(resource.RUSAGE_THREAD)
+        after = calls.thread_switches()
         sent_ns, _ = self.sender.answer()
-        switches = after.ru_nvcsw - usage.ru_nvcsw, after.ru_nivcsw - usage.ru_nivcsw
+        switches = after.voluntary - before.voluntary, after.involuntary - before.involuntary
         return Sample(reading, sent_ns, thread, process, delay, *switches)
 
 
@@ -83,6 +83,7 @@ def receiver(channel: Kind, arms: Sequence[Arm], largest: int) -> Iterator[Recei
     """Sockets, sender and arms for messages of up to `largest` bytes; nothing of it is left afterwards."""
     with ExitStack() as stack:
         group = stack.enter_context(Group())
+        stack.enter_context(interrupted_by_deaths())
         pairs = []
         for arm in arms:
             pairs.append(pair := connect(datagrams(channel) if arm.datagrams else channel, largest))

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Literal, get_args
 
 from experiments.io_models._watch import EVENT, raise_limit
+from experiments.kit import calls
 
 Fact = Literal[
     "level: wakes for 10 bytes by threes",
@@ -169,7 +170,7 @@ def closed_with_a_twin() -> tuple[int, int]:
 
 def told_at_once(ready: int) -> int:
     """How many of so many ready descriptors one call tells that was not given a number."""
-    fds = [os.eventfd(0) for _ in range(ready)]
+    fds = [calls.eventfd() for _ in range(ready)]
     try:
         with select.epoll() as epoll:
             for fd in fds:

@@ -9,10 +9,12 @@ import random
 import resource
 import select
 import selectors
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, NamedTuple, get_args
 
+from experiments.kit import calls
 from experiments.kit.clock import now_ns
 from experiments.kit.stats import median
 
@@ -21,7 +23,7 @@ METHODS: tuple[Method, ...] = get_args(Method)
 Wait = Callable[[], Sequence[int]]
 
 RESERVE = 100  # descriptors for everything that is not watched
-EVENT = (1).to_bytes(8, "little")  # what an eventfd is fed and read with
+EVENT = (1).to_bytes(8, sys.byteorder)  # what an eventfd is fed and read with
 
 
 class Cost(NamedTuple):
@@ -56,7 +58,7 @@ def watcher(descriptors: int) -> Callable[..., Any]:
             method, watched, ready, wakes, seed = job
             return time_waits(method, fds[:watched], ready, wakes, seed)
         soft, now = raise_limit(descriptors)
-        fds.extend(os.eventfd(0, os.EFD_NONBLOCK) for _ in range(descriptors))
+        fds.extend(calls.eventfd(calls.EFD_NONBLOCK) for _ in range(descriptors))
         gc.disable()
         return [soft, now]
 

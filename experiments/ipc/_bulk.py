@@ -12,10 +12,10 @@ from functools import partial
 from itertools import cycle
 from typing import Any, Literal, NamedTuple, get_args
 
-from experiments.ipc._talk import END
+from experiments.ipc._talk import END, PIDS, gone
 from experiments.ipc._ways import Missing, fork_context, made, tcp_pair
 from experiments.kit.clock import now_ns
-from experiments.kit.subjects import Group, Worker
+from experiments.kit.subjects import Group, Worker, raise_lost
 
 Stream = Literal["pipe", "pipe, 1 MiB", "Unix", "TCP", "shared memory", "mp Pipe"]
 STREAMS: tuple[Stream, ...] = get_args(Stream)
@@ -42,7 +42,10 @@ def pusher(stream: Stream, largest: int) -> Callable[..., Any]:
 
     def serve(*job: Any) -> Any:
         if job == (END,):
-            return group.__exit__(None, None, None)
+            group.__exit__(None, None, None)
+            return raise_lost()
+        if job == (PIDS,):
+            return [other.pid for _, other, _ in lines]
         if job:
             return push_all(*lines[0], *job)
         gc.disable()
@@ -63,8 +66,9 @@ def push_all(line: Line, other: Worker, arrived: int, own: int, others: int, siz
     push, piece = line.push, bytes(size)
     os.read(arrived, 1)  # it is ready
     start = now_ns()
-    for _ in range(pieces):
-        push(piece)
+    with gone():
+        for _ in range(pieces):
+            push(piece)
     os.read(arrived, 1)  # it has all
     took = now_ns() - start
     other.answer()
@@ -75,7 +79,8 @@ def take_all(line: Line, arrives: int, core: int, size: int, pieces: int) -> Non
     os.sched_setaffinity(0, {core})
     buffer = memoryview(bytearray(b"\1") * size)  # its pages are there before the clock starts
     os.write(arrives, b"r")
-    line.take(buffer, pieces)
+    with gone():
+        line.take(buffer, pieces)
     os.write(arrives, b"a")
 
 

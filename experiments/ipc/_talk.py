@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 from experiments.ipc._ways import Ends, Missing, Way, make
 from experiments.kit.clock import now_ns
 from experiments.kit.stats import median, quantile
-from experiments.kit.subjects import Group, Worker
+from experiments.kit.subjects import Group, SubjectDied, Worker, raise_lost
 
 WARM_UP = 5  # round trips that are not counted
-END = "end"
+PIDS, END = "pids", "end"
 
 
 def talker(way: Way, size: int) -> Callable[..., Any]:
     """A worker's function, which makes the way and the process at its other end when it is first asked.
 
-    Asked without arguments it says why the way is missing, or "". Asked to end it takes the other process
-    with it. Else it makes round trips.
+    Asked without arguments it says why the way is missing, or "". Asked for them it tells the pids of the
+    processes that it needs. Asked to end it takes them with it. Else it makes round trips.
     """
     made: list[tuple[Ends, Worker]] = []
     group = Group()
@@ -29,7 +30,10 @@ def talker(way: Way, size: int) -> Callable[..., Any]:
     def serve(*job: Any) -> Any:
         if job == (END,):
             group.__exit__(None, None, None)
+            raise_lost()
             return [ends.close() for ends, _ in made][:0]
+        if job == (PIDS,):
+            return [pid for ends, other in made for pid in (other.pid, ends.helper) if pid]
         if job:
             return round_trips(*made[0], *job)
         gc.disable()
@@ -51,11 +55,12 @@ def round_trips(ends: Ends, other: Worker, own: int, others: int, trips: int) ->
     other.ask(others, WARM_UP + trips)
     send, receive, clock = ends.send, ends.receive, now_ns
     took = [0] * (WARM_UP + trips)
-    for i in range(WARM_UP + trips):
-        start = clock()
-        send()
-        receive()
-        took[i] = clock() - start
+    with gone():
+        for i in range(WARM_UP + trips):
+            start = clock()
+            send()
+            receive()
+            took[i] = clock() - start
     other.answer()
     return [median(took[WARM_UP:]), quantile(took[WARM_UP:], 0.95)]
 
@@ -65,6 +70,16 @@ def answer(ends: Ends, core: int, trips: int) -> None:
     gc.disable()
     os.sched_setaffinity(0, {core})
     hear, reply = ends.hear, ends.reply
-    for _ in range(trips):
-        hear()
-        reply()
+    with gone():
+        for _ in range(trips):
+            hear()
+            reply()
+
+
+@contextmanager
+def gone() -> Iterator[None]:
+    """What the system says of a way whose other end was killed, as the sentence that it comes to."""
+    try:
+        yield
+    except (EOFError, ConnectionError) as error:
+        raise SubjectDied("the other end is gone") from error

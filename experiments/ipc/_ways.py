@@ -13,11 +13,13 @@ import multiprocessing
 import os
 import signal
 import socket
+import sys
 import tempfile
 from collections.abc import Callable
 from multiprocessing.managers import SyncManager
 from typing import Any, Literal, NamedTuple, TypeVar, get_args
 
+from experiments.kit import calls
 from experiments.kit.subjects import end_with
 
 Way = Literal[
@@ -46,6 +48,7 @@ ATOMIC_B = 4096  # PIPE_BUF: a write up to this comes in one piece (pipe(7))
 QUEUED_B = 8192  # a message of a queue, unless the administrator allows more (mq_overview(7), msgsnd(2))
 DATAGRAM_B = 65_507  # of UDP over IPv4
 WORD_B = 64  # one word for each direction, on cache lines of their own
+ONE = (1).to_bytes(8, sys.byteorder)  # what an eventfd is fed with
 CLONE_NEWIPC, CLONE_NEWUSER = 0x08000000, 0x10000000
 RMID, PRIVATE = 0, 0
 
@@ -66,6 +69,7 @@ class Ends(NamedTuple):
     reply: Call
     first: Callable[[int], None] = lambda pid: None
     close: Call = lambda: None
+    helper: int = 0  # the pid of a third process that both need
 
 
 def make(way: Way, size: int) -> Ends:
@@ -90,12 +94,12 @@ def fork_context() -> Any:
 
 
 def by_eventfd(_: int) -> Ends:
-    there, back = os.eventfd(0), os.eventfd(0)
+    there, back = calls.eventfd(), calls.eventfd()
     return Ends(
-        lambda: os.eventfd_write(there, 1),
-        lambda: os.eventfd_read(back),
-        lambda: os.eventfd_read(there),
-        lambda: os.eventfd_write(back, 1),
+        lambda: os.write(there, ONE),
+        lambda: os.read(back, len(ONE)),
+        lambda: os.read(there, len(ONE)),
+        lambda: os.write(back, ONE),
     )
 
 
@@ -108,12 +112,12 @@ def by_signal(_: int) -> Ends:
     """A real-time signal: those are queued, not merged. Both sides block it and wait for it."""
     number = signal.SIGRTMIN + 1
     signal.pthread_sigmask(signal.SIG_BLOCK, {number})
-    first = os.getpid()
+    first, wait = os.getpid(), calls.wait_for_signal({number})
     others: list[int] = []
     return Ends(
         lambda: os.kill(others[0], number),
-        lambda: signal.sigwaitinfo({number}),
-        lambda: signal.sigwaitinfo({number}),
+        wait,
+        wait,
         lambda: os.kill(first, number),
         others.append,
     )
@@ -371,9 +375,9 @@ def by_queue(size: int) -> Ends:
     return over_queues(size, fork_context().Queue(), fork_context().Queue())
 
 
-def over_queues(size: int, there: Any, back: Any, close: Call = lambda: None) -> Ends:
+def over_queues(size: int, there: Any, back: Any) -> Ends:
     message = bytes(size)
-    return Ends(lambda: there.put(message), back.get, there.get, lambda: back.put(message), close=close)
+    return Ends(lambda: there.put(message), back.get, there.get, lambda: back.put(message))
 
 
 def by_manager(size: int) -> Ends:
@@ -383,7 +387,8 @@ def by_manager(size: int) -> Ends:
     """
     manager = SyncManager(address=f"\0oscope-{os.getpid()}", ctx=fork_context())
     manager.start(end_with, (os.getpid(), signal.SIGKILL))
-    return over_queues(size, manager.Queue(), manager.Queue(), manager.shutdown)
+    ends = over_queues(size, manager.Queue(), manager.Queue())
+    return ends._replace(close=manager.shutdown, helper=manager._process.pid)  # type: ignore[attr-defined]
 
 
 MAKERS: dict[Way, Callable[[int], Ends]] = {

@@ -63,11 +63,11 @@ from experiments.ipc._price import (
     pipe_on_two_cores,
     verdict,
 )
-from experiments.ipc._talk import END, talker
+from experiments.ipc._talk import END, PIDS, talker
 from experiments.ipc._ways import WAYS, Way
 from experiments.kit import Bars, Between, Bytes, Cells, Count, Line, Need, NumberGuess, Progress
 from experiments.kit.clock import seconds
-from experiments.kit.subjects import Group, SubjectDied, Worker
+from experiments.kit.subjects import Group, SubjectDied, Worker, raise_trouble
 
 __all__ = ["Absent", "Apart", "Together", "Trip", "charts", "guess", "measure", "verdict"]
 
@@ -151,16 +151,18 @@ def measure(
         talkers = {way: group.worker(talker(way, size), name=way) for way in WAYS}
         pushers = {stream: group.worker(pusher(stream, largest), name=stream) for stream in STREAMS}
         try:
-            yield from without_the_missing(talkers, "messages")
-            yield from without_the_missing(pushers, "bulk")
+            yield from without_the_missing(group, talkers, "messages")
+            yield from without_the_missing(group, pushers, "bulk")
             for number in range(repeats):
                 yield Progress(number / repeats, f"round {number + 1} of {repeats}")
                 yield from there_and_back(talkers, number, trips)
                 yield Progress((number + 0.7) / repeats, f"round {number + 1} of {repeats}")
                 yield from in_bulk(pushers, number, sizes_up_to(largest))
         finally:
-            for worker in (*talkers.values(), *pushers.values()):
-                with contextlib.suppress(SubjectDied):
+            with contextlib.suppress(SubjectDied):
+                raise_trouble()  # who waits for a dead one does not hear us; the end of the group is its end
+                group.unwatch_others()
+                for worker in (*talkers.values(), *pushers.values()):
                     worker.ask(END)
                     worker.answer()
 
@@ -172,13 +174,17 @@ def cost(size: int, trips: int, largest: int, repeats: int) -> float:
     return 0.4 + repeats * (talk + bulk)
 
 
-def without_the_missing(workers: dict[Any, Worker], use: Use) -> Iterator[Absent]:
+def without_the_missing(group: Group, workers: dict[Any, Worker], use: Use) -> Iterator[Absent]:
     """Those that could not make what they are for are told, and taken out."""
     for name, worker in list(workers.items()):
         worker.ask()
         if why := worker.answer():
             yield Absent(name, why, use)
             del workers[name]
+            continue
+        worker.ask(PIDS)
+        for pid in worker.answer():
+            group.watch(pid, f"{name}, other end")
 
 
 def sizes_up_to(largest: int) -> list[int]:

@@ -38,6 +38,8 @@ class SpecError(Exception):
 class ParameterError(ValueError):
     """A parameter's value is not one that the experiment takes."""
 
+    is_sentence = True  # for the reader of the run
+
 
 class Progress(NamedTuple):
     """Yielded by `measure` between repetitions: how far it is (0 to 1), and what it does next."""

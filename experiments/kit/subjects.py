@@ -3,6 +3,10 @@
 Fork first, thread later: a process with threads must not fork. Whatever happens in a forked
 subject, it ends there; it never returns into the code of its parent.
 
+Whoever waits for a subject also waits for its death, and for that of all the others: what one of them
+is to bring may depend on another. So `answer`, `open` and `wait_readable` end with SubjectDied when a
+subject of this process was killed or has failed, and `interrupted_by_deaths` does so for any other wait.
+
     with Group() as group:
         gate = Gate(2)
         spinners = [group.fork(spin, gate, name=f"spinner {i}", core=0) for i in (1, 2)]
@@ -16,21 +20,26 @@ from __future__ import annotations
 import contextlib
 import marshal
 import os
+import resource
 import select
 import signal
+import struct
 import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from types import TracebackType
-from typing import IO, Any, NamedTuple, NoReturn, TypeVar
+from types import FrameType, TracebackType
+from typing import IO, Any, NamedTuple, NoReturn, Protocol, TypeVar
 
-from experiments.kit import tally
+from experiments.kit import calls, tally
 from experiments.kit.clock import NS_PER_S, now_ns, run_delay_ns, seconds
 from experiments.kit.supervisor import PR_SET_PDEATHSIG, prctl
 
 T = TypeVar("T")
 READY_S = 10.0  # in which a forked subject is at its gate; a busy machine needs a tenth of a second
+LOOK_S = 0.2  # between two looks whether all are alive, where no descriptor tells it
+FEW_DESCRIPTORS = 256  # with a limit below this, none is spent on telling
+SIZE = struct.Struct("I")  # of an answer, before it
 
 
 class Usage(NamedTuple):
@@ -48,9 +57,25 @@ class Usage(NamedTuple):
 class SubjectDied(RuntimeError):
     """A subject ended before it gave what was asked of it."""
 
+    is_sentence = True  # for the reader of the run
+
+
+class Watched(Protocol):
+    """A process whose death ends the waits of this one. `pidfd` is -1 where there is none."""
+
+    pid: int
+    name: str
+    pidfd: int
+
+    def trouble(self) -> str: ...
+
+
+watched: dict[int, Watched] = {}  # by pid: all below this process that are still needed
+lost: list[str] = []  # what became of subjects that ended unasked, as a sentence for each
+
 
 class Subject:
-    """A forked process that is measured."""
+    """A forked process that is measured. `expendable`: that it dies is no trouble."""
 
     def __init__(self, pid: int, name: str, started_ns: int) -> None:
         """`started_ns` is taken before the fork: after it the subject may run before its parent does."""
@@ -58,21 +83,41 @@ class Subject:
         self.name = name
         self.started_ns = started_ns
         self.usage: Usage | None = None
+        self.expendable = False
+        self.pidfd = pidfd_of(pid)
+        watched[pid] = self
+
+    def trouble(self) -> str:
+        """How it ended though nobody had asked it to; "" while it lives, and where it ended well."""
+        rc = None if self.expendable else self.ended()
+        return how_it_ended(rc) if rc else ""
+
+    def ended(self) -> int | None:
+        """Its exit code, without waiting; None while it lives, and where somebody else has reaped it."""
+        if self.usage:
+            return self.usage.rc
+        with contextlib.suppress(ChildProcessError):
+            return calls.exit_code(self.pid)
+        return None
 
     def reap(self) -> Usage:
         """Wait until the subject ends, and take it out of the process table."""
         if self.usage is None:
+            unwatch(self)
             delay_ns = delay_at_the_end(self.pid)
             _, status, used = os.wait4(self.pid, 0)
             run_ns = round((used.ru_utime + used.ru_stime) * NS_PER_S)
             rc = os.waitstatus_to_exitcode(status)
             self.usage = Usage(seconds(now_ns() - self.started_ns), run_ns, delay_ns, rc)
             tally.add(run_ns, delay_ns)
+            if rc and not self.expendable:
+                lost.append(f"{self.name} {how_it_ended(rc)}")
         return self.usage
 
     def kill(self) -> None:
         if self.usage is None:
-            with contextlib.suppress(ProcessLookupError):
+            with contextlib.suppress(ProcessLookupError, ChildProcessError):
+                self.expendable = self.expendable or calls.exit_code(self.pid) is None
                 os.kill(self.pid, signal.SIGKILL)
 
     def close(self) -> None:
@@ -94,21 +139,29 @@ class Worker(Subject):
 
     def ask(self, *arguments: Any) -> None:
         """Start the next call; the worker is already awake at its pipe."""
-        with self._alive():
+        try:
             marshal.dump(arguments, self._requests)
             self._requests.flush()
+        except BrokenPipeError as error:
+            raise self._died() from error
 
     def answer(self) -> Any:
-        with self._alive():
-            return marshal.load(self._answers)
+        """What it returns; SubjectDied where it ends before that, or another one is lost meanwhile."""
+        (size,) = SIZE.unpack(self._read(SIZE.size))
+        return marshal.loads(self._read(size))
 
-    @contextlib.contextmanager
-    def _alive(self) -> Iterator[None]:
-        try:
-            yield
-        except (EOFError, BrokenPipeError) as error:
-            rc = self.reap().rc
-            raise SubjectDied(f"{self.name} ended (exit code {rc}) before it answered") from error
+    def _read(self, size: int) -> bytes:
+        fd, parts = self._answers.fileno(), []
+        while size:
+            wait_readable(fd, wanted=self)
+            if not (part := os.read(fd, size)):
+                raise self._died()
+            parts.append(part)
+            size -= len(part)
+        return b"".join(parts)
+
+    def _died(self) -> SubjectDied:
+        return SubjectDied(f"{self.name} {how_it_ended(self.reap().rc)} before it answered")
 
     def close(self) -> None:
         super().close()
@@ -122,6 +175,7 @@ class Group:
 
     def __init__(self) -> None:
         self.subjects: list[Subject] = []
+        self.others: list[Other] = []
         self._ends: list[IO[bytes]] = []  # the parent's ends of all pipes
 
     def __enter__(self) -> Group:
@@ -134,6 +188,16 @@ class Group:
             subject.kill()
         for subject in self.subjects:
             subject.close()
+        self.unwatch_others()
+
+    def watch(self, pid: int, name: str) -> None:
+        """A process that one of the subjects has made: its death, too, ends the waits of this one."""
+        self.others.append(Other(pid, name))
+
+    def unwatch_others(self) -> None:
+        """Before they are told to end."""
+        while self.others:
+            unwatch(self.others.pop())
 
     def fork(
         self, function: Callable[..., object], *arguments: object, core: int | None = None, name: str = ""
@@ -149,10 +213,11 @@ class Group:
 
     def worker(self, function: Callable[..., Any], *, core: int | None = None, name: str = "") -> Worker:
         """A child that waits to be asked; its answers come back over a pipe."""
-        request_r, request_w = os.pipe()
-        answer_r, answer_w = os.pipe()
-        parent, started_ns = os.getpid(), now_ns()
-        pid = os.fork()
+        with contextlib.ExitStack() as undo:
+            (request_r, request_w), (answer_r, answer_w) = (pipe_until(undo) for _ in range(2))
+            parent, started_ns = os.getpid(), now_ns()
+            pid = os.fork()
+            undo.pop_all()
         if pid == 0:
             os.close(request_w)
             os.close(answer_r)
@@ -173,6 +238,7 @@ class Group:
             signal.signal(number, signal.SIG_DFL)
         for end in self._ends:
             end.close()  # else a sibling would keep the pipes of a dead parent open
+        forget_all()
         if core is not None:
             os.sched_setaffinity(0, {core})
         function(*arguments)
@@ -204,8 +270,7 @@ class Gate:
         deadline_ns = now_ns() + int(READY_S * NS_PER_S)
         ready = 0
         while ready < self.subjects:
-            left_s = seconds(deadline_ns - now_ns())
-            if left_s <= 0 or not select.select([self._ready[0]], [], [], left_s)[0]:
+            if not wait_readable(self._ready[0], deadline_ns):
                 raise SubjectDied(f"only {ready} of {self.subjects} subjects were ready in {READY_S:.0f} s")
             ready += len(os.read(self._ready[0], self.subjects - ready))
         opened_ns = now_ns()
@@ -219,6 +284,154 @@ class Gate:
     def _next(self) -> tuple[int, int]:
         self._round += 1
         return self._go[self._round % 2]
+
+
+class Other:
+    """A process below us that is no child of ours, so that nobody tells us how it ended."""
+
+    def __init__(self, pid: int, name: str) -> None:
+        self.pid = pid
+        self.name = name
+        self.pidfd = pidfd_of(pid)
+        watched[pid] = self
+
+    def trouble(self) -> str:
+        try:
+            with open(f"/proc/{self.pid}/stat", "rb", buffering=0) as file:
+                stat = file.read()
+        except OSError:
+            return "ended"
+        return "ended" if stat[stat.rindex(b")") + 2] in b"ZX" else ""
+
+
+def pidfd_of(pid: int) -> int:
+    """Tells of its end without a look; -1 where there is none, or none to spare."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < FEW_DESCRIPTORS:
+        return -1
+    try:
+        return calls.open_pidfd(pid)
+    except (OSError, AttributeError):
+        return -1
+
+
+def unwatch(one: Watched) -> None:
+    if watched.get(one.pid) is one:
+        del watched[one.pid]
+    if one.pidfd >= 0:
+        os.close(one.pidfd)
+        one.pidfd = -1
+
+
+def forget_all() -> None:
+    """In a forked child, whose siblings are not its own."""
+    for one in list(watched.values()):
+        unwatch(one)
+    lost.clear()
+
+
+def how_it_ended(rc: int) -> str:
+    """Of an exit code, or of minus the signal that ended it."""
+    if rc >= 0:
+        return f"ended (exit code {rc})"
+    try:
+        return f"ended (killed by {signal.Signals(-rc).name})"
+    except ValueError:  # a real-time signal
+        return f"ended (killed by signal {-rc})"
+
+
+def wait_readable(fd: int, deadline_ns: int | None = None, wanted: Watched | None = None) -> bool:
+    """Block until there is something to read (or its end); False where the deadline came first.
+
+    SubjectDied as soon as a subject has died unasked. Of `wanted`, who is to write, also where it ended
+    well; but what it wrote before can still be read.
+    """
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    by_pidfd = {one.pidfd: one for one in watched.values() if one.pidfd >= 0}
+    for pidfd in by_pidfd:
+        poll.register(pidfd, select.POLLIN)
+    looks = len(by_pidfd) < len(watched)
+    while True:
+        ready = {number for number, _ in poll.poll(pause_ms(deadline_ns, looks))}
+        ended = [by_pidfd[pidfd] for pidfd in ready - {fd}]
+        if wanted in ended or (looks and wanted):
+            ready |= {fd} & {number for number, _ in poll.poll(0)}  # written between the two looks of poll
+        for one in ended:
+            if one is wanted and fd in ready:
+                continue
+            raise_trouble_of(one, ended=one is wanted)
+            poll.unregister(one.pidfd)
+            unwatch(one)
+        if fd in ready:
+            return True
+        if looks:
+            raise_trouble()
+        if deadline_ns is not None and now_ns() >= deadline_ns:
+            return False
+
+
+def pause_ms(deadline_ns: int | None, looks: bool) -> float | None:
+    """How long to sleep at most: until the deadline, or the next look."""
+    left_s = [LOOK_S] if looks else []
+    if deadline_ns is not None:
+        left_s.append(max(0.0, seconds(deadline_ns - now_ns())))
+    return min(left_s) * 1000 if left_s else None
+
+
+def raise_trouble_of(one: Watched, ended: bool = False) -> None:
+    """SubjectDied where it was killed or has failed; where it is `ended`, in any case."""
+    if how := one.trouble() or ("ended" if ended else ""):
+        raise SubjectDied(f"{one.name} {how} while it was needed")
+
+
+def raise_trouble() -> None:
+    for one in list(watched.values()):
+        raise_trouble_of(one)
+
+
+def raise_lost() -> None:
+    """SubjectDied where one of the subjects of this run ended unasked, though nobody waited for it."""
+    raise_trouble()
+    if lost:
+        raise SubjectDied(f"{lost[0]} while it was needed")
+
+
+@contextlib.contextmanager
+def interrupted_by_deaths() -> Iterator[None]:
+    """Meanwhile the death of a subject ends any wait of the main thread, also one that is measured.
+
+    SIGCHLD tells of it. It may come just before a call goes to sleep, which then sleeps on: so each such
+    wait is made in `looks_again`.
+    """
+    before = {number: signal.signal(number, look_at_all) for number in (signal.SIGCHLD, signal.SIGALRM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def look_at_all(_number: int, _frame: FrameType | None) -> None:
+    raise_trouble()
+
+
+@contextlib.contextmanager
+def looks_again() -> Iterator[None]:
+    """A signal every second, as long as this lasts; a timer that does not fire disturbs nothing."""
+    signal.setitimer(signal.ITIMER_REAL, 1, 1)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def pipe_until(undo: contextlib.ExitStack) -> tuple[int, int]:
+    """A pipe that is closed again unless somebody takes it over."""
+    pipe = os.pipe()
+    for end in pipe:
+        undo.callback(os.close, end)
+    return pipe
 
 
 def end_with(parent: int, number: signal.Signals) -> None:
@@ -236,7 +449,8 @@ def serve(function: Callable[..., Any], request_fd: int, answer_fd: int) -> None
                 arguments = marshal.load(requests)
             except EOFError:
                 return
-            marshal.dump(function(*arguments), answers)
+            answer = marshal.dumps(function(*arguments))
+            answers.write(SIZE.pack(len(answer)) + answer)
             answers.flush()
 
 
@@ -246,6 +460,8 @@ def end_after(function: Callable[..., object], *arguments: object) -> NoReturn:
     try:
         function(*arguments)
         rc = 0
+    except SubjectDied as error:
+        print(error, file=sys.stderr, flush=True)  # noqa: T201  # that is where it belongs
     except BaseException:  # SystemExit too: nothing may climb into the parent's code
         traceback.print_exc()
         sys.stderr.flush()
@@ -255,9 +471,7 @@ def end_after(function: Callable[..., object], *arguments: object) -> NoReturn:
 
 def delay_at_the_end(pid: int) -> int:
     """Wait until a child ends, and read its run-queue delay while it is still a zombie."""
-    if not hasattr(os, "waitid"):
-        return 0
-    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    calls.exit_code(pid, wait=True)
     return run_delay_ns(str(pid))
 
 

@@ -80,6 +80,7 @@ def run(spec: Message, channel: Channel) -> Note:
             channel.send(hello)
         module = importlib.import_module(f"experiments.{spec['experiment']}")
         measure(module, spec["params"], channel, rests)
+        in_subjects("raise_lost")
         done = True
     except Ending:
         pass
@@ -99,6 +100,7 @@ def measure(module: ModuleType, params: Message, channel: Channel, rests: Rests)
             batch.add(item)
             if batch.is_due():
                 batch.write()
+                in_subjects("raise_trouble")
                 rests.rest(rest_s)
     finally:
         with suppress(AttributeError):
@@ -200,7 +202,16 @@ class Batch:
             self.written_at = self.clock()
 
 
+def in_subjects(raises: str) -> None:
+    """SubjectDied where a subject was killed and nobody noticed: what was measured is not to be judged."""
+    if subjects := sys.modules.get("experiments.kit.subjects"):
+        getattr(subjects, raises)()
+
+
 def failure(error: BaseException) -> Message:
+    """What is a sentence for the reader needs neither the name of its kind nor a traceback."""
+    if getattr(error, "is_sentence", False):
+        return {"t": "failed", "why": str(error), "kind": "", "traceback": ""}
     import traceback
 
     text = "".join(traceback.format_exception(error))

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from experiments.kit import calls
 from experiments.kit.clock import NS_PER_S, now_ns, sleep_until
 from experiments.kit.subjects import Gate, Group, Subject, end_with
 from experiments.kit.work import burn_until
@@ -175,9 +176,8 @@ def spawn(fifo: Path) -> None:
 
     This child has to open its standard input first: a FIFO, which opens when its other end does.
     """
-    opens_fifo = [(os.POSIX_SPAWN_OPEN, 0, str(fifo), os.O_RDONLY, 0)]
     with contextlib.suppress(FileNotFoundError):  # the run was over before it began
-        os.waitpid(os.posix_spawn("/bin/true", ["true"], {}, file_actions=opens_fifo), 0)
+        os.waitpid(calls.spawn("/bin/true", ["true"], stdin=str(fifo)), 0)
     sleep()
 
 

@@ -13,7 +13,7 @@ import struct
 from typing import NamedTuple
 
 from experiments.kit.clock import now_ns
-from experiments.kit.subjects import Group, SubjectDied, end_after, end_with
+from experiments.kit.subjects import Group, SubjectDied, end_after, end_with, wait_readable
 from experiments.kit.supervisor import PR_SET_CHILD_SUBREAPER, prctl
 from experiments.kit.work import burn_until
 
@@ -68,6 +68,7 @@ class Family:
             self._adopter = self._group.worker(obey, name="adopter")
             self.adopter = self._adopter.pid
             (self.parent,) = self._ask("begin")
+            self._group.watch(self.parent, "parent")
         except BaseException:
             self.__exit__()
             raise
@@ -76,6 +77,7 @@ class Family:
 
     def __exit__(self, *_: object) -> None:
         try:
+            self._group.unwatch_others()  # who has died is no reason not to tidy up
             with contextlib.suppress(SubjectDied, AttributeError):
                 self._ask("tidy")
         finally:
@@ -89,6 +91,7 @@ class Family:
 
     def _tell_parent(self, order: bytes) -> tuple[int, int]:
         os.write(self._lines.orders[1], order)
+        wait_readable(self._lines.news[0])
         heard = os.read(self._lines.news[0], NEWS.size)
         if not heard:
             raise SubjectDied("the parent ended before it answered")
@@ -114,6 +117,7 @@ class Family:
         os.write(self._lines.input[1], GO)
 
     def end_parent(self) -> None:
+        self._group.unwatch_others()
         os.write(self._lines.orders[1], END)
 
     def end_orphan(self) -> None:

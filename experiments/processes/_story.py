@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -12,10 +11,9 @@ from experiments.kit.clock import now_ns, seconds
 from experiments.kit.sampling import STATES, State
 from experiments.processes._endings import Adoption, Ending, Kin, Life, Moment, Process, Span, Stage
 from experiments.processes._family import PROGRAM, Family, Waited
-from experiments.processes._watch import Lane, Seen, Watch
+from experiments.processes._watch import ZOMBIE, Lane, Seen, Watch
 
 MIB = 1 << 20
-ZOMBIE = "ZX"
 FORKED_BY: dict[str, Process] = {"parent": "adopter", "child": "parent", "orphan": "parent"}
 
 
@@ -47,11 +45,11 @@ class Story:
         self.family.begin_program()
         yield self.life("runs a program", lane, lambda seen: (seen.program, seen.letter) == (PROGRAM[0], "S"))
         yield from self.kin("after exec")
-        os.kill(pid, signal.SIGSTOP)
+        lane.send(signal.SIGSTOP)
         yield self.life("stopped", lane, lambda seen: seen.letter == "T")
-        os.kill(pid, signal.SIGCONT)
+        lane.send(signal.SIGCONT)
         yield self.life("continued", lane, lambda seen: seen.letter == "S")
-        told_ns = now_ns()
+        told_ns, lane.may_end = now_ns(), True
         self.family.end_program()
         yield self.life("exited", lane, is_zombie)
         yield from self.kin("after exit")
@@ -65,7 +63,7 @@ class Story:
         lane = self.watch.add("orphan", pid)
         yield self.life("left behind", lane, lambda seen: seen.letter == "S")
         yield from self.kin("before the end")
-        told_ns = now_ns()
+        told_ns, parent.may_end = now_ns(), True
         self.family.end_parent()
         self.watch.look_till(parent, is_zombie)
         yield self.life("adopted", lane, lambda seen: seen.parent != parent.pid)
@@ -74,7 +72,7 @@ class Story:
         waited = self.family.adopter_waits(parent.pid)
         self.watch.look_for(self.pace_ns // 4)
         yield self.ending("parent", told_ns, waited)
-        told_ns = now_ns()
+        told_ns, lane.may_end = now_ns(), True
         self.family.end_orphan()
         self.watch.look_till(lane, is_zombie)
         self.watch.look_for(self.pace_ns)

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 from collections.abc import Callable
 from typing import NamedTuple
 
+from experiments.kit.calls import open_pidfd
 from experiments.kit.clock import now_ns, sleep_until
 from experiments.kit.proc import Task
 from experiments.kit.sampling import Look, Painter, Stretch, look_at
+from experiments.kit.subjects import SubjectDied
 
 PERIOD_NS = 500_000
 LONGEST_NS = 2_000_000_000
+ZOMBIE = "ZX"
 PAGE_B = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -26,7 +30,7 @@ class Seen(NamedTuple):
     program: str
     parent: int
     resident_b: int
-    ended: bool | None  # its pidfd is readable; None where this system has none
+    ended: bool | None  # its pidfd is readable; None where there is none
 
 
 class Lane:
@@ -37,11 +41,12 @@ class Lane:
         self.pid = pid
         self.looks: list[Seen] = []
         self.gone: tuple[int, int] | None = None  # the look that did not find it: its number, its moment
+        self.may_end = False  # it has been told to
         self.task = Task(pid)
         self.painter = Painter()
         self._before: Look | None = None
         self._stat = os.open(f"/proc/{pid}/stat", os.O_RDONLY)
-        self._pidfd = os.pidfd_open(pid) if hasattr(os, "pidfd_open") else -1
+        self._pidfd = pidfd_of(pid)
         self._ends = select.poll()
         if self._pidfd >= 0:
             self._ends.register(self._pidfd, select.POLLIN)
@@ -55,10 +60,24 @@ class Lane:
             letter, program, parent, resident_b = parsed(os.pread(self._stat, 1024, 0))
             self._before = look_at(self.task, self._before)
         except ProcessLookupError:
+            self.raise_untold()
             self.gone = number, at_ns
             return
+        if letter in ZOMBIE:
+            self.raise_untold()
         self.painter.look(self._before)
         self.looks.append(Seen(number, at_ns, now_ns(), letter, program, parent, resident_b, ended))
+
+    def raise_untold(self) -> None:
+        """SubjectDied where nobody had told it to end: somebody else has killed it."""
+        if not self.may_end:
+            raise SubjectDied(f"{self.name} ended before it was told to")
+
+    def send(self, number: signal.Signals) -> None:
+        try:
+            os.kill(self.pid, number)
+        except ProcessLookupError:
+            self.raise_untold()
 
     def stretches(self) -> list[Stretch]:
         return self.painter.take()
@@ -68,6 +87,14 @@ class Lane:
         os.close(self._stat)
         if self._pidfd >= 0:
             os.close(self._pidfd)
+
+
+def pidfd_of(pid: int) -> int:
+    """-1 where the system has none, or forbids it."""
+    try:
+        return open_pidfd(pid)
+    except (OSError, AttributeError):
+        return -1
 
 
 class Watch:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
 from contextlib import suppress
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
+from experiments.kit.calls import exit_code
 from experiments.kit.clock import NS_PER_S, now_ns, seconds
 from experiments.kit.proc import Task
-from experiments.kit.subjects import Subject, SubjectDied
+from experiments.kit.subjects import Subject, SubjectDied, how_it_ended
 from experiments.sync._table import DROPS, TAKES, WANTS, WORKS, Cycle, Mark, Moment, Table, cycle_in
 
 Doing = Literal["running", "lock", "blocked"]
@@ -71,13 +71,13 @@ def watch(table: Table, subject: Subject, seconds_: float, patience_s: float) ->
     stands_s = max(STANDS_S, 10 * patience_s)
     deadline_ns = now_ns() + round((seconds_ + stands_s + LATE_S) * NS_PER_S)
     cycle: Cycle = ()
-    while not cycle and not ended(subject.pid):
+    while not cycle and exit_code(subject.pid) is None:
         if now_ns() > deadline_ns:
             raise SubjectDied(f"{subject.name} neither ended nor stopped in {seconds_ + LATE_S:.0f} s")
         time.sleep(LOOK_S)
         cycle = watching.look(stands_s)
-    if not cycle and subject.reap().rc:
-        raise SubjectDied(f"{subject.name} failed")
+    if not cycle and (rc := subject.reap().rc):
+        raise SubjectDied(f"{subject.name} failed: their process {how_it_ended(rc)}")
     found_ns = watching.found_ns if cycle else 0
     asleep = watching.asleep(cycle) if cycle else 0
     opened = watching.opened + (bool(watching.found_ns) and not cycle)
@@ -101,11 +101,6 @@ def blocked(pid: int, tid: int) -> bool:
         finally:
             task.close()
     return False
-
-
-def ended(pid: int) -> bool:
-    """Without taking it out of the process table."""
-    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 def closing_ns(table: Table, cycle: Cycle) -> int:

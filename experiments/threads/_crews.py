@@ -9,7 +9,7 @@ from typing import Literal
 from experiments.kit import subinterpreters, timeline
 from experiments.kit.clock import now_ns, thread_times
 from experiments.kit.subinterpreters import Subinterpreter
-from experiments.kit.subjects import Group, Worker, in_threads
+from experiments.kit.subjects import Group, Worker, in_threads, raise_trouble
 from experiments.kit.work import Work, burn_until, hash_buffers, hasher, nap, python_loop
 
 Kind = Literal["threads", "processes", "interpreters"]
@@ -31,6 +31,7 @@ def open_crews(group: Group, workers: int) -> dict[Kind, Crew]:
 
 
 def ask_threads(n: int, *job: object) -> list[list[int]]:
+    raise_trouble()  # to join threads tells nothing of the processes
     return in_threads(do, [job] * n)
 
 

@@ -232,6 +232,11 @@ def test_a_sentence_keeps_its_numbers():
         ("it used more than 512 MB", "它用了超过 512 MB 内存"),
         ("the experiment was ended by SIGKILL", "实验被 SIGKILL 终止"),
         (
+            "spinner 1 ended (killed by SIGKILL) while it was needed",
+            "空转者 1 在还需要它的时候就结束了（被 SIGKILL 终止）",
+        ),
+        ("trial ended (exit code 1) before it answered", "trial 还没有回答就结束了（退出码 1）"),
+        (
             "the experiment left with exit code 3 before it was done",
             "实验没有做完就以退出码 3 结束",
         ),

@@ -9,8 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from experiments.kit import subjects
 from experiments.kit.clock import now_ns
-from experiments.kit.subjects import Gate, Group, SubjectDied, in_threads
+from experiments.kit.subjects import (
+    Gate,
+    Group,
+    SubjectDied,
+    in_threads,
+    interrupted_by_deaths,
+    looks_again,
+)
 from experiments.kit.work import burn_until
 
 
@@ -180,6 +188,146 @@ def test_a_gate_gives_up_on_a_subject_that_never_comes(monkeypatch):
         with pytest.raises(SubjectDied, match="only 1 of 2 subjects were ready"):
             gate.open()
         gate.close()
+
+
+# -- whoever waits for a subject also waits for its death -------------------------------------------
+
+
+@pytest.fixture(params=[True, False], ids=["with pidfds", "without pidfds"])
+def pidfds(request, monkeypatch):
+    if not request.param:
+        monkeypatch.setattr(subjects, "pidfd_of", lambda _: -1)
+    monkeypatch.setattr(subjects, "lost", [])
+    return request.param
+
+
+def hold(seconds: float = 60) -> int:
+    time.sleep(seconds)
+    return 1
+
+
+def kill_soon(pid: int) -> None:
+    threading.Timer(0.1, os.kill, (pid, signal.SIGKILL)).start()
+
+
+def test_a_wait_for_one_subject_ends_when_another_one_is_killed(pidfds):
+    with Group() as group:
+        waits, dies = group.worker(hold), group.worker(hold, name="the other one")
+        waits.ask()
+        kill_soon(dies.pid)
+        with pytest.raises(SubjectDied, match=r"the other one ended \(killed by SIGKILL\)"):
+            waits.answer()
+
+
+def test_a_wait_for_a_subject_ends_when_it_is_killed_and_its_child_keeps_the_pipe_open(pidfds):
+    def have_child() -> None:
+        if not os.fork():
+            time.sleep(5)
+            os._exit(0)
+        time.sleep(60)
+
+    with Group() as group:
+        worker = group.worker(have_child, name="parent")
+        worker.ask()
+        kill_soon(worker.pid)
+        begun = time.monotonic()
+        with pytest.raises(SubjectDied, match=r"parent ended \(killed by SIGKILL\)"):
+            worker.answer()
+        assert time.monotonic() < begun + 4
+
+
+def test_a_gate_is_not_waited_at_for_one_who_was_killed(pidfds):
+    with Group() as group:
+        gate = Gate(2)
+        group.fork(gate.wait)
+        kill_soon(group.fork(hold, name="late one").pid)
+        with pytest.raises(SubjectDied, match="late one ended"):
+            gate.open()
+        gate.close()
+
+
+def test_a_wait_ends_when_a_process_that_a_subject_has_made_is_killed(pidfds):
+    with Group() as group:
+        worker = group.worker(grandparent, name="worker")
+        worker.ask("have a child")
+        group.watch(worker.answer(), "its child")
+        worker.ask("wait")
+        kill_soon(group.others[0].pid)
+        with pytest.raises(SubjectDied, match="its child ended"):
+            worker.answer()
+
+
+def grandparent(job: str) -> int:
+    if job == "have a child":
+        if not (pid := os.fork()):
+            time.sleep(60)
+        return pid
+    return hold()
+
+
+def test_who_ended_well_or_was_told_to_end_ends_no_wait(pidfds):
+    with Group() as group:
+        group.fork(hold, 0.01)
+        told = group.fork(hold)
+        told.kill()
+        worker = group.worker(hold)
+        worker.ask(0.2)
+        assert worker.answer() == 1
+    assert subjects.lost == []
+
+
+def test_an_answer_that_was_given_before_a_death_is_not_lost(pidfds):
+    with Group() as group:
+        worker = group.worker(lambda: [list(range(50_000)), os.kill(os.getpid(), signal.SIGSTOP)][:1])
+        worker.ask()
+        while Path(f"/proc/{worker.pid}/stat").read_text().rpartition(")")[2].split()[0] != "T":
+            time.sleep(0.01)
+        os.kill(worker.pid, signal.SIGCONT)
+        assert worker.answer() == [list(range(50_000))]
+
+
+def test_a_wait_that_is_measured_ends_when_a_subject_is_killed():
+    """In a lock, in a read, and in a loop that only computes."""
+    lock = threading.Lock()
+    lock.acquire()
+    reader, writer = os.pipe()
+    for wait in (lock.acquire, lambda: os.read(reader, 1), lambda: burn(20_000)):
+        with Group() as group, interrupted_by_deaths(), looks_again():
+            kill_soon(group.fork(hold, name="the sender").pid)
+            with pytest.raises(SubjectDied, match="the sender ended"):
+                wait()
+    os.close(reader)
+    os.close(writer)
+
+
+def test_a_death_that_was_slept_over_is_found_at_the_next_look():
+    """As if SIGCHLD had come just before the call that sleeps."""
+    with Group() as group, interrupted_by_deaths():
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        kill_soon(group.fork(hold, name="the sender").pid)
+        with pytest.raises(SubjectDied, match="the sender ended"), looks_again():
+            time.sleep(20)
+
+
+def test_a_subject_that_was_killed_when_nobody_waited_is_known_at_the_end(monkeypatch):
+    monkeypatch.setattr(subjects, "lost", [])
+    with Group() as group:
+        victim = group.fork(hold, name="the victim")
+        os.kill(victim.pid, signal.SIGKILL)
+        while is_alive(victim.pid):
+            time.sleep(0.01)
+    with pytest.raises(SubjectDied, match=r"the victim ended \(killed by SIGKILL\) while it was needed"):
+        subjects.raise_lost()
+
+
+def test_nobody_is_watched_after_the_group_and_in_a_child():
+    with Group() as group:
+        group.fork(hold)
+        worker = group.worker(lambda: len(subjects.watched))
+        worker.ask()
+        assert worker.answer() == 0
+        assert len(subjects.watched) == 2
+    assert subjects.watched == {}
 
 
 def test_threads_start_together_and_answer_in_order():

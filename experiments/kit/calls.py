@@ -1,0 +1,134 @@
+"""System calls for which not every Python has a name: by the name where it is there, else over the C library.
+
+PyPy has no `os.waitid`, a CPython that was built elsewhere has no `os.pidfd_open`, and the system has both.
+So what an interpreter lacks is not taken for a lack of the system; what the system refuses is an OSError.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import resource
+import signal
+import struct
+from collections.abc import Callable, Collection
+
+from experiments.kit.proc import Switches
+
+P_PID, WNOHANG, WEXITED, WNOWAIT = 1, 1, 4, 0x01000000  # <linux/wait.h>
+CLD_EXITED = 1  # of si_code: it left by itself, and si_status is its exit code
+CHILD_AT = 16 if ctypes.sizeof(ctypes.c_void_p) == 8 else 12  # in siginfo_t, after signo, errno and code
+SIGINFO_B = SIGSET_B = 128
+PIDFD_OPEN = 434  # its number on every architecture but one (alpha)
+THREAD = 1  # RUSAGE_THREAD (<linux/resource.h>), for which PyPy has no name
+EFD_NONBLOCK = os.O_NONBLOCK
+ACTIONS_B = 512  # posix_spawn_file_actions_t has 80 bytes in glibc and in musl
+
+
+def library() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)
+
+
+def call_library(call: Callable[..., int], *arguments: object) -> int:
+    """Call a function of the C library, again if a signal has broken it off; OSError where it fails."""
+    while (answer := call(*arguments)) < 0:
+        if (code := ctypes.get_errno()) != errno.EINTR:
+            raise OSError(code, os.strerror(code))
+    return answer
+
+
+# -- children ---------------------------------------------------------------------------------------
+
+
+def exit_code(pid: int, wait: bool = False) -> int | None:
+    """How a child has ended (minus the signal, if one did), without reaping it; None while it lives.
+
+    ChildProcessError where it is no child of ours, or has been reaped.
+    """
+    flags = WEXITED | WNOWAIT | (0 if wait else WNOHANG)
+    if hasattr(os, "waitid"):
+        seen = os.waitid(os.P_PID, pid, flags)
+        if seen is None:
+            return None
+        code, status = seen.si_code, seen.si_status
+    else:
+        info = ctypes.create_string_buffer(SIGINFO_B)
+        call_library(library().waitid, P_PID, ctypes.c_uint(pid), info, flags, None)
+        (code,) = struct.unpack_from("i", info.raw, 8)
+        found, _, status = struct.unpack_from("iIi", info.raw, CHILD_AT)
+        if found == 0:
+            return None
+    return int(status if code == CLD_EXITED else -status)
+
+
+def open_pidfd(pid: int) -> int:
+    """A descriptor that becomes readable when the process ends (pidfd_open(2))."""
+    if hasattr(os, "pidfd_open"):
+        return os.pidfd_open(pid)
+    return call_library(library().syscall, ctypes.c_long(PIDFD_OPEN), ctypes.c_int(pid), ctypes.c_uint(0))
+
+
+def spawn(path: str, arguments: list[str], stdin: str) -> int:
+    """Start a program whose standard input is this file, opened for reading by the new process itself."""
+    if hasattr(os, "posix_spawn"):
+        opens = [(os.POSIX_SPAWN_OPEN, 0, stdin, os.O_RDONLY, 0)]
+        return os.posix_spawn(path, arguments, {}, file_actions=opens)
+    libc, pid, actions = library(), ctypes.c_int(), ctypes.create_string_buffer(ACTIONS_B)
+    given = (ctypes.c_char_p * (len(arguments) + 1))(*(word.encode() for word in arguments), None)
+    nothing = (ctypes.c_char_p * 1)(None)
+    succeeded(libc.posix_spawn_file_actions_init(actions))
+    try:
+        opened = libc.posix_spawn_file_actions_addopen(actions, 0, stdin.encode(), os.O_RDONLY, 0)
+        succeeded(opened)
+        succeeded(libc.posix_spawn(ctypes.byref(pid), path.encode(), actions, None, given, nothing))
+    finally:
+        libc.posix_spawn_file_actions_destroy(actions)
+    return pid.value
+
+
+def succeeded(code: int) -> None:
+    """Of functions that return their error instead of setting errno."""
+    if code:
+        raise OSError(code, os.strerror(code))
+
+
+# -- signals ----------------------------------------------------------------------------------------
+
+
+def wait_for_signal(numbers: Collection[int]) -> Callable[[], object]:
+    """A function that sleeps until one of these blocked signals is there, and takes it (sigwaitinfo(2)).
+
+    It is one system call. The handler of another signal runs meanwhile, and may raise.
+    """
+    if hasattr(signal, "sigwaitinfo"):
+        wanted, wait = set(numbers), signal.sigwaitinfo
+        return lambda: wait(wanted)
+    libc, mask = library(), ctypes.create_string_buffer(SIGSET_B)
+    libc.sigemptyset(mask)
+    for number in numbers:
+        libc.sigaddset(mask, int(number))
+    take = libc.sigwaitinfo
+    return lambda: call_library(take, mask, None)  # sigwait(3) goes back to sleep after every other signal
+
+
+def discard_pending(numbers: Collection[int]) -> None:
+    """Take all of these blocked signals that have come so far."""
+    while pending := signal.sigpending() & set(numbers):
+        signal.sigwait(pending)
+
+
+# -- the rest ---------------------------------------------------------------------------------------
+
+
+def eventfd(flags: int = 0) -> int:
+    """A counter in the kernel behind a descriptor, which begins at nought (eventfd(2))."""
+    if hasattr(os, "eventfd"):
+        return os.eventfd(0, flags)
+    return call_library(library().eventfd, ctypes.c_uint(0), ctypes.c_int(flags))
+
+
+def thread_switches() -> Switches:
+    """Of the calling thread, since it began (getrusage(2); Linux counts them for threads, too)."""
+    used = resource.getrusage(THREAD)
+    return Switches(used.ru_nvcsw, used.ru_nivcsw)
