@@ -24,6 +24,7 @@ from app.interpreters import Interpreter
 from app.judging import compare
 from app.languages import ENGLISH, Words
 from app.latest import SHOWN, Latest
+from app.limits import ALONE, RunLimits
 from app.live import Live
 from app.measuring import carry_out
 from app.payloads import GuessJson
@@ -37,7 +38,6 @@ from experiments.kit.spec import Experiment, ParameterError
 
 log = logging.getLogger(__name__)
 
-WAITING = 20  # runs that may wait; more would outlast anybody's patience
 KEPT_AT_THE_END = (
     *("state", "why", "last_words", "machine", "conditions", "verdict"),
     *("progress", "progress_text", "ended_at", "search", "thumb", "guess"),
@@ -93,6 +93,7 @@ class Bench:
         run_child: RunChild = run_child,
         take_in: TakeIn = importer.take_in,
         spare: Spare | None = None,
+        limits: RunLimits = ALONE,
     ) -> None:
         """With a `spare`, an interpreter for the next run is started while nothing is measured."""
         self.experiments = experiments
@@ -100,6 +101,7 @@ class Bench:
         self.hub = hub
         self.interpreters = interpreters
         self.slots = slots
+        self.limits = limits
         self.run_child = partial(run_child, spare=spare) if spare else run_child
         self.spare = spare
         self.take_in = take_in
@@ -167,6 +169,7 @@ class Bench:
         """
         spec = self.experiment(experiment)
         values = spec.parse(params or {}, preset)
+        spec.check_cost(values, self.limits.cost_s)
         points = spec.parse_guess(guess, values) if guess is not None else None
         interpreter = self.interpreter(python)
         self._check_room()
@@ -288,7 +291,7 @@ class Bench:
             "running": [live.summary() for live in self.running],
             "waiting": [live.summary() | {"wait_s": self.wait_s(live.run.id)} for live in self.waiting],
             "slots": self.slots,
-            "limit": WAITING,
+            "limit": self.limits.waiting,
         }
 
     def _idle(self) -> int:
@@ -296,7 +299,7 @@ class Bench:
 
     def _check_room(self) -> None:
         waiting = len(self.waiting) - self._idle()
-        if waiting >= WAITING:
+        if waiting >= self.limits.waiting:
             remaining = [live.remaining_s() for live in self.running]
             raise QueueFull(waiting, min(remaining, default=1.0))
 
@@ -358,7 +361,7 @@ class Bench:
             run.experiment,
             run.params,
             python=self.interpreters[run.python],
-            deadline_s=live.experiment.deadline(run.params),
+            deadline_s=min(live.experiment.deadline(run.params), self.limits.deadline_s),
             memory_b=memory_limit(),
             stop=live.stopping,
         )

@@ -75,6 +75,12 @@ def cli() -> None:
     "--token", default="", envvar="OSCOPE_TOKEN", help="Ask for this token; made where it is needed."
 )
 @click.option(
+    "--viewer-token",
+    default="",
+    envvar="OSCOPE_VIEWER_TOKEN",
+    help="Who has this one may watch and change nothing; made where there is a token.",
+)
+@click.option(
     "--allow-host", multiple=True, metavar="NAME", help="A name under which oscope may be asked for."
 )
 @click.option("--proxy", is_flag=True, help="A reverse proxy in front of oscope is expected and trusted.")
@@ -84,6 +90,7 @@ def serve(
     data: Path | None,
     browse: bool,
     token: str,
+    viewer_token: str,
     allow_host: tuple[str, ...],
     proxy: bool,
 ) -> None:
@@ -96,6 +103,7 @@ def serve(
         host=host,
         port=port,
         token=token,
+        viewer_token=viewer_token,
         allowed_hosts=allow_host,
         proxy=proxy,
     )

@@ -15,6 +15,7 @@ import html
 import ipaddress
 import re
 from collections.abc import Collection, Iterable, Mapping
+from typing import Literal
 from urllib.parse import parse_qsl, quote, urlencode
 
 from pydantic_core import to_json
@@ -28,6 +29,8 @@ from app.limits import BODY_B, IMPORT_B
 BODY_S = 10.0  # for a body of BODY_B to arrive
 IMPORT = "/api/runs/import"  # the one address that takes a file
 SAFE = ("GET", "HEAD", "OPTIONS")
+Role = Literal["presenter", "viewer"]
+ROLES: tuple[Role, Role] = ("presenter", "viewer")
 FORM = "application/x-www-form-urlencoded"
 HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:(?P<port>[0-9]{1,5}))?")
 
@@ -121,8 +124,9 @@ class Knock:
 class Guard:
     """Wraps the app.
 
-    `allowed_hosts` are names beside the loopback ones. Where there is a `token`, everybody needs it;
-    where there is none, only this machine comes in. `proxy` says that a reverse proxy is expected, so
+    `allowed_hosts` are names beside the loopback ones. Where there is a `token`, everybody needs it, or
+    the `viewer_token` that lets people watch and change nothing; where there is none, only this machine
+    comes in. `proxy` says that a reverse proxy is expected, so
     that its headers do not make a client a stranger. `words` are the languages it can refuse in.
     """
 
@@ -132,6 +136,7 @@ class Guard:
         *,
         allowed_hosts: Collection[str] = (),
         token: str = "",
+        viewer_token: str = "",
         proxy: bool = False,
         words: Mapping[str, Words] | None = None,
     ) -> None:
@@ -140,8 +145,9 @@ class Guard:
         self.token = token
         self.proxy = proxy
         self.words = words or {"en": ENGLISH}
+        self.tokens = {role: given for role, given in zip(ROLES, (token, viewer_token), strict=True) if given}
         # Whoever has the cookie had the token, but cannot tell it; a restart with the same token keeps it.
-        self._session = hmac.new(token.encode(), b"oscope session", hashlib.sha256).hexdigest()
+        self._sessions = {role: session_of(given) for role, given in self.tokens.items()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -151,10 +157,11 @@ class Guard:
         try:
             self._check_host(knock)
             self._check_origin(knock)
-            if self._brings_token(knock):
-                await respond(send, knock, 303, b"", self._welcome(knock))
+            if role := self._brings_token(knock):
+                await respond(send, knock, 303, b"", self._welcome(knock, role))
                 return
-            self._check_token(knock)
+            role = self._role_of(knock)
+            check_role(knock, role)
             check_type(knock)
             receive = await with_whole_body(knock, receive)
         except Denied as denied:
@@ -162,7 +169,7 @@ class Guard:
             return
         except Gone:
             return
-        scope.setdefault("state", {})["role"] = "presenter"
+        scope.setdefault("state", {})["role"] = role
         await self.app(scope, receive, with_headers(send, knock))
 
     def _reader(self, knock: Knock) -> Words:
@@ -200,40 +207,47 @@ class Guard:
             return ("https",)
         return ("http", "https") if self.proxy else ("http",)
 
-    def _brings_token(self, knock: Knock) -> bool:
-        """Whether the address carries the right token, as the one does that oscope prints."""
-        if knock.changes_something or not self.token:
-            return False
-        return any(name == "token" and same(value, self.token) for name, value in knock.query)
+    def _brings_token(self, knock: Knock) -> Role | None:
+        """The role that the address opens, as the addresses do that oscope prints."""
+        if knock.socket or knock.method not in SAFE:
+            return None
+        given = [value for name, value in knock.query if name == "token"]
+        return next((role for role, token in self.tokens.items() if any(same(g, token) for g in given)), None)
 
-    def _welcome(self, knock: Knock) -> dict[str, str]:
+    def _welcome(self, knock: Knock, role: Role) -> dict[str, str]:
         """To the same page without the token in its address, where others could read it."""
         query = urlencode([(name, value) for name, value in knock.query if name != "token"])
         path = "/" + quote(knock.path.lstrip("/"))  # not //host, which leads elsewhere
         secure = "; Secure" if knock.secure else ""
-        return {
-            "location": f"{path}?{query}" if query else path,
-            "set-cookie": f"{knock.cookie}={self._session}; Path=/; HttpOnly; SameSite=Lax{secure}",
-            "cache-control": "no-store",
-        }
+        answer = {"location": f"{path}?{query}" if query else path, "cache-control": "no-store"}
+        if role == self._remembered(knock) or self._remembered(knock) == "presenter":
+            return answer  # the presenter who tries the viewers' address stays the presenter
+        cookie = f"{knock.cookie}={self._sessions[role]}; Path=/; HttpOnly; SameSite=Lax{secure}"
+        return answer | {"set-cookie": cookie}
 
-    def _check_token(self, knock: Knock) -> None:
+    def _role_of(self, knock: Knock) -> Role:
         if not self.token:
             if not self._is_stranger(knock):
-                return
+                return "presenter"
             raise Denied(
                 401, "this oscope answers its own machine only; start it with --token to let others in"
             )
         kind, _, given = (knock.header("authorization") or "").partition(" ")
-        if kind.lower() == "bearer" and same(given.strip(), self.token):
-            return
-        if same(cookie_parser(knock.header("cookie") or "").get(knock.cookie, ""), self._session):
-            return
+        for role, token in self.tokens.items():
+            if kind.lower() == "bearer" and same(given.strip(), token):
+                return role
+        if remembered := self._remembered(knock):
+            return remembered
         raise Denied(
             401,
             "this oscope asks for its token: open the address that it printed when it started, "
             "or send the token as 'Authorization: Bearer …'",
         )
+
+    def _remembered(self, knock: Knock) -> Role | None:
+        """The role of the cookie that it brings, if any."""
+        given = cookie_parser(knock.header("cookie") or "").get(knock.cookie, "")
+        return next((role for role, session in self._sessions.items() if same(given, session)), None)
 
     def _is_stranger(self, knock: Knock) -> bool:
         """Whether somebody else's machine asks, as far as can be seen."""
@@ -255,6 +269,16 @@ def is_loopback(host: str) -> bool:
 def same(given: str, secret: str) -> bool:
     """Compared in a time that tells nothing."""
     return hmac.compare_digest(given.encode("utf-8", "replace"), secret.encode())
+
+
+def session_of(token: str) -> str:
+    return hmac.new(token.encode(), b"oscope session", hashlib.sha256).hexdigest()
+
+
+def check_role(knock: Knock, role: Role) -> None:
+    """A viewer looks on; a socket changes nothing either."""
+    if role == "viewer" and not knock.socket and knock.method not in SAFE:
+        raise Denied(403, "you are watching: only the presenter starts, changes and deletes")
 
 
 def check_type(knock: Knock) -> None:

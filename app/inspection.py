@@ -62,7 +62,9 @@ def drawing_of(found: Anatomy) -> Markup:
 
 
 def is_here(request: Request) -> bool:
-    """Whether the page is looked at on this machine; behind a proxy nobody knows."""
+    """Whether the page is looked at on this machine; behind a proxy nobody knows. Viewers count as others."""
+    if pages.is_watching(request):
+        return False
     return bool(request.client and is_loopback(request.client.host)) and not request.app.state.settings.proxy
 
 

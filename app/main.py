@@ -28,6 +28,7 @@ from app.assets import Assets
 from app.bench import Bench
 from app.guard import Guard
 from app.hub import Hub
+from app.limits import ALONE, SHARED
 from app.processes import watch
 from app.readers import Readers
 from app.rooms import sweep_rooms
@@ -44,6 +45,7 @@ def create_app(settings: Settings) -> Guard:
         Readers(app, app.state.words),
         allowed_hosts=settings.allowed_hosts,
         token=settings.token,
+        viewer_token=settings.viewer_token,
         proxy=settings.proxy,
         words=app.state.words,
     )
@@ -77,6 +79,7 @@ def assemble(settings: Settings, experiments: Mapping[str, Experiment], store: S
         languages=app.state.words,
         slots=settings.slots,
         spare=Spare(),
+        limits=SHARED if settings.shared else ALONE,
     )
     connect(app)
     api.document(app, experiments)

@@ -79,7 +79,8 @@ def render(request: Request, template: str, status: int = 200, **facts: Any) -> 
         """The query of this page with something changed in it."""
         return urlencode({**request.query_params, **changed})
 
-    text = environment().get_template(template).render(assets=assets, stay=stay, **facts)
+    facts |= {"assets": assets, "stay": stay, "watching": is_watching(request)}
+    text = environment().get_template(template).render(**facts)
     headers = {
         "Cache-Control": "no-cache",
         "Content-Language": languages.TAGS[languages.words().language],
@@ -89,6 +90,11 @@ def render(request: Request, template: str, status: int = 200, **facts: Any) -> 
         return HTMLResponse(text, status, headers)
     packed = gzip.compress(text.encode(), PACKED_LEVEL, mtime=0)
     return HTMLResponse(packed, status, headers | {"Content-Encoding": "gzip"})
+
+
+def is_watching(request: Request) -> bool:
+    """Whether its reader may only look on; the guard refuses the rest."""
+    return bool(request.scope.get("state", {}).get("role") == "viewer")
 
 
 def embed(value: Any) -> Markup:
@@ -322,7 +328,10 @@ async def bench_page(
     bench = bench_of(request)
     lede, *why = prose.paragraphs(languages.t(experiment.article))
     edition = await bench.views.told(view, languages.words().language) if view else None
-    state = page_state(experiment, view, edition)  # now: what is published from here on comes by the topic
+    state = page_state(experiment, view, edition) | {
+        "watching": is_watching(request)
+    }  # now: what is published from here on comes by the topic
+    state["watching"] = is_watching(request)
     return render(
         request,
         "experiment.html",

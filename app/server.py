@@ -35,10 +35,12 @@ class CannotServe(Exception):
 class Server(uvicorn.Server):
     """Says where it is once it answers."""
 
-    def __init__(self, config: uvicorn.Config, visits: Visits, url: str, browse: bool) -> None:
+    def __init__(self, config: uvicorn.Config, visits: Visits, settings: Settings, browse: bool) -> None:
         super().__init__(config)
         self.server_state = Connections(visits)
-        self.url = url
+        self.url = address(settings)
+        viewers = replace(settings, token=settings.viewer_token)
+        self.watching = address(viewers) if viewers.token else ""
         self.browse = browse
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -46,6 +48,8 @@ class Server(uvicorn.Server):
         if self.should_exit:
             return
         said = f"oscope is at {self.url}  (Ctrl-C ends it)"
+        if self.watching:
+            said += f"\nothers may watch at {self.watching}"
         try:
             click.echo(said)
         except streams.StdoutFailed:  # nobody reads it there: no reason not to serve
@@ -87,7 +91,7 @@ def run(listener: Listener, settings: Settings, browse: bool) -> None:
         **sockets.UVICORN,
     )
     with suppress(KeyboardInterrupt):
-        Server(config, listener.visits, address(settings), browse).run(sockets=[listener])
+        Server(config, listener.visits, settings, browse).run(sockets=[listener])
 
 
 def start_log() -> None:
@@ -98,10 +102,11 @@ def start_log() -> None:
 
 
 def with_token(settings: Settings) -> Settings:
-    """Where others can reach it, nobody comes in without a token."""
-    if settings.token or is_loopback(settings.host):
+    """Where others can reach it, nobody comes in without a token; another one lets people watch."""
+    if not settings.token and is_loopback(settings.host):
         return settings
-    return replace(settings, token=secrets.token_urlsafe(24))
+    token = settings.token or secrets.token_urlsafe(24)
+    return replace(settings, token=token, viewer_token=settings.viewer_token or secrets.token_urlsafe(12))
 
 
 def with_own_name(settings: Settings) -> Settings:

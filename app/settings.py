@@ -17,6 +17,12 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8000
     token: str = ""
+    viewer_token: str = ""  # lets people watch and change nothing
     allowed_hosts: tuple[str, ...] = ()  # names beside the loopback ones that a request may ask for
     proxy: bool = False  # whether a reverse proxy in front of oscope is expected and trusted
     slots: int = 1  # runs measured at the same time: more than one disturb each other
+
+    @property
+    def shared(self) -> bool:
+        """Whether others can reach it: they need a token then, and what a run may cost is less."""
+        return bool(self.token)

@@ -216,12 +216,12 @@ class Experiment:
         """About how many seconds a run with these parameters takes; None where nobody knows."""
         return self.estimate(**params) if self.estimate else None
 
-    def check_cost(self, params: Mapping[str, Any]) -> None:
+    def check_cost(self, params: Mapping[str, Any], longest_s: float = LONGEST_RUN_S) -> None:
         cost = self.cost(params)
-        if cost is not None and cost > LONGEST_RUN_S:
+        if cost is not None and cost > longest_s:
             raise ParameterError(
                 f"{self.name} would take about {cost:.0f} s with these parameters;"
-                f" the limit is {LONGEST_RUN_S:.0f} s"
+                f" the limit is {longest_s:.0f} s"
             )
 
     def deadline(self, params: Mapping[str, Any]) -> float:

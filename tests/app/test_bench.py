@@ -3,21 +3,23 @@ import errno
 import os
 import threading
 import time
+from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 
 import pytest
 
-from app.bench import WAITING, Bench, Busy, NotRunning, QueueFull, StillRunning, UnknownExperiment
+from app.bench import Bench, Busy, NotRunning, QueueFull, StillRunning, UnknownExperiment
 from app.hub import Hub, Viewer
 from app.interpreters import default
+from app.limits import ALONE, SHARED, RunLimits
 from app.records import tables_of
 from app.runner import Spare, run_child
 from app.runs import State
 from app.storage.failures import StorageFull
 from app.storage.store import Store
 from app.views import UnknownRun
-from experiments.kit.spec import ParameterError
+from experiments.kit.spec import ParameterError, load_all
 from tests.tiny.root import build_root, load
 
 
@@ -122,18 +124,47 @@ async def test_a_second_click_is_a_second_run(bench):
     assert (await ended(bench, second)).state is State.DONE
 
 
+async def test_where_others_can_reach_the_bench_a_run_costs_less_and_fewer_wait(make, root):
+    bench = make(limits=RunLimits(cost_s=5.0, deadline_s=0.5, waiting=2))
+    counting = bench.experiments["tiny.counting"]
+    bench.experiments = {**bench.experiments, "tiny.counting": replace(counting, estimate=lambda n, pause: n)}
+    with pytest.raises(ParameterError, match="the limit is 5 s"):
+        await bench.submit("tiny.counting", {"n": 6})
+    await bench.start()
+    first, *_ = [await bench.submit("tiny.clinging") for _ in range(3)]
+    with pytest.raises(QueueFull, match="2 runs wait already"):
+        await bench.submit("tiny.counting")
+    assert bench.queue()["limit"] == 2
+    late = await ended(bench, first)
+    await bench.close()
+    assert late.state is State.FAILED
+    assert "0.5 s" in late.why
+
+
+@pytest.mark.parametrize("experiment", load_all().values(), ids=lambda e: e.name)
+def test_every_preset_is_within_what_a_run_may_cost_where_others_can_reach_the_bench(experiment):
+    for preset in (None, *experiment.presets):
+        experiment.check_cost(experiment.parse({}, preset), SHARED.cost_s)
+
+
+def test_a_shared_bench_is_free_again_within_the_hour():
+    assert (SHARED.waiting + 1) * SHARED.cost_s <= 25 * 60
+    assert (SHARED.waiting + 1) * SHARED.deadline_s < 3600
+    assert (SHARED.cost_s, SHARED.waiting) < (ALONE.cost_s, ALONE.waiting)
+
+
 async def test_of_200_at_once_one_is_measured_and_20_wait(bench):
     asked = [bench.submit("tiny.counting", {"pause": 2000}) for _ in range(200)]
     answers = await asyncio.gather(*asked, return_exceptions=True)
     refused = [answer for answer in answers if isinstance(answer, QueueFull)]
-    assert len(refused) == 200 - WAITING - 1
+    assert len(refused) == 200 - ALONE.waiting - 1
     assert refused[0].retry_after >= 1
     assert str(refused[0]).startswith(
         "the queue is full: 20 runs wait already; the next place is free in about"
     )
     await asyncio.sleep(0.1)
     assert len(bench.queue()["running"]) == 1
-    assert len(bench.queue()["waiting"]) == WAITING
+    assert len(bench.queue()["waiting"]) == ALONE.waiting
     with pytest.raises(QueueFull, match="20 runs wait already"):
         await bench.submit("tiny.counting")
 

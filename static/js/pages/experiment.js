@@ -185,10 +185,10 @@ const BUSY = { queued: t("Waiting"), running: t("Running") };
 function showButtons() {
   const busy = Boolean(run && !ended(run));
   const button = $("#run");
-  button.disabled = asking || busy;
+  button.disabled = page.watching || asking || busy;
   $("span", button).textContent = busy ? BUSY[run.state] : run ? t("Run again") : t("Run");
   $("#run-key").hidden = button.disabled || !$("#shortcut").checked;
-  $("#stop").disabled = !busy;
+  $("#stop").disabled = page.watching || !busy;
   $("#to-verdict").hidden = !run || busy;
 }
 
