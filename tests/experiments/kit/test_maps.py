@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from experiments.kit import maps
 from experiments.kit.maps import Region, groups, parse
 
@@ -102,6 +104,113 @@ def test_memory_becomes_resident_when_it_is_touched():
 def resident(kind: str) -> int:
     found = {group.kind: group for group in groups(maps.read(), os.readlink("/proc/self/exe"))}
     return found[kind].resident_b or 0
+
+
+# -- stacks of threads, however the C library keeps them ---------------------------------------------
+
+RECORDED = Path(__file__).with_name("smaps_of_glibc_2_43.txt")  # three threads that wait, Linux 6.18
+STACKS_AT, STACK_B, PAGE = 0x7FF400DFD000, 8 * MIB, 4 * KIB
+POINTERS = [0x7FF4025FE3A8, 0x7FF401DFD3C8, 0x7FF4015FC3C8]  # recorded with it
+IN_MEMORY = [2047, 2048, 4096, 4097, 6145, 6146]  # pages of the region, likewise
+MARKED = [0, 2049, 4098]
+
+
+def recorded_pages(region: Region) -> list[int]:
+    assert region.start == STACKS_AT
+    entries = [0] * (region.size_b // PAGE)
+    for page in IN_MEMORY:
+        entries[page] = maps.PRESENT
+    for page in MARKED:
+        entries[page] = maps.GUARD
+    return entries
+
+
+def told(
+    regions: list[Region], pointers: list[int], pages_of, stack_b: int = STACK_B
+) -> dict[str, list[int]]:
+    found = groups(maps.with_stacks(regions, pointers, stack_b, pages_of), "/usr/bin/python3.15")
+    return {group.kind: [region.size_b for region in group.regions] for group in found}
+
+
+def test_stacks_that_lie_side_by_side_are_taken_apart_at_their_marks():
+    regions = list(parse(RECORDED.read_text().splitlines(keepends=True)))
+    found = maps.with_stacks(regions, POINTERS, STACK_B, recorded_pages)
+    stacks, guards = (
+        next(group for group in groups(found, "/usr/bin/python3.15") if group.kind == kind)
+        for kind in ("thread stacks", "guards")
+    )
+    assert [region.size_b for region in stacks.regions] == [STACK_B] * 3
+    assert [region.size_b for region in guards.regions] == [PAGE] * 3
+    assert (stacks.resident_b, guards.resident_b) == (24 * KIB, 0)
+    assert all(any(region.start <= p < region.end for p in POINTERS) for region in stacks.regions)
+    assert sum(region.size_b for region in found) == sum(region.size_b for region in regions)
+
+
+def test_where_marks_cannot_be_seen_stacks_are_told_by_their_size():
+    """Linux 6.13 and 6.14, and processes whose pages we may not look at."""
+    regions = list(parse(RECORDED.read_text().splitlines(keepends=True)))
+    for pages_of in (lambda _: None, lambda region: [0] * (region.size_b // PAGE)):
+        found = told(regions, [], pages_of)
+        assert found["thread stacks"] == [STACK_B] * 3
+        assert found["guards"] == [PAGE] * 3
+
+
+def test_stacks_of_another_size_are_not_cut_and_what_lies_beside_them_is_no_stack():
+    at, small = 0x10000000, 64 * KIB
+    pages = 3 + 2 * 17 + 5  # something below, two stacks of 64 KiB with their guards, something above
+    region = Region(at, at + pages * PAGE, "rw-p", 0, "", has_guards=True)
+    entries = [maps.GUARD if page in (3, 20) else 0 for page in range(pages)]
+    found = told([region], [], lambda _: entries)
+    assert found["thread stacks"] == [small, small]
+    assert found["guards"] == [PAGE, PAGE]
+    assert found["mappings"] == [3 * PAGE, 5 * PAGE]
+
+
+def test_a_stack_without_a_guard_is_told_by_the_pointer_of_its_thread():
+    at = 0x10000000
+    regions = [region(at, STACK_B, "rw-p"), region(2 * at, 64 * MIB, "rw-p"), region(4 * at, MIB, "rw-p")]
+    found = told(regions, [at + STACK_B - 900, 2 * at + 500], lambda _: None)
+    assert found["thread stacks"] == [STACK_B]
+    assert found["mappings"] == [64 * MIB, MIB]  # a large one holds more than the stack that is in it
+
+
+def test_guards_of_their_own_are_left_as_they_are():
+    """musl: 8 KiB without rights below each stack of 140 KiB; glibc up to 2.41: a page."""
+    at = 0x10000000
+    for guard, size in ((8 * KIB, 140 * KIB), (4 * KIB, STACK_B)):
+        both = [region(at, guard, "---p"), region(at + guard, size, "rw-p")]
+        found = told(both, [at + guard + size - 100], lambda _: None)
+        assert found == {"guards": [guard], "thread stacks": [size]}
+
+
+def test_stacks_that_somebody_has_named_are_stacks():
+    at = 0x10000000
+    for name in ("[anon: glibc: pthread stack: 4711]", "[anon:stack_and_tls:4711]", "[stack:4711]"):
+        assert told([region(at, STACK_B, "rw-p", name)], [], lambda _: None) == {"thread stacks": [STACK_B]}
+
+
+INSTALLED = """
+import ctypes, mmap, os
+from experiments.kit import maps
+
+PAGE = os.sysconf("SC_PAGE_SIZE")
+room = mmap.mmap(-1, 33 * PAGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+at = ctypes.addressof(ctypes.c_char.from_buffer(room))
+room[20 * PAGE] = 1
+libc = ctypes.CDLL(None)
+if libc.madvise(ctypes.c_void_p(at), ctypes.c_size_t(PAGE), 102):  # MADV_GUARD_INSTALL
+    print("no guards here")
+else:
+    stacks = [r for r in maps.read() if r.is_stack and at <= r.start < at + 33 * PAGE]
+    print([(r.start - at) // PAGE for r in stacks])
+"""
+
+
+def test_marks_of_the_kernel_are_seen():
+    done = subprocess.run([sys.executable, "-c", INSTALLED], capture_output=True, text=True, check=True)
+    if "no guards" in done.stdout:
+        pytest.skip("this kernel has no guards inside mappings (Linux 6.13)")
+    assert done.stdout == "[1]\n"
 
 
 THREADS = """
