@@ -76,7 +76,7 @@ def as_table(table: Table, rows: Rows) -> dict[str, Any]:
 
 
 def as_json(experiment: Experiment, run: Run, tables: Mapping[str, Rows]) -> dict[str, Any]:
-    """The whole record of a run as one object (DESIGN, "Contracts"); `imports` makes a run of it again.
+    """The whole record of a run as one object (docs/protocol.md); `imports` makes a run of it again.
 
     "said" has the sentences of the verdict as templates with values.
     """

@@ -64,9 +64,10 @@ class QuietOp(TypedDict):
 
 
 class GoneOp(TypedDict):
-    """The run was deleted."""
+    """On the topic `runs`: this run was deleted."""
 
     o: Literal["gone"]
+    id: str
 
 
 Op = FigureOp | RunOp | QuietOp | GoneOp

@@ -30,7 +30,7 @@ APP_LIBRARIES = {
     "click",
     "rich",
 }
-MAY_USE = {  # DESIGN, "The house": the libraries beside the standard one that a module may import
+MAY_USE = {  # the libraries beside the standard one that a module may import
     "runs": set(),
     "folding": set(),
     "storage": {"pydantic_core"},

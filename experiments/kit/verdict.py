@@ -10,7 +10,7 @@ from experiments.kit.sentences import Sentence, SentenceJson, percent, say
 if TYPE_CHECKING:
     from experiments.kit.spec import Experiment, Record
 
-NOISY = 0.10  # of the machine; more foreign CPU than this is a doubt (DESIGN, "How we measure")
+NOISY = 0.10  # of the machine; more foreign CPU than this is a doubt (docs/measuring.md)
 
 
 @dataclass(frozen=True)

@@ -229,8 +229,6 @@ function applyOps() {
       takeRun(op.v);
     } else if (op.o === "quiet") {
       setQuiet(op.on);
-    } else if (op.o === "note") {
-      $("#announce").textContent = op.text;
     }
   }
   ops = [];
