@@ -87,7 +87,9 @@ def facts(
     told = [parameter(field.name, field.unit, runs, words) for field in experiment.params]
     told.append(fact(words("interpreter"), words("interpreter"), pythons))
     told += [machine_fact(name, runs, words) for name in MACHINE]
-    told += [condition(key, name, runs, words) for key, name in conditions.LABELS.items()]
+    told += [
+        condition(key, name, runs, words) for key, name in conditions.LABELS.items() if measured(key, runs)
+    ]
     return [fact for fact in told if any(value != NOTHING for value in fact.values)]
 
 
@@ -122,6 +124,11 @@ def machine_fact(name: str, runs: Sequence[Run], words: Words) -> Fact:
         for m in machines
     ]
     return fact(words("machine"), words({"gil": "GIL", "cpu": "CPU"}.get(name, named.words(name))), values)
+
+
+def measured(key: str, runs: Sequence[Run]) -> bool:
+    """Whether it is told of one of them; quotas are, only where there is one."""
+    return key != "throttled" or any(key in conditions.known_shares(run.conditions) for run in runs)
 
 
 def condition(key: str, name: str, runs: Sequence[Run], words: Words) -> Fact:

@@ -15,8 +15,9 @@ from typing import Any
 from app import __version__, interpreters, paths
 from app.cores import name_ranges
 from app.interpreters import Interpreter
+from app.machine import tells_load
 from app.storage.disk import look_at
-from experiments.kit import packages, uring
+from experiments.kit import cgroups, packages, uring
 from experiments.kit.machine import Machine
 from experiments.kit.spec import Experiment
 
@@ -46,7 +47,9 @@ def examine(experiments: Mapping[str, Experiment], data: Path | None) -> list[Fi
         system(),
         cores(machine),
         *niceness(machine),
+        quota(machine),
         *virtual(),
+        load(),
         schedstat(),
         clock(machine),
         io_uring(),
@@ -86,9 +89,8 @@ def system() -> Finding:
 def cores(machine: Machine) -> Finding:
     known = machine.core_ids is not None and len(machine.core_ids) == machine.cores
     which = f" (cpu {name_ranges(machine.core_ids or ())})" if known else ""
-    quota = f", of which a control group allows {machine.quota_cores:g}" if machine.quota_cores else ""
-    usable = f"{machine.cores} usable{which}{quota}"
-    if machine.cores > 1 and (machine.quota_cores or 2) >= 2:
+    usable = f"{machine.cores} usable{which}"
+    if machine.cores > 1:
         return Finding(
             "cores", True, f"{usable}; what they are worth together is measured by threads.scaling"
         )
@@ -107,6 +109,32 @@ def niceness(machine: Machine) -> Iterator[Finding]:
         )
 
 
+def quota(machine: Machine) -> Finding:
+    """How much CPU time the control groups allow, of either version."""
+    allowed = machine.quota_cores
+    if cgroups.folders("cpu") is None:
+        says = "control groups cannot be read here, so a CPU quota would go unnoticed"
+        return Finding("CPU quota", None, says, "It takes /proc/self/cgroup and its mounts.")
+    if allowed is None:
+        return Finding("CPU quota", True, "none: no control group limits the CPU time of oscope")
+    says = f"a control group allows {allowed:g} cores' worth of time, of {machine.cores} usable"
+    if allowed >= machine.cores:
+        return Finding("CPU quota", True, says)
+    return Finding("CPU quota", False, f"{says}: runs are stopped when it is used up", "Raise the quota.")
+
+
+def load() -> Finding:
+    """Without it no verdict can say whether others were in the way."""
+    if tells_load():
+        return Finding("load", True, "the kernel tells what other programs use of each core")
+    return Finding(
+        "load",
+        False,
+        "this system does not tell what other programs use: foreign CPU and steal stay unknown",
+        "It takes a readable /proc/stat.",
+    )
+
+
 def virtual() -> Iterator[Finding]:
     if " hypervisor" in read(Path("/proc/cpuinfo")):
         yield Finding(
@@ -119,7 +147,7 @@ def virtual() -> Iterator[Finding]:
 def schedstat() -> Finding:
     """Run-queue delay is what tells a ready task from a running one."""
     words = read(Path("/proc/self/schedstat")).split()
-    if len(words) == 3 and words[0] != "0":
+    if len(words) == 3 and words[2] != "0":
         return Finding("schedstat", True, "the kernel tells how long each task ran and waited for a core")
     return Finding(
         "schedstat",

@@ -227,10 +227,10 @@ def check_core_numbers(where: str, value: object) -> None:
         raise ImportRefused(f"{where}: {len(numbers)} cores are more than a machine has ({MOST_CORES})")
 
 
-def conditions_of(record: Mapping[str, Any]) -> dict[str, float]:
+def conditions_of(record: Mapping[str, Any]) -> dict[str, float | None]:
     given = mapping("conditions", member(record, "conditions"), 40)
-    known = {line("conditions", name, 40): value for name, value in given.items() if value is not None}
-    return {name: number(f"conditions.{name}", value) for name, value in known.items()}
+    named = {line("conditions", name, 40): value for name, value in given.items()}
+    return {n: None if value is None else number(f"conditions.{n}", value) for n, value in named.items()}
 
 
 # -- what is judged here ----------------------------------------------------------------------

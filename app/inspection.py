@@ -69,4 +69,5 @@ def is_here(request: Request) -> bool:
 
 
 def users(rows: list[Any]) -> dict[int, str]:
-    return {uid: anatomy.user_name(uid).partition(" ")[0] for uid in {row.uid for row in rows}}
+    known = {row.uid for row in rows if row.uid is not None}
+    return {uid: anatomy.user_name(uid).partition(" ")[0] for uid in known}

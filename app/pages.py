@@ -32,7 +32,7 @@ from app.figures import Board
 from app.folding import LONGEST_SEARCH, fold, words_of
 from app.interpreters import Interpreter
 from app.live import Live
-from app.machine import facts
+from app.machine import facts, tells_load
 from app.payloads import FigureSpec
 from app.runs import Run, State
 from app.storage.failures import StorageFailed
@@ -159,6 +159,7 @@ def home(request: Request, q: str = "") -> Response:
         machine=machine,
         stir_s=round(stir.LENGTH_S),
         channels=channels(facts()["logical_cores"]),
+        load_told=tells_load(),
         chapters=shelves(bench, q),
         q=q[:LONGEST_SEARCH],
         runs=[as_it_is(bench, run) for run in runs],

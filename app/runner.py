@@ -244,6 +244,7 @@ class Child:
         self.before: Reading | None = None
         self.late: asyncio.TimerHandle | None = None
         self.forget_exit: Callable[[], None] | None = None
+        self.cores: list[int] = []  # that the run may use; all, until it says which
         self.failed: Message = {}
         self.messages: deque[Message] = deque()
         self.torn = b""  # the beginning of a line whose rest is still to come
@@ -352,7 +353,8 @@ class Child:
     def note(self, message: Message) -> Message:
         """Keep what is needed to tell how it ended."""
         if message["t"] == "hello":
-            self.before = Reading.now()  # not earlier: starting up is not foreign to the run
+            self.cores = message["machine"].get("core_ids") or []
+            self.before = Reading.now(self.cores)  # not earlier: starting up is not foreign to the run
         elif message["t"] == "failed":
             self.failed = message
         elif message["t"] == "end":
@@ -372,10 +374,12 @@ class Child:
         return closing_line("failed", rc=code, sentence=said)
 
     def complete(self, end: Message) -> Message:
-        cores = os.cpu_count() or 1
+        cores = len(self.cores) or os.cpu_count() or 1
         return end | {
             "sentence": end.get("sentence") or sentence(end, self.failed, self.spec),
-            "conditions": conditions(self.before or Reading.now(), Reading.now(), end, cores),
+            "conditions": conditions(
+                self.before or Reading.now(self.cores), Reading.now(self.cores), end, cores
+            ),
             "last_words": last_words(self.room),
         }
 
@@ -463,7 +467,7 @@ def sentence(end: Message, failed: Message, spec: Message) -> str:
 
 def closing_line(why: str, **known: Any) -> Message:
     """An `end` as the supervisor would have written it, had it known no more."""
-    nothing = {"rc": None, "signal": None, "machine": None, "cpu_s": 0.0, "run_s": 0.0, "delay_s": 0.0}
+    nothing = {"rc": None, "signal": None, "machine": None, "cpu_s": None, "run_s": None, "delay_s": None}
     return {"t": "end", "why": why, **nothing, "killed": 0, **known}
 
 

@@ -40,7 +40,7 @@ class Run:
     why: str = ""
     last_words: str = ""
     machine: dict[str, Any] | None = None
-    conditions: dict[str, float] = field(default_factory=dict)
+    conditions: dict[str, float | None] = field(default_factory=dict)
     verdict: VerdictJson | None = None
     progress: float = 0.0
     progress_text: str = ""

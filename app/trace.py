@@ -177,4 +177,5 @@ def other_data(whole: Whole) -> dict[str, Any]:
         "state": str(run.state),
     }
     facts |= {f"param.{name}": value for name, value in run.params.items()}
-    return facts | {f"machine.{name}": value for name, value in (run.machine or {}).items()}
+    known = {name: value for name, value in (run.machine or {}).items() if value is not None}
+    return facts | {f"machine.{name}": value for name, value in known.items()}

@@ -11,6 +11,7 @@ import os
 import pwd
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -51,11 +52,11 @@ class Thread(NamedTuple):
     tid: int
     name: str
     state: str
-    core: int
+    core: int | None
     run_s: float | None
     delay_s: float | None
-    voluntary: int
-    involuntary: int
+    voluntary: int | None
+    involuntary: int | None
     waits_in: str
 
 
@@ -121,14 +122,14 @@ class Folder:
 def examine(pid: int) -> Anatomy:
     """NoProcess where there is none."""
     folder = Folder(pid)
-    status, stat = fields_of(folder.text("status")), numbers_of(folder.text("stat"))
-    if not status or not stat:
+    status, stat = fields_of(folder.text("status")), Numbers(folder.text("stat"))
+    if not folder.path.exists():
         raise NoProcess(f"there is no process {pid}; it may have ended")
     threads = sorted(map(int, folder.names("task")))
     return Anatomy(
         pid=pid,
-        name=status["Name"],
-        state=status["State"][:1],
+        name=status.get("Name") or stat.name or str(pid),
+        state=status.get("State", "")[:1] or stat.state,
         groups=[
             identity(folder, status, stat),
             control(folder, status, stat),
@@ -140,7 +141,7 @@ def examine(pid: int) -> Anatomy:
         descriptors=descriptors(folder),
         more_descriptors=max(0, len(folder.names("fd")) - MOST_DESCRIPTORS),
         spaces=spaces(folder),
-        parents=parents(int(status["PPid"])),
+        parents=parents(stat.whole(1)),
         children=children(folder, threads),
         hidden=folder.hidden,
     )
@@ -152,29 +153,41 @@ def fields_of(text: str) -> dict[str, str]:
     return {name: value.strip() for name, _, value in pairs}
 
 
-def numbers_of(stat: str) -> list[str]:
-    """What stands behind the name in stat: field 3 of proc(5) is number 0 here."""
-    return stat[stat.rindex(")") + 2 :].split() if ")" in stat else []
+class Numbers:
+    """What stands in stat: of the fields behind the name, field 3 of proc(5) is number 0 here."""
+
+    def __init__(self, stat: str) -> None:
+        known = ")" in stat
+        self.name = stat[stat.index("(") + 1 : stat.rindex(")")] if known else ""
+        self.fields = stat[stat.rindex(")") + 2 :].split() if known else []
+        self.state = self.fields[0] if self.fields else ""
+
+    def whole(self, number: int) -> int | None:
+        return int(self.fields[number]) if number < len(self.fields) else None
+
+    def seconds(self, number: int) -> float | None:
+        ticks = self.whole(number)
+        return None if ticks is None else ticks / TICKS
 
 
 # -- the four groups --------------------------------------------------------------------------
 
 
-def identity(folder: Folder, status: Mapping[str, str], stat: Sequence[str]) -> Group:
-    uid, gid = int(status["Uid"].split()[0]), int(status["Gid"].split()[0])
+def identity(folder: Folder, status: Mapping[str, str], stat: Numbers) -> Group:
+    uid, gid = (first_number(status.get(name, "")) for name in ("Uid", "Gid"))
     command = folder.text("cmdline").replace("\0", " ").strip()
     return Group(
         "Identity",
         "who it is, and whom it belongs to",
         [
-            Fact("name", status["Name"]),
+            Fact("name", status.get("Name") or stat.name or None),
             Fact("pid", folder.pid),
-            Fact("parent", int(status["PPid"])),
-            Fact("process group", int(stat[2])),
-            Fact("session", int(stat[3])),
-            Fact("user", user_name(uid)),
+            Fact("parent", stat.whole(1)),
+            Fact("process group", stat.whole(2)),
+            Fact("session", stat.whole(3)),
+            Fact("user", None if uid is None else user_name(uid)),
             Fact("group", gid),
-            Fact("started", started_at(int(stat[19])), "moment"),
+            Fact("started", started_at(stat.seconds(19)), "moment"),
             Fact("program", folder.link("exe") or None),
             Fact("command line", command or None, "", "as it was started; a program can change it"),
             Fact("working folder", folder.link("cwd") or None),
@@ -183,21 +196,21 @@ def identity(folder: Folder, status: Mapping[str, str], stat: Sequence[str]) -> 
     )
 
 
-def control(folder: Folder, status: Mapping[str, str], stat: Sequence[str]) -> Group:
-    policy = int(stat[38])
+def control(folder: Folder, status: Mapping[str, str], stat: Numbers) -> Group:
+    policy = stat.whole(38)
     return Group(
         "Control",
         "how it is scheduled and interrupted",
         [
-            Fact("state", status["State"][:1], "state"),
-            Fact("policy", POLICIES.get(policy, str(policy)), "", "of the scheduler, sched(7)"),
-            Fact("priority", int(stat[15]), "", "20 + nice for ordinary processes"),
-            Fact("nice", int(stat[16])),
+            Fact("state", status.get("State", "")[:1] or stat.state or None, "state"),
+            Fact("policy", policy_name(policy), "", "of the scheduler, sched(7)"),
+            Fact("priority", stat.whole(15), "", "20 + nice for ordinary processes"),
+            Fact("nice", stat.whole(16)),
             Fact("allowed cores", status.get("Cpus_allowed_list")),
-            Fact("signals caught", signals(status.get("SigCgt", "0"))),
-            Fact("signals ignored", signals(status.get("SigIgn", "0"))),
-            Fact("signals blocked", signals(status.get("SigBlk", "0"))),
-            Fact("signals pending", signals(status.get("ShdPnd", "0"))),
+            Fact("signals caught", signals(status.get("SigCgt"))),
+            Fact("signals ignored", signals(status.get("SigIgn"))),
+            Fact("signals blocked", signals(status.get("SigBlk"))),
+            Fact("signals pending", signals(status.get("ShdPnd"))),
             Fact(
                 "killed first",
                 text_number(folder.text("oom_score")),
@@ -208,7 +221,7 @@ def control(folder: Folder, status: Mapping[str, str], stat: Sequence[str]) -> G
     )
 
 
-def resources(folder: Folder, status: Mapping[str, str], stat: Sequence[str]) -> Group:
+def resources(folder: Folder, status: Mapping[str, str], stat: Numbers) -> Group:
     limits, io = limits_of(folder.text("limits")), fields_of(folder.text("io"))
     return Group(
         "Resources",
@@ -220,8 +233,8 @@ def resources(folder: Folder, status: Mapping[str, str], stat: Sequence[str]) ->
             Fact("most in memory", kilobytes(status, "VmHWM"), "B"),
             Fact("swapped out", kilobytes(status, "VmSwap"), "B"),
             Fact("page tables", kilobytes(status, "VmPTE"), "B"),
-            Fact("minor page faults", int(stat[7]), "", "a page was there, but not in its table"),
-            Fact("major page faults", int(stat[9]), "", "a page had to be read"),
+            Fact("minor page faults", stat.whole(7), "", "a page was there, but not in its table"),
+            Fact("major page faults", stat.whole(9), "", "a page had to be read"),
             Fact("descriptors", len(folder.names("fd")) if "fd" not in folder.hidden else None),
             Fact("descriptor limit", limits.get("Max open files")),
             Fact("stack limit", limits.get("Max stack size"), "B"),
@@ -231,23 +244,28 @@ def resources(folder: Folder, status: Mapping[str, str], stat: Sequence[str]) ->
     )
 
 
-def context(folder: Folder, stat: Sequence[str]) -> Group:
+def context(folder: Folder, stat: Numbers) -> Group:
     """Of the main thread where the kernel keeps it a thread."""
-    run_ns, delay_ns, slices = (folder.text("schedstat").split() + [""] * 3)[:3]
+    run_s, delay_s, slices = counted(folder.text("schedstat"))
     return Group(
         "Processor context",
         "where the processor was, of the main thread",
         [
-            Fact("core", int(stat[36]), "", "the last one it ran on"),
-            Fact("user time", int(stat[11]) / TICKS, "s", "of all threads"),
-            Fact("system time", int(stat[12]) / TICKS, "s", "of all threads"),
-            Fact("on a core", nanoseconds(run_ns), "s"),
-            Fact("in the run queue", nanoseconds(delay_ns), "s", "ready, but no core was free"),
-            Fact("times on a core", text_number(slices)),
-            Fact("stack pointer", address(stat[26]), "", "told of ending processes only, since Linux 4.14"),
+            Fact("core", stat.whole(36), "", "the last one it ran on"),
+            Fact("user time", stat.seconds(11), "s", "of all threads"),
+            Fact("system time", stat.seconds(12), "s", "of all threads"),
+            Fact("on a core", run_s, "s"),
+            Fact("in the run queue", delay_s, "s", "ready, but no core was free"),
+            Fact("times on a core", slices),
+            Fact(
+                "stack pointer",
+                address(stat.whole(26)),
+                "",
+                "told of ending processes only, since Linux 4.14",
+            ),
             Fact(
                 "instruction pointer",
-                address(stat[27]),
+                address(stat.whole(27)),
                 "",
                 "told of ending processes only, since Linux 4.14",
             ),
@@ -262,16 +280,25 @@ def user_name(uid: int) -> str:
         return str(uid)
 
 
-def started_at(ticks: int) -> float:
-    """Unix seconds, of ticks since the machine was booted."""
-    for line in Path("/proc/stat").read_text().splitlines():
-        if line.startswith("btime "):
-            return int(line.split()[1]) + ticks / TICKS
-    return 0.0
+def policy_name(policy: int | None) -> str | None:
+    return None if policy is None else POLICIES.get(policy, str(policy))
 
 
-def signals(mask: str) -> str:
+def started_at(after_s: float | None) -> float | None:
+    """Unix seconds, of seconds since the machine was booted; None where nobody tells when that was."""
+    try:
+        lines = Path("/proc/stat").read_text().splitlines()
+    except OSError:
+        return None
+    booted = (int(line.split()[1]) for line in lines if line.startswith("btime "))
+    booted_at = next(booted, None)
+    return None if booted_at is None or after_s is None else booted_at + after_s
+
+
+def signals(mask: str | None) -> str | None:
     """The names of a mask in hexadecimal; real-time signals by their number."""
+    if mask is None:
+        return None
     bits = int(mask, 16)
     return ", ".join(signal_name(n) for n in range(1, 65) if bits >> (n - 1) & 1) or "–"
 
@@ -301,12 +328,21 @@ def text_number(text: str) -> int | None:
     return int(text) if text.strip().isdigit() else None
 
 
-def nanoseconds(text: str) -> float | None:
-    return int(text) / 1e9 if text else None
+def first_number(text: str) -> int | None:
+    return text_number(text.split()[0]) if text else None
 
 
-def address(text: str) -> str | None:
-    return hex(int(text)) if int(text) else None
+def counted(schedstat: str) -> tuple[float | None, float | None, int | None]:
+    """Seconds on a core and in the run queue, and how often it had a core. "0 0 0" is a kernel that does
+    not count: what is there has had one."""
+    words = schedstat.split()
+    if len(words) != 3 or words[2] == "0":
+        return None, None, None
+    return int(words[0]) / 1e9, int(words[1]) / 1e9, int(words[2])
+
+
+def address(number: int | None) -> str | None:
+    return hex(number) if number else None
 
 
 # -- threads, descriptors, memory, family -----------------------------------------------------
@@ -315,30 +351,42 @@ def address(text: str) -> str | None:
 def all_threads(pid: int, tids: Sequence[int]) -> Iterator[Thread]:
     """Those that are still there."""
     for tid in tids:
-        try:
-            yield thread(pid, tid)
-        except (ProcessLookupError, FileNotFoundError):
-            continue
+        found = thread(pid, tid)
+        if os.path.exists(f"/proc/{pid}/task/{tid}"):
+            yield found
 
 
 def thread(pid: int, tid: int) -> Thread:
-    task = Task(pid, tid)
+    """None is what the kernel does not let us see."""
+
+    def text(name: str) -> str:
+        try:
+            return Path(f"/proc/{pid}/task/{tid}/{name}").read_text(errors="replace")
+        except OSError:
+            return ""
+
+    stat, status = Numbers(text("stat")), fields_of(text("status"))
+    run_s, delay_s, _ = counted(text("schedstat"))
+    return Thread(
+        tid,
+        text("comm").rstrip("\n") or stat.name or str(tid),
+        stat.state,
+        stat.whole(36),
+        run_s,
+        delay_s,
+        text_number(status.get("voluntary_ctxt_switches", "")),
+        text_number(status.get("nonvoluntary_ctxt_switches", "")),
+        waits_in(pid, tid),
+    )
+
+
+def waits_in(pid: int, tid: int) -> str:
+    """Empty where it runs, and where the kernel does not tell."""
     try:
-        name = Path(f"/proc/{pid}/task/{tid}/comm").read_text(errors="replace").rstrip("\n")
-        times, switches = task.times(), task.switches()
-        return Thread(
-            tid,
-            name,
-            task.state(),
-            task.core(),
-            times.run_ns / 1e9,
-            times.delay_ns / 1e9,
-            switches.voluntary,
-            switches.involuntary,
-            str(task.blocked_on()),
-        )
-    finally:
-        task.close()
+        with closing(Task(pid, tid)) as task:
+            return str(task.blocked_on())
+    except OSError:
+        return ""
 
 
 def descriptors(folder: Folder) -> list[Descriptor] | None:
@@ -373,7 +421,7 @@ def spaces(folder: Folder) -> list[maps.Group] | None:
     return None if regions is None else maps.groups(regions, folder.link("exe"))
 
 
-def parents(pid: int) -> list[Relative]:
+def parents(pid: int | None) -> list[Relative]:
     """From the first process down to the parent."""
     line: list[Relative] = []
     while pid and (found := relative(pid)):

@@ -10,7 +10,10 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import NamedTuple
+
+from experiments.kit.clock import known_sum
 
 TICKS = os.sysconf("SC_CLK_TCK")
 PAGE_B = os.sysconf("SC_PAGE_SIZE")
@@ -20,17 +23,17 @@ UID, VOLUNTARY, INVOLUNTARY = b"\nUid:\t", b"\nvoluntary_ctxt_switches:\t", b"\n
 
 
 class Process(NamedTuple):
-    """One process at one moment. `switches` are its main thread's since it began."""
+    """One process at one moment. `switches` are its main thread's since it began; None is not told."""
 
     pid: int
     parent: int
     name: str
-    uid: int
+    uid: int | None
     state: str
     threads: int
     cpu_s: float
     resident_b: int
-    switches: int
+    switches: int | None
     core: int
     started_ticks: int
 
@@ -40,7 +43,7 @@ class Row(NamedTuple):
 
     pid: int
     name: str
-    uid: int
+    uid: int | None
     state: str
     threads: int
     cpu: float | None
@@ -69,19 +72,26 @@ def row(now: Process, before: Process | None, elapsed_s: float) -> Row:
     cpu = switches_s = None
     if before is not None and elapsed_s > 0:
         cpu = round(max(now.cpu_s - before.cpu_s, 0.0) / elapsed_s, 3)
-        switches_s = round(max(now.switches - before.switches, 0) / elapsed_s, 1)
+        if now.switches is not None and before.switches is not None:
+            switches_s = round(max(now.switches - before.switches, 0) / elapsed_s, 1)
     return Row(now.pid, now.name, now.uid, now.state, now.threads, cpu, now.resident_b, switches_s, now.core)
 
 
 def everyone() -> Iterator[Process]:
-    """Every process that can be read, by pid."""
-    proc = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    """Every process that can be read, by pid; nobody where there is no /proc to look into."""
+    try:
+        proc = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        return
     try:
         for pid in sorted(int(name) for name in os.listdir(proc) if name.isdigit()):
             try:
-                stat, status = read(proc, f"{pid}/stat", STAT_B), read(proc, f"{pid}/status", STATUS_B)
+                stat = read(proc, f"{pid}/stat", STAT_B)
             except OSError:  # it has ended, or this /proc hides other people's (mount option hidepid)
                 continue
+            status = b""
+            with suppress(OSError):
+                status = read(proc, f"{pid}/status", STATUS_B)
             yield parse(pid, stat, status)
     finally:
         os.close(proc)
@@ -108,13 +118,13 @@ def parse(pid: int, stat: bytes, status: bytes) -> Process:
         threads=int(rest[THREADS]),
         cpu_s=(int(rest[USER_TICKS]) + int(rest[SYSTEM_TICKS])) / TICKS,
         resident_b=int(rest[RESIDENT]) * PAGE_B,
-        switches=number_after(status, VOLUNTARY) + number_after(status, INVOLUNTARY),
+        switches=known_sum([number_after(status, VOLUNTARY), number_after(status, INVOLUNTARY)]),
         core=int(rest[CORE]),
         started_ticks=int(rest[STARTED]),
     )
 
 
-def number_after(text: bytes, label: bytes) -> int:
-    """The number behind a label; 0 where the kernel does not tell (kernel threads have no some)."""
+def number_after(text: bytes, label: bytes) -> int | None:
+    """The number behind a label; None where the kernel does not tell."""
     at = text.find(label)
-    return int(text[at + len(label) :].split(None, 1)[0]) if at >= 0 else 0
+    return int(text[at + len(label) :].split(None, 1)[0]) if at >= 0 else None

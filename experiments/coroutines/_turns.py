@@ -19,10 +19,12 @@ from experiments.kit import (
     Sentence,
     Share,
     Verdict,
+    asserted,
     duration,
     say,
     times,
 )
+from experiments.kit.causes import why_no_core
 from experiments.kit.stats import FEWEST, Estimate, estimate, median
 
 QUICKER = 1.2  # waits that overlap gain more than this over waits one after another
@@ -99,7 +101,7 @@ DONE = (
 FEW = "It takes {few} rounds to see how far they spread."
 OVERLAP = "Two tasks had the loop at the same time, and that must never happen: run it again."
 ODD = "The task {task} of “{scene}” was {end} and not {expected}, as documented: run it again."
-CROWD = "A heartbeat beside nothing was {late} late: other programs had the core."
+CROWD = "A heartbeat beside nothing was {late} late: it had no core."
 SPREAD = "The rounds spread too far to be sure: take more of them, or a quieter moment."
 NO_GROUPS = "This Python has no TaskGroup, which came with 3.11; everything else ran."
 
@@ -155,7 +157,9 @@ def contradiction(record: Record, late: dict[str, list[float]]) -> Sentence | No
     if odd := next((row for row in record[Fate] if row.end != row.expected), None):
         return say(ODD, task=odd.task, scene=odd.scene, end=odd.end, expected=odd.expected)
     if median(late["nothing"]) > CROWDED * record.params["block"] / 1000:
-        return say(CROWD, late=duration(median(late["nothing"])))
+        because = why_no_core(record)
+        told = f"{CROWD} {because.text}"
+        return say(told, late=duration(median(late["nothing"])), **because.values)
     return None if gain(record, "gather").beyond(QUICKER) else say(SPREAD)
 
 
@@ -194,7 +198,7 @@ def checks_of(record: Record, late: dict[str, list[float]]) -> Iterator[Check]:
         low=times(seen.low),
         high=times(seen.high),
     )
-    yield Check(claim, seen.high < QUICKER or None)
+    yield asserted(claim, seen.high < QUICKER or None)
     yield from fate_checks(record[Fate])
     yield from lag_checks(record, late)
     yield from loop_checks(record)
@@ -231,18 +235,18 @@ WITHOUT_GIL = "Computing in a thread leaves the heartbeat {late} late: there is 
 
 def lag_checks(record: Record, late: dict[str, list[float]]) -> Iterator[Check]:
     block_s = record.params["block"] / 1000
-    cured = median(late.get("asyncio.sleep", [0.0]))
+    cured = late.get("asyncio.sleep")
     for call, claim in LAG_CLAIMS.items():
-        if not (found := late.get(call)):
+        if not (found := late.get(call)) or (call == "time.sleep" and not cured):
             continue
         if call == "computing, thread" and not record.machine.gil:
             claim = WITHOUT_GIL
-        told = say(claim, late=duration(median(found)), cured=duration(cured), turns=TURNS)
-        yield Check(told, fits(call, found, block_s))
+        told = say(claim, late=duration(median(found)), cured=duration(median(cured or found)), turns=TURNS)
+        yield asserted(told, fits(call, found, block_s))
     if blocked := [row for row in record[Lag] if row.call == "time.sleep"]:
         typical_s = median(row.typical_s for row in blocked)
         said = say(MEDIAN, typical=duration(typical_s))
-        yield Check(said, True if typical_s < block_s / 4 else None)
+        yield asserted(said, True if typical_s < block_s / 4 else None)
 
 
 def fits(call: Call, late: list[float], block_s: float) -> bool | None:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from experiments.io_models._channel import Kind, connect, datagrams, sender_of
 from experiments.io_models._models import Arm, CannotRun, Read, Reading
 from experiments.kit import calls, proc, tally
-from experiments.kit.clock import run_delay_ns, seconds
+from experiments.kit.clock import grown, run_delay_ns, seconds
 from experiments.kit.subjects import Group, Worker, interrupted_by_deaths, looks_again
 
 
@@ -24,7 +24,7 @@ class Sample(NamedTuple):
     sent_ns: int
     cpu_ns: int
     process_cpu_ns: int
-    delay_ns: int
+    delay_ns: int | None
     voluntary: int
     involuntary: int
 
@@ -56,7 +56,7 @@ class Receiver:
         self.missing: dict[str, str] = {}  # arm → why it cannot run here
         self.fits: dict[str, int] = {}  # arm → the largest message its channel holds
         self.cores: tuple[int, int] = (0, 0)
-        self.delay_ns: Callable[[], int] = lambda: 0  # in the run queue so far
+        self.delay_ns: Callable[[], int | None] = lambda: None  # in the run queue so far
 
     def read(self, arm: str, size: int, delay_ns: int) -> Sample:
         """Ask the sender for `size` bytes after `delay_ns`, and read them.
@@ -70,7 +70,7 @@ class Receiver:
         process, thread, delay = time.process_time_ns(), time.thread_time_ns(), self.delay_ns()
         with looks_again():
             reading = read(size)
-            delay = self.delay_ns() - delay
+            delay = grown(delay, self.delay_ns())
         process, thread = time.process_time_ns() - process, time.thread_time_ns() - thread
         after = calls.thread_switches()
         sent_ns, _ = self.sender.answer()
@@ -123,7 +123,7 @@ def pinned(core: int) -> Iterator[None]:
     try:
         yield
     finally:
-        tally.add(time.process_time_ns() - cpu, run_delay_ns() - delay)
+        tally.add(time.process_time_ns() - cpu, grown(delay, run_delay_ns()))
         with suppress(OSError):  # the allowed cores may have changed meanwhile
             os.sched_setaffinity(0, before)
 

@@ -9,11 +9,11 @@ from experiments.io_models._models import Arm, Model
 from experiments.io_models._plan import EVERY_ARM, PAYERS, Stage, Step
 from experiments.io_models._receiver import Sample
 from experiments.kit import Bytes, Count, Seconds, Share, Unit
-from experiments.kit.clock import seconds
+from experiments.kit.clock import known_seconds, seconds
 
 Lane = Literal["program", "kernel"]
 Cpu = Annotated[Seconds, "on a core, from the call to the return; the receiver's thread alone"]
-Ready = Annotated[Seconds, "waiting for a core that others had, in the receiver's run queue"]
+Ready = Annotated[Seconds | None, "waiting for a core that others had, in the receiver's run queue"]
 AfterSend = Annotated[
     Seconds, "from the sender's stamp, taken just before it writes, to the data in the buffer"
 ]
@@ -118,7 +118,7 @@ def read_row(step: Step, sample: Sample) -> Read:
         copy_s=sample.copy_s,
         after_send_s=sample.after_send_s,
         cpu_s=seconds(sample.cpu_ns),
-        ready_s=seconds(sample.delay_ns),
+        ready_s=known_seconds(sample.delay_ns),
         syscalls=reading.syscalls,
         voluntary=sample.voluntary,
         involuntary=sample.involuntary,
@@ -146,7 +146,7 @@ def waiting_row(step: Step, sample: Sample) -> Waiting:
         wait_s=sample.wait_s,
         after_send_s=sample.after_send_s,
         cpu_s=seconds(sample.cpu_ns),
-        ready_s=seconds(sample.delay_ns),
+        ready_s=known_seconds(sample.delay_ns),
         syscalls=sample.reading.syscalls,
     )
 

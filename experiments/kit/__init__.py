@@ -34,7 +34,7 @@ from experiments.kit.units import (
     Share,
     Unit,
 )
-from experiments.kit.verdict import Check, Verdict
+from experiments.kit.verdict import Check, Verdict, asserted
 
 __all__ = [
     "Bars",
@@ -73,6 +73,7 @@ __all__ = [
     "Unit",
     "Value",
     "Verdict",
+    "asserted",
     "duration",
     "percent",
     "say",

@@ -14,9 +14,8 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from experiments.kit import affinity
+from experiments.kit import affinity, cgroups
 
-CGROUP = "/sys/fs/cgroup"  # version 2
 IMPLEMENTATIONS = {"cpython": "CPython", "pypy": "PyPy", "graalpy": "GraalVM"}
 
 
@@ -29,7 +28,7 @@ class Machine:
     cpu: str
     cores: int
     quota_cores: float | None
-    memory_b: int
+    memory_b: int | None
     python: str
     implementation: str
     gil: bool
@@ -47,7 +46,7 @@ class Machine:
             system=f"{system.sysname} {system.release}",
             cpu=cpu_model(),
             cores=usable_cores(),
-            quota_cores=quota(),
+            quota_cores=cgroups.quota(),
             memory_b=memory(),
             python=sys.version.split()[0],
             implementation=IMPLEMENTATIONS.get(sys.implementation.name, sys.implementation.name),
@@ -84,45 +83,37 @@ def niceness() -> int | None:
     return None
 
 
-def control_groups() -> list[str]:
-    """The folders of our control group and of those above it; each may have limits, the least one counts."""
-    own = ""
-    with suppress(OSError), open("/proc/self/cgroup") as file:  # a line "0::/a/b" (cgroups(7), version 2)
-        own = next((line[3:].strip("/\n") for line in file if line.startswith("0::")), "")
-    folders = [CGROUP]
-    for name in filter(None, own.split("/")):
-        folders.append(f"{folders[-1]}/{name}")
-    return folders
-
-
-def quota() -> float | None:
-    """Cores' worth of time that the control groups allow, or None (cgroup v2, `cpu.max`)."""
-    quotas = []
-    for folder in control_groups():
-        with suppress(OSError, ValueError), open(f"{folder}/cpu.max") as file:  # "max" is no number
-            limit, period = map(int, file.read().split())
-            quotas.append(limit / period)
-    return min(quotas, default=None)
-
-
-def memory() -> int:
-    """Bytes of physical memory; 0 where the system does not say."""
+def memory() -> int | None:
+    """Bytes of physical memory; None where the system does not say."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (ValueError, OSError, AttributeError):
-        return 0
+        return None
 
 
-def available() -> int:
-    """Bytes that programs could be given now without swapping, as far as the control groups allow."""
+def available() -> int | None:
+    """Bytes that programs could be given now without swapping, as far as the control groups allow.
+
+    None where neither the system nor a control group says.
+    """
     free = memory()
-    with suppress(OSError, ValueError), open("/proc/meminfo") as file:
+    with suppress(OSError, ValueError, StopIteration), open("/proc/meminfo") as file:
         free = next(int(line.split()[1]) for line in file if line.startswith("MemAvailable:")) * 1024
-    for folder in control_groups():
-        most, held = f"{folder}/memory.max", f"{folder}/memory.current"
-        with suppress(OSError, ValueError), open(most) as limit, open(held) as used:  # "max" is no number
-            free = min(free, max(0, int(limit.read()) - int(used.read())))
-    return free
+    left = [left for folder in cgroups.folders("memory") or () if (left := left_in(folder)) is not None]
+    return min([*left, *([] if free is None else [free])], default=None)
+
+
+def left_in(folder: str) -> int | None:
+    """Bytes that a control group may still take; None where it has no limit (versions 2 and 1)."""
+    for most, held in (("memory.max", "memory.current"), ("memory.limit_in_bytes", "memory.usage_in_bytes")):
+        with suppress(OSError, ValueError):  # "max" is no number
+            return max(0, cgroups.number_in(f"{folder}/{most}") - cgroups.number_in(f"{folder}/{held}"))
+    return None
+
+
+def mib_of(total_b: int | None, parts: int) -> int | None:
+    """So many parts of it in MiB; None where it is not known."""
+    return None if total_b is None else (total_b // parts) >> 20
 
 
 def cpu_model() -> str:

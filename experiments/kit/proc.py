@@ -133,4 +133,5 @@ def missing() -> str:
             counted = file.read().split()
     except OSError:
         return "This system has no /proc/<pid>/schedstat; Linux with CONFIG_SCHED_INFO is needed."
-    return "" if len(counted) == 3 else "The kernel does not count run-queue delay here (CONFIG_SCHED_INFO)."
+    counts = len(counted) == 3 and counted[2] != "0"  # else it says "0 0 0", of whoever asks
+    return "" if counts else "The kernel does not count run-queue delay here (CONFIG_SCHED_INFO)."

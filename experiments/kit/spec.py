@@ -144,7 +144,7 @@ class Record:
         machine: Machine,
         params: Mapping[str, Any],
         rows: Iterable[tuple[Any, ...]],
-        conditions: Mapping[str, float] | None = None,
+        conditions: Mapping[str, float | None] | None = None,
     ) -> None:
         self.machine = machine
         self.params = dict(params)

@@ -32,9 +32,21 @@ class Estimate(NamedTuple):
             return False
         return None
 
+    def clearly_above(self, least: float) -> bool | None:
+        """Whether a ratio shows an effect of at least this factor: a difference that is significant and
+        still small may have any reason. False where the contrary was seen; else None."""
+        return True if self.low > least else False if self.high < 1 else None
+
 
 def median(values: Iterable[float]) -> float:
     return float(statistics.median(values))
+
+
+def known_median(values: Iterable[float | None]) -> float | None:
+    """None where there are none, or one of them is not known."""
+    given = list(values)
+    known = [value for value in given if value is not None]
+    return median(known) if known and len(known) == len(given) else None
 
 
 def quantile(values: Iterable[float], p: float) -> float:

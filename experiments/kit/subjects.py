@@ -45,12 +45,13 @@ SIZE = struct.Struct("I")  # of an answer, before it
 class Usage(NamedTuple):
     """What a subject used from fork to end. `rc` is its exit code, or minus the signal that ended it.
 
-    `run_ns` counts all of its threads; `delay_ns` (ready without a core) is its main thread's.
+    `run_ns` counts all of its threads; `delay_ns` (ready without a core) is its main thread's, and None
+    where the system does not tell it.
     """
 
     wall_s: float
     run_ns: int
-    delay_ns: int
+    delay_ns: int | None
     rc: int
 
 
@@ -469,8 +470,9 @@ def end_after(function: Callable[..., object], *arguments: object) -> NoReturn:
         os._exit(rc)
 
 
-def delay_at_the_end(pid: int) -> int:
-    """Wait until a child ends, and read its run-queue delay while it is still a zombie."""
+def delay_at_the_end(pid: int) -> int | None:
+    """Wait until a child ends, and read its run-queue delay while it is still a zombie; None where the
+    system does not tell."""
     calls.exit_code(pid, wait=True)
     return run_delay_ns(str(pid))
 

@@ -21,7 +21,7 @@ from contextlib import suppress
 from typing import Any, NamedTuple, NoReturn
 
 from experiments.kit import affinity
-from experiments.kit.rest import Rests
+from experiments.kit.rest import NOT_TOLD
 
 GRACE_S = 1.0  # for `finally` blocks, between TERM and KILL
 TRACKERS_S = 0.3  # a tracker ends by itself once nobody holds its pipe; it takes milliseconds
@@ -344,7 +344,7 @@ def is_tracker(pid: int) -> bool:
 def closing_line(why: str, status: int | None, killed: int, told: Note) -> dict[str, Any]:
     code = None if status is None else os.waitstatus_to_exitcode(status)
     ended_by = signal.Signals(-code).name if code is not None and code < 0 else None
-    nothing_told = {"machine": None, "run_s": 0.0, "delay_s": 0.0, **Rests().as_json()}
+    nothing_told = {"machine": None, "run_s": None, "delay_s": None, "throttled": None, **NOT_TOLD}
     return {
         "t": "end",
         "why": why,

@@ -141,6 +141,21 @@ def overlap_ns(lanes: Mapping[str, Sequence[int]]) -> int:
     return total
 
 
+def gaps(
+    lanes: Mapping[str, Sequence[int]], least_ns: int, begin_ns: int, end_ns: int
+) -> list[tuple[int, int]]:
+    """The stretches of at least this length in which no lane ran."""
+    found = []
+    ran_until = begin_ns
+    for start, end in sorted(burst for flat in lanes.values() for burst in pairs(flat)):
+        if min(start, end_ns) - ran_until >= least_ns:
+            found.append((ran_until, min(start, end_ns)))
+        ran_until = max(ran_until, end)
+    if end_ns - ran_until >= least_ns:
+        found.append((ran_until, end_ns))
+    return found
+
+
 def spans_with_gil(merged: Sequence[Hold], lane: str, begin_ns: int, end_ns: int) -> Iterator[Span]:
     """One lane, told from who ran: on a core, holding the GIL without a core, or waiting for the GIL.
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypedDict
 
-from experiments.kit.sentences import Sentence, SentenceJson, percent, say
+from experiments.kit.causes import doubts_of
+from experiments.kit.sentences import Sentence, SentenceJson, say
 
 if TYPE_CHECKING:
     from experiments.kit.spec import Experiment, Record
-
-NOISY = 0.10  # of the machine; more foreign CPU than this is a doubt (docs/measuring.md)
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,11 @@ class VerdictJson(TypedDict):
     said: SaidJson
 
 
+def asserted(claim: Sentence, ok: bool | None) -> Check:
+    """A check whose sentence says that something is so; where that is open, the sentence says this too."""
+    return Check(Sentence(f"Perhaps not: {claim.template}", claim.values) if ok is None else claim, ok)
+
+
 @dataclass(frozen=True)
 class Verdict:
     """`answer` is one or a few words; "unclear" is an honest one and always allowed."""
@@ -74,15 +79,13 @@ def judge(experiment: Experiment, record: Record) -> Verdict:
     if not record:
         return Verdict("unclear", say("Nothing was measured."))
     verdict = experiment.verdict(record)
-    return replace(verdict, doubts=verdict.doubts + doubts_of(record.conditions))
+    return replace(verdict, doubts=tuple(said_once(verdict, doubts_of(record))))
 
 
-def doubts_of(conditions: dict[str, float]) -> tuple[Sentence, ...]:
-    doubts = []
-    if (foreign := conditions.get("foreign_cpu") or 0) > NOISY:
-        doubts.append(
-            say("Other programs used {foreign} of this machine meanwhile.", foreign=percent(foreign))
-        )
-    if (steal := conditions.get("steal") or 0) > NOISY:
-        doubts.append(say("The host took {share} of this virtual machine away.", share=percent(steal)))
-    return tuple(doubts)
+def said_once(verdict: Verdict, more: Iterable[Sentence]) -> Iterator[Sentence]:
+    """The doubts of a verdict and those of its conditions, without what stands above already."""
+    told = str(verdict.headline)
+    for doubt in (*verdict.doubts, *more):
+        if str(doubt) not in told:
+            told = f"{told} {doubt}"
+            yield doubt

@@ -64,11 +64,13 @@ def fastest(work: Work, loops: int, tries: int = 2) -> float:
 
 
 def timed(work: Work, loops: int) -> float:
-    """Seconds that it took, without those in the run queue: a busy machine makes no work longer."""
+    """Seconds that it took, without those in the run queue, where the system tells them: a busy machine
+    makes no work longer."""
     start, before = now_ns(), thread_times()
     work(loops)
     after, end = thread_times(), now_ns()
-    return seconds(end - start - (after.delay_ns - before.delay_ns))
+    delay_ns = after.since(before).delay_ns
+    return seconds(end - start if delay_ns is None else end - start - delay_ns)
 
 
 def burn_until(t_ns: int) -> int:

@@ -22,6 +22,8 @@ from contextlib import contextmanager, suppress
 from types import FrameType, ModuleType
 from typing import Any
 
+from experiments.kit.cgroups import Throttling
+from experiments.kit.clock import known_seconds
 from experiments.kit.machine import Machine
 from experiments.kit.rest import Rests
 from experiments.kit.spec import Progress
@@ -73,8 +75,9 @@ def run(spec: Message, channel: Channel) -> Note:
     if room := spec.get("room"):
         os.chdir(room)
     channel.end_on_term()
-    hello = {"t": "hello", "pid": os.getpid(), "machine": Machine.here().as_json()}
-    done, rests = False, Rests()
+    machine = Machine.here()
+    hello = {"t": "hello", "pid": os.getpid(), "machine": machine.as_json()}
+    done, rests, quota = False, Rests(machine.core_ids or ()), Throttling.now()
     try:
         with channel.held():
             channel.send(hello)
@@ -87,7 +90,13 @@ def run(spec: Message, channel: Channel) -> Note:
     except BaseException as error:
         with suppress(Ending), channel.held():
             channel.send(failure(error))
-    return {"done": done, "machine": Machine.here().as_json(), **tallied(), **rests.as_json()}
+    return {
+        "done": done,
+        "machine": Machine.here().as_json(),
+        **tallied(),
+        **rests.as_json(),
+        "throttled": quota.since(),
+    }
 
 
 def measure(module: ModuleType, params: Message, channel: Channel, rests: Rests) -> None:
@@ -219,11 +228,12 @@ def failure(error: BaseException) -> Message:
     return {"t": "failed", "why": str(error) or kind, "kind": kind, "traceback": text[-TRACEBACK_CHARS:]}
 
 
-def tallied() -> dict[str, float]:
-    """What the subjects ran and waited in the run queue, as far as the experiment used kit.subjects."""
+def tallied() -> dict[str, float | None]:
+    """What the subjects ran and waited in the run queue; None where the experiment tallied nothing."""
     tally = sys.modules.get("experiments.kit.tally")
-    run_ns, delay_ns = (getattr(tally, name, 0) for name in ("run_ns", "delay_ns"))
-    return {"run_s": run_ns / 1e9, "delay_s": delay_ns / 1e9}
+    told = (getattr(tally, name, None) for name in ("run_ns", "delay_ns"))
+    run_s, delay_s = (known_seconds(ns) for ns in told)
+    return {"run_s": run_s, "delay_s": delay_s}
 
 
 if __name__ == "__main__":

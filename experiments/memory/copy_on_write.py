@@ -64,7 +64,7 @@ from experiments.kit import (
     NumberGuess,
     Progress,
 )
-from experiments.kit.machine import available, memory
+from experiments.kit.machine import available, memory, mib_of
 from experiments.kit.spec import ParameterError
 from experiments.kit.subjects import Group, Worker
 from experiments.memory import _smaps
@@ -138,7 +138,7 @@ needs = (Need(_smaps.missing),)
 def measure(
     mib: Annotated[
         Mebibytes,
-        Between(LEAST_MIB, max(USUAL_MIB, min(MOST_MIB, memory() // TWICE // MIB))),
+        Between(LEAST_MIB, max(USUAL_MIB, min(MOST_MIB, mib_of(memory(), TWICE) or USUAL_MIB))),
         "memory that the child writes; an eighth of this machine's at most",
     ] = USUAL_MIB,
     steps: Annotated[Count, Between(4, 32), "how often we look while the child writes"] = 8,
@@ -161,8 +161,8 @@ def cost(mib: float, steps: int, objects: int, repeats: int) -> float:
 
 def check_room(mib: float) -> None:
     """ParameterError where a quarter of the memory that is free now would not hold parent and child."""
-    most = available() // TWICE // MIB
-    if mib > max(most, LEAST_MIB):
+    most = mib_of(available(), TWICE)
+    if most is not None and mib > max(most, LEAST_MIB):
         raise ParameterError(
             f"mib: {mib:g} is more than an eighth of the memory that is free now; at most {most} fit"
         )

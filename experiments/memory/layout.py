@@ -55,7 +55,7 @@ from typing import Annotated
 from experiments.kit import Bars, Between, Cells, Count, Mebibytes, Need, NumberGuess, Progress
 from experiments.kit import maps as kit_maps
 from experiments.kit.charts import Space
-from experiments.kit.machine import available, memory
+from experiments.kit.machine import available, memory, mib_of
 from experiments.kit.spec import ParameterError
 from experiments.kit.subjects import Group, Worker
 from experiments.memory._growing import ACTIONS, Action, perform
@@ -118,7 +118,7 @@ presets = {
     "quick": {"repeats": 3},
     "one thread": {"threads": 1},
     "recursion": {"action": "recursion"},
-    "careful": {"repeats": 15, "mib": min(256, max(USUAL_MIB, memory() // SHARE // MIB))},
+    "careful": {"repeats": 15, "mib": min(256, max(USUAL_MIB, mib_of(memory(), SHARE) or USUAL_MIB))},
 }
 
 
@@ -137,7 +137,7 @@ def measure(
     threads: Annotated[Count, Between(1, 64), "threads that only wait"] = 16,
     mib: Annotated[
         Mebibytes,
-        Between(LEAST_MIB, max(USUAL_MIB, min(MOST_MIB, memory() // SHARE // MIB))),
+        Between(LEAST_MIB, max(USUAL_MIB, min(MOST_MIB, mib_of(memory(), SHARE) or USUAL_MIB))),
         "size of the blocks together, and of the mapping; an eighth of this machine's memory at most",
     ] = USUAL_MIB,
     depth: Annotated[Count, Between(10, 400), "calls within calls"] = 300,
@@ -170,8 +170,8 @@ def cost(action: str, threads: int, mib: float, depth: int, repeats: int) -> flo
 
 def check_room(mib: float) -> None:
     """ParameterError where an eighth of the memory that is free now would not hold the blocks."""
-    most = available() // SHARE // MIB
-    if mib > max(most, LEAST_MIB):
+    most = mib_of(available(), SHARE)
+    if most is not None and mib > max(most, LEAST_MIB):
         raise ParameterError(
             f"mib: {mib:g} is more than an eighth of the memory that is free now; at most {most} fit"
         )

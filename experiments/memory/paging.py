@@ -57,7 +57,7 @@ from experiments.kit import (
     tally,
 )
 from experiments.kit.clock import thread_times
-from experiments.kit.machine import available, memory
+from experiments.kit.machine import available, memory, mib_of
 from experiments.kit.spec import ParameterError
 from experiments.kit.stats import theil_sen
 from experiments.memory._promises import Arm, Step, Total, how_much_slower, verdict
@@ -114,7 +114,11 @@ guess = NumberGuess(
 presets = {
     "quick": {"mib": 64},
     "without huge pages": {"huge": "off"},
-    "careful": {"mib": min(1024, max(USUAL_MIB, memory() // 4 // MIB)), "steps": 32, "repeats": 7},
+    "careful": {
+        "mib": min(1024, max(USUAL_MIB, mib_of(memory(), 4) or USUAL_MIB)),
+        "steps": 32,
+        "repeats": 7,
+    },
 }
 
 
@@ -129,7 +133,7 @@ needs = (Need(missing),)
 def measure(
     mib: Annotated[
         Mebibytes,
-        Between(LEAST_MIB, max(USUAL_MIB, min(MOST_MIB, memory() // 4 // MIB))),
+        Between(LEAST_MIB, max(USUAL_MIB, min(MOST_MIB, mib_of(memory(), 4) or USUAL_MIB))),
         "size of the mapping; a quarter of this machine's memory at most",
     ] = USUAL_MIB,
     huge: Annotated[Huge, "huge pages: off, on, or both in turns"] = "both",
@@ -164,8 +168,8 @@ def arms_here(huge: str, mib: float) -> list[Arm]:
 
 def check_room(mib: float) -> None:
     """ParameterError where a quarter of the memory that is free now would not hold the mapping."""
-    most = available() // 4 // MIB
-    if mib > max(most, LEAST_MIB):
+    most = mib_of(available(), 4)
+    if most is not None and mib > max(most, LEAST_MIB):
         raise ParameterError(
             f"mib: {mib:g} is more than a quarter of the memory that is free now; at most {most} fit"
         )
@@ -178,8 +182,7 @@ def touched(arm: Arm, repeat: int, mib: float, steps: int) -> Iterator[Step | To
     """A row for the mapping as it is before the first touch, one for each step, and their sum."""
     before = thread_times()
     done = touch_twice(int(mib * MIB), steps, huge=arm == "huge pages", write=arm != "only read")
-    after = thread_times()
-    tally.add(after.cpu_ns - before.cpu_ns, after.delay_ns - before.delay_ns)
+    tally.add(*thread_times().since(before))
     rows = [
         Step(arm, repeat, 0.0, done.untouched.virtual_mib, done.untouched.resident_mib, 0, None, None, 0.0)
     ]

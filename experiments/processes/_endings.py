@@ -18,6 +18,7 @@ from experiments.kit import (
     duration,
     say,
 )
+from experiments.kit.causes import why_no_core
 from experiments.kit.sampling import State
 from experiments.kit.sentences import mebibytes
 from experiments.kit.stats import FEWEST, median
@@ -111,18 +112,15 @@ def verdict(record: Record) -> Verdict:
     endings, adoptions = record[Ending], record[Adoption]
     if len(adoptions) < FEWEST or not endings:
         return Verdict("unclear", say("The run ended before enough lives had been watched."))
-    seen = [row for row in endings if row.looks]
+    seen = [row for row in endings if row.looks and row.zombie_s is not None]
     if len(seen) < len(endings):
-        told = say(
-            "{n} of {all} endings were not seen: this machine was too busy for the looks.",
-            n=len(endings) - len(seen),
-            all=len(endings),
-        )
-        return Verdict("unclear", told)
+        because = why_no_core(record)
+        told = f"{{n}} of {{all}} endings fell between two looks. {because.text}"
+        return Verdict("unclear", say(told, n=len(endings) - len(seen), all=len(endings), **because.values))
     known = (until_wait(endings), empty(endings), adopted(adoptions))
     checks = (*known, *pidfd_checks(endings), *life_checks(record))
     values: dict[str, Value | str | float] = {
-        "zombie": duration(zombie_s(endings), "zombie"),
+        "zombie": duration(median(zombie_times(endings)), "zombie"),
         "memory": mebibytes(max(row.resident_mib for row in endings)),
         "lives": len(adoptions),
     }
@@ -141,10 +139,10 @@ ODD = (
 )
 
 
-def zombie_s(endings: list[Ending]) -> float:
-    """How long a child was a zombie, at the median."""
-    times = [row.returned_s - row.zombie_s for row in endings if row.process == "child" and row.zombie_s]
-    return median(times) if times else 0.0
+def zombie_times(endings: list[Ending]) -> list[float]:
+    """How long each child was a zombie."""
+    children = [row for row in endings if row.process == "child"]
+    return [row.returned_s - row.zombie_s for row in children if row.zombie_s is not None]
 
 
 def until_wait(endings: list[Ending]) -> Check:

@@ -83,6 +83,7 @@ from experiments.kit import (
     proc,
     say,
 )
+from experiments.kit.causes import why_no_core
 from experiments.kit.clock import NS_PER_S, now_ns
 from experiments.kit.proc import Switches, Task
 from experiments.kit.sampling import Bins, Sampler, State, Stretch, woken_promptly
@@ -102,6 +103,8 @@ TIMELY = 0.5  # of the looks that were asked for: with fewer, most came too late
 FAIR = 0.05
 BROKEN = 0.25  # of the spinners' core: with more lost, their shares say nothing about turns
 NICE_STEP = 1.25  # the ratio of the weights of neighbouring nice values (sched(7))
+
+ALL_ON_ONE = "There is one core only: the other processes and the observer are on it, too."
 
 Edge = tuple[State, State]
 ONLY_SEEN: tuple[State, ...] = ("uninterruptible", "stopped", "zombie")  # no counter tells these apart
@@ -369,6 +372,13 @@ def until(end_ns: int, stretch: Stretch) -> Stretch:
     return stretch._replace(end_ns=min(stretch.end_ns, end_ns))
 
 
+def lost_sentence(record: Record, lost: float) -> Sentence:
+    """What the spinners lacked, and why, as far as that was measured."""
+    because = why_no_core(record, lost, ours=ALL_ON_ONE if record.machine.cores == 1 else "")
+    told = f"The spinners did not get {{lost}} of the core that they share. {because.text}"
+    return say(told, lost=percent(lost), **because.values)
+
+
 def on_a_core(record: Record) -> dict[str, float]:
     """What was guessed: the share of its time that the first spinner ran."""
     first = next((share for share in record[Share] if share.process == "spinner 1"), None)
@@ -396,42 +406,40 @@ def broken_by(spinners: list[Share], record: Record, balance: Check, turns: Chec
     """Why this run cannot answer, if it cannot."""
     looks, wanted = spinners[0].looks, round(record.params["seconds"] * record.params["rate"])
     if looks < TIMELY * wanted:
-        return say(
-            "The machine was so busy that {looks} of {wanted} looks were made.", looks=looks, wanted=wanted
-        )
+        because = why_no_core(record, ours=ALL_ON_ONE if record.machine.cores == 1 else "")
+        told = f"Only {{looks}} of {{wanted}} looks were made. {because.text}"
+        return say(told, looks=looks, wanted=wanted, **because.values)
     lost = lost_share(spinners)
     if turns.ok is None or (lost > BROKEN and record.machine.cores > 1):  # then looks come late, too
-        return say("Others took {lost} of the core that the spinners share.", lost=percent(lost))
+        return lost_sentence(record, lost)
     if balance.ok is False:
         return say("Books and looks do not agree about these processes.")
     return None
 
 
 def headline_of(spinners: list[Share]) -> Sentence:
-    last, lost = spinners[-1], lost_share(spinners)
+    last = spinners[-1]
     template = "Alone on its core, {process} was running {running} of the time."
     if len(spinners) > 1:
         template = (
             "{process} always had work, yet was running only {running} of the time, and ready for {ready}:"
         )
-        template += " {n} spinners share one core"
-        template += ", and others took {lost} of it." if lost > FAIR else "."
+        template += " {n} spinners share one core."
     return say(
         template,
         process=last.process,
         running=percent(last.running_s / last.wall_s, "running"),
         ready=percent(last.ready_s / last.wall_s, "ready"),
         n=len(spinners),
-        lost=percent(lost),
     )
 
 
 def doubts_of(spinners: list[Share], record: Record) -> tuple[Sentence, ...]:
     doubts = []
     if (lost := lost_share(spinners)) > FAIR:
-        doubts.append(say("Others had {lost} of the core that the spinners share.", lost=percent(lost)))
-    if record.machine.cores == 1:
-        doubts.append(say("There is one core only: the other processes and the observer are on it, too."))
+        doubts.append(lost_sentence(record, lost))
+    elif record.machine.cores == 1:
+        doubts.append(say(ALL_ON_ONE))
     return tuple(doubts)
 
 
@@ -518,7 +526,8 @@ def check_seen(shares: list[Share], seconds: float) -> Iterator[Check]:
 
 
 def states_seen(shares: list[Share]) -> list[str]:
-    """The ways of not running that were really there, with more than a thousandth of the time."""
+    """The ways of not running that were really there, with more than a thousandth of the time. A state
+    that only looks show, and that no look could mistake, was there however short it was."""
     least_s = sum(share.wall_s for share in shares) / 1000
     sums = {
         "ready": sum(share.ready_s for share in shares),
@@ -527,4 +536,4 @@ def states_seen(shares: list[Share]) -> list[str]:
         "stopped": sum(share.stopped_s for share in shares),
         "zombie": sum(share.zombie_s for share in shares),
     }
-    return [state for state, sum_s in sums.items() if sum_s > least_s]
+    return [state for state, sum_s in sums.items() if sum_s > (0 if state in ONLY_SEEN else least_s)]

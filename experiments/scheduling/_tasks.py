@@ -22,7 +22,7 @@ class Done(NamedTuple):
 
     slices: list[int]
     cpu_ns: int
-    delay_ns: int
+    delay_ns: int | None
 
     @property
     def end_ns(self) -> int:
@@ -56,8 +56,7 @@ def compute(gate: Gate | None, cores: Sequence[int], chunks: int, loops: int) ->
         gate.wait()
     before = thread_times()
     slices = noted(chunks, loops)
-    after = thread_times()
-    return [slices, after.cpu_ns - before.cpu_ns, after.delay_ns - before.delay_ns]
+    return [slices, *thread_times().since(before)]
 
 
 def noted(chunks: int, loops: int) -> list[int]:

@@ -53,7 +53,7 @@ from experiments.kit import (
     Progress,
     Timeline,
 )
-from experiments.kit.clock import now_ns, seconds
+from experiments.kit.clock import known_seconds, now_ns, seconds
 from experiments.kit.machine import usable_cores
 from experiments.kit.stats import median
 from experiments.kit.subjects import Gate, Group, Worker
@@ -191,7 +191,7 @@ class Stage:
             if repeat == 1:
                 yield from slices(name, began_ns, done)
             for task, (one, finish_s) in enumerate(zip(done, finished[name], strict=True), 1):
-                yield Finish(task, name, repeat, finish_s, seconds(one.cpu_ns), seconds(one.delay_ns))
+                yield Finish(task, name, repeat, finish_s, seconds(one.cpu_ns), known_seconds(one.delay_ns))
             whole_s = max(finished[name])
             used = seconds(sum(one.cpu_ns for one in done)) / whole_s
             yield Whole(name, repeat, whole_s, max(finished["in sequence"]) / whole_s, used)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 from experiments.kit import subinterpreters, timeline
 from experiments.kit.clock import now_ns, thread_times
@@ -14,7 +14,8 @@ from experiments.kit.work import Work, burn_until, hash_buffers, hasher, nap, py
 
 Kind = Literal["threads", "processes", "interpreters"]
 Workload = Literal["python", "hash", "sleep"]
-Crew = Callable[..., list[list[int]]]  # (workers, job, *arguments) -> what each of them answered
+Answer = list[Any]  # numbers; the run-queue delay is None where the system does not tell it
+Crew = Callable[..., list[Answer]]  # (workers, job, *arguments) -> what each of them answered
 
 WORK: Mapping[str, Work] = {"python": python_loop, "hash": hash_buffers, "sleep": nap}
 DRAWN_BUFFER_B = 1 << 16  # small enough that an interruption shows, far above what keeps the GIL
@@ -30,20 +31,20 @@ def open_crews(group: Group, workers: int) -> dict[Kind, Crew]:
     return crews
 
 
-def ask_threads(n: int, *job: object) -> list[list[int]]:
+def ask_threads(n: int, *job: object) -> list[Answer]:
     raise_trouble()  # to join threads tells nothing of the processes
     return in_threads(do, [job] * n)
 
 
-def ask_processes(forked: list[Worker], n: int, *job: object) -> list[list[int]]:
+def ask_processes(forked: list[Worker], n: int, *job: object) -> list[Answer]:
     for worker in forked[:n]:
         worker.ask(*job)
     return [worker.answer() for worker in forked[:n]]
 
 
-def ask_host(host: Worker, n: int, *job: object) -> list[list[int]]:
+def ask_host(host: Worker, n: int, *job: object) -> list[Answer]:
     host.ask(n, *job)
-    answers: list[list[int]] = host.answer()
+    answers: list[Answer] = host.answer()
     return answers
 
 
@@ -51,7 +52,7 @@ def hosting() -> Crew:
     """For a process that hosts interpreters: some versions crash when they end, and this one may."""
     inside: list[Subinterpreter] = []
 
-    def ask(n: int, *job: object) -> list[list[int]]:
+    def ask(n: int, *job: object) -> list[Answer]:
         while len(inside) < n:
             inside.append(Subinterpreter())
             inside[-1].run(f"from {__name__} import do")
@@ -60,26 +61,25 @@ def hosting() -> Crew:
     return ask
 
 
-def do(job: str, *arguments: int | str) -> list[int]:
+def do(job: str, *arguments: int | str) -> Answer:
     """In a worker: one of the jobs, by name."""
     return JOBS[job](*arguments)
 
 
-def piece(workload: str, loops: int) -> list[int]:
+def piece(workload: str, loops: int) -> Answer:
     """One piece of work: when it started and ended, and its nanoseconds on a core and in the run queue."""
     before = thread_times()
     start = now_ns()
     WORK[workload](loops)
     end = now_ns()
-    after = thread_times()
-    return [start, end, after.cpu_ns - before.cpu_ns, after.delay_ns - before.delay_ns]
+    return [start, end, *thread_times().since(before)]
 
 
-def spinning(until_ns: int) -> list[int]:
+def spinning(until_ns: int) -> Answer:
     return [burn_until(until_ns)]
 
 
-def recorded(workload: str, loops: int) -> list[int]:
+def recorded(workload: str, loops: int) -> Answer:
     """A piece of work that notes when it ran: start, end, start, end, …"""
     if workload == "python":
         return timeline.bursts(looks=loops)
@@ -90,4 +90,4 @@ def recorded(workload: str, loops: int) -> list[int]:
     return [start, now_ns()]
 
 
-JOBS: Mapping[str, Callable[..., list[int]]] = {"piece": piece, "spinning": spinning, "recorded": recorded}
+JOBS: Mapping[str, Callable[..., Answer]] = {"piece": piece, "spinning": spinning, "recorded": recorded}

@@ -41,14 +41,14 @@ def schedule(n: int, gap_s: float, seed: int) -> list[int]:
 
 def answer(
     channel: socket.socket, interval_s: float, beside: Beside, hogs: int, call: int, until_ns: int
-) -> list[list[int]]:
+) -> list[list[int | None]]:
     """Echo what comes, beside so many busy threads, until told to stop.
 
-    Returns nanoseconds on a core, in the run queue, and in all: of this thread, and of each busy one,
-    and of the busy ones how many calls that was.
+    Returns nanoseconds on a core, in the run queue (None where the system does not tell), and in all: of
+    this thread, and of each busy one, and of the busy ones how many calls that was.
     """
     sys.setswitchinterval(interval_s)
-    used: list[list[int]] = []
+    used: list[list[int | None]] = []
     arguments = (beside, call, until_ns, used)
     busy = [threading.Thread(target=busy_until, args=arguments) for _ in range(hogs)]
     for thread in busy:
@@ -56,13 +56,13 @@ def answer(
     start, before = now_ns(), thread_times()
     while (asked := channel.recv(NUMBER.size)) not in (STOP, b""):
         channel.send(asked)
-    after, end = thread_times(), now_ns()
+    own, end = thread_times().since(before), now_ns()
     for thread in busy:
         thread.join()
-    return [[after.cpu_ns - before.cpu_ns, after.delay_ns - before.delay_ns, end - start], *used]
+    return [[*own, end - start], *used]
 
 
-def busy_until(beside: Beside, call: int, until_ns: int, used: list[list[int]]) -> None:
+def busy_until(beside: Beside, call: int, until_ns: int, used: list[list[int | None]]) -> None:
     """Compute until that moment, in a thread or a process of its own."""
     calls, start, before = 0, now_ns(), thread_times()
     if beside in ("python", "process"):
@@ -72,12 +72,12 @@ def busy_until(beside: Beside, call: int, until_ns: int, used: list[list[int]]) 
         while now_ns() < until_ns:
             work()
             calls += 1
-    after, end = thread_times(), now_ns()
-    used.append([after.cpu_ns - before.cpu_ns, after.delay_ns - before.delay_ns, end - start, calls])
+    own, end = thread_times().since(before), now_ns()
+    used.append([*own, end - start, calls])
 
 
-def busy_process(until_ns: int) -> list[int]:
-    used: list[list[int]] = []
+def busy_process(until_ns: int) -> list[int | None]:
+    used: list[list[int | None]] = []
     busy_until("process", 0, until_ns, used)
     return used[0]
 

@@ -12,6 +12,7 @@ from experiments.kit.timeline import Hold, Span
 from experiments.threads._segment import Lane
 
 READER = "reader"
+GAP_NS = 50_000_000  # in which nobody ran: to hand over the lock, or to wait for a core among few, takes less
 
 
 @dataclass
@@ -43,6 +44,12 @@ class Part:
     def overlap_ns(self) -> int:
         """How long two threads that compute ran at the same moment."""
         return timeline.overlap_ns({name: flat for name, flat in self.bursts().items() if name != READER})
+
+    def idle_ns(self) -> int:
+        """How long none of the threads ran, in gaps so long that no hand-over explains them."""
+        return sum(
+            end - start for start, end in timeline.gaps(self.bursts(), GAP_NS, self.begin_ns, self.until_ns)
+        )
 
     def spans(self) -> list[Span]:
         return [

@@ -5,18 +5,18 @@ Everything crosses a pipe afterwards as plain lists; nothing is written while th
 
 from __future__ import annotations
 
-import contextlib
 import os
 import random
 import struct
 import sys
 import threading
 import time
+from contextlib import closing
 from typing import NamedTuple
 
 from experiments.kit import timeline
-from experiments.kit.clock import NS_PER_S, now_ns, thread_times
-from experiments.kit.proc import Task
+from experiments.kit.clock import NS_PER_S, grown, now_ns, thread_times
+from experiments.kit.proc import Switches, Task, missing
 from experiments.kit.subjects import Gate, in_threads
 from experiments.kit.work import hasher
 
@@ -29,16 +29,20 @@ class Lane(NamedTuple):
     """What one thread noted about itself.
 
     `bursts` is start, end, start, end, …; `reads` is call, the sender's stamp, return, … and empty
-    for threads that only compute. The last four are what the kernel counted for it since the start.
+    for threads that only compute. The last four are what the kernel counted for it since the start; None
+    is what it does not tell.
     """
 
     end_ns: int
     bursts: list[int]
     reads: list[int]
     cpu_ns: int
-    delay_ns: int
-    voluntary: int
-    involuntary: int
+    delay_ns: int | None
+    voluntary: int | None
+    involuntary: int | None
+
+
+Counted = list["int | None"]  # CPU, run-queue delay, voluntary and involuntary context switches
 
 
 class Start:
@@ -52,19 +56,19 @@ class Start:
         self.gate = gate
         self.length_ns = length_ns
         self.begin_ns = self.until_ns = 0
-        self.counted: dict[int, list[int]] = {}
-        self._tasks: list[int] = []
+        self.counted: dict[int, Counted] = {}
+        self._tasks: dict[int, int] = {}  # with what each knows of its own CPU time
         self._barrier = threading.Barrier(threads, action=self._open)
 
-    def wait(self) -> list[int]:
+    def wait(self) -> Counted:
         """In a thread: block until all may start; returns its counters at that moment."""
         task = threading.get_native_id()
-        self._tasks.append(task)
+        self._tasks[task] = time.thread_time_ns()
         self._barrier.wait()
         return self.counted[task]
 
     def _open(self) -> None:
-        self.counted = {task: counters(task) for task in self._tasks}
+        self.counted = {task: counters(task, cpu_ns) for task, cpu_ns in self._tasks.items()}
         self.begin_ns = self.gate.wait()
         self.until_ns = self.begin_ns + self.length_ns
 
@@ -106,8 +110,9 @@ def lane(start: Start, job: str, reader: int) -> list[object]:
     """In a thread: do the job until the time has come, and tell what became of it."""
     before = start.wait()
     bursts, reads = record(job, start.until_ns, reader)
-    after = [*thread_times(), *context_switches()]
-    return [now_ns(), bursts, reads, *(new - old for new, old in zip(after, before, strict=True))]
+    used, end_ns = thread_times(), now_ns()  # before the switches: to read those takes a while
+    after = [*used, *switches_of(threading.get_native_id())]
+    return [end_ns, bursts, reads, *map(grown, before, after)]
 
 
 def record(job: str, until_ns: int, reader: int) -> tuple[list[int], list[int]]:
@@ -132,25 +137,22 @@ def read_all(pipe: int) -> tuple[list[int], list[int]]:
     return [*bursts, now_ns()], reads
 
 
-def counters(task: int) -> list[int]:
-    """Of a thread of this process that is blocked: CPU, run-queue delay, and its context switches."""
+def counters(task: int, cpu_ns: int) -> Counted:
+    """Of a thread of this process that is blocked; `cpu_ns` is what it had seen of itself before that."""
+    if missing():
+        return [cpu_ns, None, *switches_of(task)]
+    with closing(Task(os.getpid(), task)) as looked:
+        return [*looked.times()[:2], *switches_of(task)]
+
+
+def switches_of(task: int) -> Switches | tuple[None, None]:
+    """Of a thread of this process; None where the system does not tell. Not by getrusage, which some
+    interpreters have for whole processes only."""
     try:
-        looked = Task(os.getpid(), task)
-    except (ProcessLookupError, FileNotFoundError):  # no /proc here; a new thread has used next to nothing
-        return [0, 0, 0, 0]
-    seen = [*looked.times()[:2], *looked.switches()]
-    looked.close()
-    return seen
-
-
-def context_switches() -> tuple[int, int]:
-    """Voluntary and involuntary ones of the calling thread; 0 where the system does not tell."""
-    with contextlib.suppress(ImportError, AttributeError):
-        import resource
-
-        used = resource.getrusage(resource.RUSAGE_THREAD)
-        return used.ru_nvcsw, used.ru_nivcsw
-    return 0, 0
+        with closing(Task(os.getpid(), task)) as looked:
+            return looked.switches()
+    except (OSError, ValueError):
+        return None, None
 
 
 def lengths(seconds: float, segment_s: float) -> list[int]:

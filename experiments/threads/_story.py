@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Annotated, Literal, NamedTuple
 
 from experiments.kit import Count, PerSecond, Seconds, tally, timeline, units
-from experiments.kit.clock import NS_PER_S
+from experiments.kit.clock import NS_PER_S, known_seconds, known_sum, seconds
 from experiments.kit.stats import quantile
 from experiments.threads._parts import READER, Part, blocked_ns, shortened
 from experiments.threads._segment import Answer, Lane
@@ -25,8 +25,8 @@ class Share(NamedTuple):
     thread: str
     wall_s: Seconds
     running_s: Annotated[Seconds, "on a core, counted by the kernel"]
-    gil_wait_s: Annotated[Seconds, "waiting for the GIL: wall less all the others"]
-    ready_s: Annotated[Seconds, "in the run queue without a core, counted by the kernel"]
+    gil_wait_s: Annotated[Seconds | None, "waiting for the GIL: wall less all the others"]
+    ready_s: Annotated[Seconds | None, "in the run queue without a core, counted by the kernel"]
     blocked_s: Annotated[Seconds, "waiting for data that had not been sent yet"]
 
 
@@ -55,9 +55,12 @@ class Handover(NamedTuple):
     hold_p50_s: Seconds | None
     hold_p90_s: Seconds | None
     overlap_s: Annotated[Seconds, "in which two threads that compute ran at the same moment"]
-    voluntary: Annotated[Count, "context switches that the kernel counted: waiters that woke up to ask, too"]
+    voluntary: Annotated[
+        Count | None, "context switches that the kernel counted: waiters that woke up to ask, too"
+    ]
     reads: Annotated[Count, "messages that the reading thread got"]
     drawn: Annotated[units.Share, "of the recorded time that is on the timeline"]
+    idle_s: Annotated[Seconds | None, "in gaps of 50 ms and more in which none of the threads ran"] = None
 
 
 class Transition(NamedTuple):
@@ -75,17 +78,24 @@ def read_part(answer: Answer, names: Sequence[str], turns: bool) -> Part:
     return Part(named, begin_ns, until_ns, turns)
 
 
+def left_of(wall: int, running: int, ready: int | None, blocked: int) -> int | None:
+    """What no account explains; None where one of them is not known."""
+    return None if ready is None else max(0, wall - running - ready - blocked)
+
+
 class Story:
     """What is known so far: rows for each part, and sums for the end."""
 
     def __init__(self, parts: int, turns: bool) -> None:
         self.parts = parts
         self.turns = turns
-        self.recorded_ns = self.drawn_ns = self.overlap_ns = 0
-        self.sums: dict[str, list[int]] = {}  # lane -> wall, running, ready, blocked
+        self.recorded_ns = self.drawn_ns = self.overlap_ns = self.idle_ns = 0
+        self.sums: dict[str, list[int | None]] = {}  # lane -> wall, running, ready, blocked
         self.holds_s: list[float] = []
         self.handovers: Counter[tuple[str, str]] = Counter()
-        self.switches: Counter[str] = Counter()
+        self.reads = 0
+        self.voluntary: int | None = 0
+        self.involuntary: int | None = 0
 
     def add(self, threads: int, answer: Answer, beside: Answer | None) -> Iterator[Span | Hold]:
         part = read_part(answer, [*(f"thread {i + 1}" for i in range(threads)), READER], self.turns)
@@ -96,20 +106,23 @@ class Story:
         if alone:
             self.add_lanes(alone)
         self.overlap_ns += part.overlap_ns()
+        self.idle_ns += part.idle_ns()
         self.handovers.update(part.handovers())
         for lane in part.lanes.values():
-            self.switches.update(
-                voluntary=lane.voluntary, involuntary=lane.involuntary, reads=len(lane.reads) // 3
-            )
+            self.reads += len(lane.reads) // 3
+            self.voluntary = known_sum((self.voluntary, lane.voluntary))
+            self.involuntary = known_sum((self.involuntary, lane.involuntary))
         self.recorded_ns += part.until_ns - part.begin_ns
 
     def add_lanes(self, part: Part) -> None:
         for name, lane in part.lanes.items():
             wall_ns, io_ns = lane.end_ns - part.begin_ns, blocked_ns(lane)
             # A wait in the run queue that had begun before the start is counted whole when it ends.
-            ready_ns = min(lane.delay_ns, max(0, wall_ns - lane.cpu_ns - io_ns))
+            most_ns = max(0, wall_ns - lane.cpu_ns - io_ns)
+            ready_ns = None if lane.delay_ns is None else min(lane.delay_ns, most_ns)
             seen = wall_ns, lane.cpu_ns, ready_ns, io_ns
-            self.sums[name] = [old + new for old, new in zip(self.sums.get(name, [0] * 4), seen, strict=True)]
+            sums = self.sums.get(name, [0] * 4)
+            self.sums[name] = [known_sum(pair) for pair in zip(sums, seen, strict=True)]
             if name != PROCESS:  # which is added up when it is reaped
                 tally.add(0, lane.delay_ns)  # so is the time on a core of all threads
 
@@ -136,8 +149,11 @@ class Story:
 
     def end(self) -> Iterator[Share | Handover | Transition]:
         for name, (wall, running, ready, blocked) in self.sums.items():
-            gil_wait = max(0, wall - running - ready - blocked) if name != PROCESS else 0
-            yield Share(name, *(ns / NS_PER_S for ns in (wall, running, gil_wait, ready, blocked)))
+            if wall is None or running is None or blocked is None:
+                continue  # never: a thread can tell these itself
+            gil_wait = 0 if name == PROCESS else left_of(wall, running, ready, blocked)
+            gil_wait_s, ready_s = (known_seconds(ns) for ns in (gil_wait, ready))
+            yield Share(name, seconds(wall), seconds(running), gil_wait_s, ready_s, seconds(blocked))
         yield self.handover()
         yield from self.transitions()
 
@@ -149,23 +165,33 @@ class Story:
             quantile(self.holds_s, 0.5) if self.holds_s else None,
             quantile(self.holds_s, 0.9) if self.holds_s else None,
             self.overlap_ns / NS_PER_S,
-            self.switches["voluntary"],
-            self.switches["reads"],
+            self.voluntary,
+            self.reads,
             self.drawn_ns / self.recorded_ns,
+            seconds(self.idle_ns),
         )
 
     def transitions(self) -> Iterator[Transition]:
         taken = self.handovers.total()
         dropped = sum(count for (giver, _), count in self.handovers.items() if giver != READER)
-        preempted, reads = self.switches["involuntary"], self.switches["reads"]
+        preempted, reads = self.involuntary, self.reads
         ran = "counted from who ran"
         read = "counted by the thread that reads"
         kernel = "the kernel's involuntary context switches"
+        known = (
+            ()
+            if preempted is None
+            else (
+                Transition("running", "ready", preempted, kernel),
+                Transition(
+                    "ready", "running", preempted, "as often as it was preempted: all of them came back"
+                ),
+            )
+        )
         seen = [
             Transition("running", "gil", dropped, ran),
             Transition("gil", "running", taken, ran),
-            Transition("running", "ready", preempted, kernel),
-            Transition("ready", "running", preempted, "as often as it was preempted: all of them came back"),
+            *known,
             Transition("running", "blocked", reads, read),
             Transition("blocked", "gil" if self.turns else "ready", reads, read),
         ]

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Literal, NamedTuple
 
-from experiments.kit.clock import NS_PER_S, now_ns, thread_times
+from experiments.kit.clock import NS_PER_S, known_sum, now_ns, thread_times
 from experiments.kit.machine import gil_enabled
 from experiments.kit.subjects import in_threads
 from experiments.kit.work import calibrate
@@ -102,21 +102,21 @@ LOOPS: Mapping[Variant, Mapping[Guard, Loop]] = {
 }
 
 
-def race(variant: Variant, guard: Guard, threads: int, loops: int, interval_s: float) -> list[int]:
+def race(variant: Variant, guard: Guard, threads: int, loops: int, interval_s: float) -> list[int | None]:
     """All threads count at once: their sum, and nanoseconds from first to last and in the run queue."""
     global n
     n = o.n = 0
     sys.setswitchinterval(interval_s)
     pieces = in_threads(timed, [(LOOPS[variant][guard], loops)] * threads)
     starts, ends, delays = zip(*pieces, strict=True)
-    return [n + o.n, max(ends) - min(starts), sum(delays)]
+    return [n + o.n, max(ends) - min(starts), known_sum(delays)]
 
 
-def timed(loop: Loop, loops: int) -> tuple[int, int, int]:
-    delay_ns = thread_times().delay_ns
+def timed(loop: Loop, loops: int) -> tuple[int, int, int | None]:
+    before = thread_times()
     start = now_ns()
     loop(loops)
-    return start, now_ns(), thread_times().delay_ns - delay_ns
+    return start, now_ns(), thread_times().since(before).delay_ns
 
 
 def loops_for(variant: Variant, guard: Guard, work_s: float) -> int:
@@ -193,7 +193,7 @@ def again_and_again(loop: Loop, stop: threading.Event) -> None:
         loop(100_000)
 
 
-JOBS: Mapping[str, Callable[..., int | list[int] | list[list[str | int]]]] = {
+JOBS: Mapping[str, Callable[..., int | list[int | None] | list[list[str | int]]]] = {
     "race": race,
     "loops": loops_for,
     "switches": switches,

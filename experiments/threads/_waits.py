@@ -14,14 +14,17 @@ from experiments.kit import (
     Sentence,
     Share,
     Verdict,
+    asserted,
     duration,
     percent,
     say,
 )
+from experiments.kit.causes import why_no_core
 from experiments.kit.stats import Estimate, estimate, median
 from experiments.threads._echo import Beside
 
 FEWEST = 6  # answers that a median is judged from
+KEPT = 0.5  # intervals: who must ask for the GIL waits a whole one, who meets it free none
 BUSY = 0.2  # cores that busy threads must have had together, to be called busy
 CROWD = 0.8  # cores; with less of one, other programs may have bent what is hard to explain
 SLOW_S = 0.001  # no answer takes that long when it finds a core
@@ -67,8 +70,9 @@ WHY = {
     SEVERAL: "Whoever lets go of the GIL may lose it to another busy thread first.",
     "not at all": "This Python runs without a GIL: nobody waits for a neighbour while there is a core.",
 }
-CROWDED = "But beside processes it waited as well: there was no core to spare."
-IDLE = "But what should be busy had a core for {busy} of the time only: there was none to spare."
+CROWDED = "But beside processes it waited as well: a core was lacking."
+IDLE = "But what should be busy had a core for {busy} of the time only."
+ONE_CORE = "There is one core only."
 SPREAD = "But the answers spread too far to say how many switch intervals that is: ask more of them."
 RIDDLE = "That does not fit what is known of the GIL, so run it again."
 
@@ -85,12 +89,17 @@ def verdict(record: Record) -> Verdict:
     doubt = contradiction(seen, waited, busy_cores, record.machine.gil) or ("" if answer in WHY else SPREAD)
     if busy_cores < CROWD and (doubt in (RIDDLE, SPREAD) or answer == SEVERAL):
         doubt = IDLE
+    lacked = max(0.0, 1 - busy_cores) if doubt == IDLE else None
+    because = why_no_core(record, lacked, ours=ONE_CORE if record.machine.cores == 1 else "")
+    if doubt in (IDLE, CROWDED):
+        doubt = f"{doubt} {because.text}"
     headline = say(
         f"{ONE if hogs == 1 else MORE} {doubt or WHY[answer]}",
         hogs=hogs,
         python=duration(seen["python"].value, "threads"),
         process=duration(seen["process"].value, "processes"),
         busy=percent(busy_cores, "running"),
+        **because.values,
     )
     checks = checks_of(record, seen)
     return Verdict("unclear" if doubt else answer, headline, tuple(checks), tuple(unanswered(took)))
@@ -149,17 +158,28 @@ def checks_of(record: Record, seen: Mapping[str, Estimate]) -> Iterator[Check]:
     if not record.machine.gil:
         return
     small, large, long = (seen[name] for name in ("small hash", "large hash", "long call"))
+    interval_s = record.params["interval"] / 1000
     claim = say("Small hashes keep the GIL: {took}.", took=duration(small.value, "gil"))
-    yield Check(claim, small.low > seen["process"].high or None)
+    kept = small.low > max(seen["process"].high, KEPT * interval_s)
+    yield asserted(claim, kept or None)
     claim = say("Large ones let go of it: {took}.", took=duration(large.value))
-    yield Check(claim, large.high < python.low or None)
+    yield asserted(claim, large.high < python.low or None)
+    yield long_check(long, python, call_s, interval_s)
+    yield from sweep_checks(record)
+
+
+def long_check(long: Estimate, python: Estimate, call_s: float, interval_s: float) -> Check:
+    """A question comes somewhere in a call: half of it is left on average. It is asked for after one
+    interval, and where less than that was left, the next call has begun by then."""
     claim = say(
-        "A long call of {call} keeps it to its end, whatever the interval: {took}.",
+        "A long call of {call} keeps it to its end: {took}, where half a call and one interval make"
+        " {expected}.",
         call=duration(call_s),
         took=duration(long.value, "gil"),
+        expected=duration(call_s / 2 + interval_s),
     )
-    yield Check(claim, long.low >= call_s / 2 or None)
-    yield from sweep_checks(record)
+    waited_for_it = long.low > python.high and long.low >= interval_s + call_s / 4
+    return asserted(claim, waited_for_it or None)
 
 
 def sweep_checks(record: Record) -> Iterator[Check]:
@@ -176,7 +196,7 @@ def sweep_checks(record: Record) -> Iterator[Check]:
         long=duration(long_s),
         slow=duration(slow.value, "gil"),
     )
-    yield Check(claim, quick.high < slow.low or None)
+    yield asserted(claim, quick.high < slow.low or None)
 
 
 def unanswered(took: Mapping[str, Sequence[float]]) -> Iterator[Sentence]:

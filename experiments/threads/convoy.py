@@ -55,7 +55,7 @@ from experiments.kit import (
     Reference,
     tally,
 )
-from experiments.kit.clock import NS_PER_S, now_ns, seconds
+from experiments.kit.clock import NS_PER_S, known_sum, now_ns, seconds
 from experiments.kit.stats import median
 from experiments.kit.subjects import Group
 from experiments.threads._echo import Beside, answer, ask, busy_process, calls_for, schedule
@@ -212,7 +212,7 @@ class Bakery:
         self.client.ask(start_ns, moments)
         took: list[int] = self.client.answer()
         own, *busy = self.server.answer()
-        tally.add(0, own[1] + sum(delay_ns for _, delay_ns, _, _ in busy))  # processes are added when reaped
+        tally.add(0, known_sum([own[1], *(used[1] for used in busy)]))  # processes are added when reaped
         busy += [process.answer() for process in burning]
         busy_share = sum(cpu_ns / wall_ns for cpu_ns, _, wall_ns, _ in busy) / max(1, len(busy))
         calls = sum(calls for *_, calls in busy)

@@ -57,6 +57,7 @@ from experiments.kit import (
     Progress,
     Record,
     Seconds,
+    Sentence,
     Shares,
     StateDiagram,
     Timeline,
@@ -66,7 +67,8 @@ from experiments.kit import (
     percent,
     say,
 )
-from experiments.kit.machine import gil_enabled
+from experiments.kit.causes import NOTHING, why_no_core
+from experiments.kit.machine import gil_enabled, usable_cores
 from experiments.kit.subjects import Gate, Group
 from experiments.threads import _segment
 from experiments.threads._parts import READER
@@ -82,11 +84,25 @@ from experiments.threads._story import (
 )
 
 PART_S = 0.45  # recorded at a stretch; between two of them the page may draw
-BUSY = 0.05  # of the time in the run queue; more of it, and the machine had no core to spare
+BUSY = 0.05  # of the time in the run queue; more of it, and a core was lacking
+ONE_RUNS = 0.9  # seconds on a core per second, of threads of which one always has the GIL
+HELD = 0.03  # of the time in no account: it takes a moment to begin and to end
 FEW = 0.1  # of the time waiting for the GIL: no more than getting it back after a call
 ALONE = "The thread ran {running} of the time and waited {waiting} of it for the GIL."
 TOLD = "On average each of {n} threads ran {running} of the time and waited {waiting} of it for the GIL."
 ASKING = "For another {lacking} it was awake only to ask for it, and found no core."
+RAN = "Each of {n} threads ran {running} of the time."
+RAN_ALONE = "The thread ran {running} of the time."
+UNTOLD = (
+    "A thread ran {running} of the time. This system does not tell how long it waited for a core, so its"
+    " wait for the GIL cannot be told from that."
+)
+HELD_UP = (
+    "But {held} of the time is in no account: nothing of the run was on a core then, and nothing waited for"
+    " one. Something held all of it up, so what is left is no wait for the GIL."
+)
+ONE_CORE = "There is one core only."
+BECAUSE = "{because}"  # where the cause is put in
 LATE = "A message was there, and still its reader waited {late} for the GIL, on average."
 
 charts = [
@@ -157,6 +173,7 @@ def measure(
     interval: Annotated[Milliseconds, Between(0.1, 50), "switch interval of the interpreter"] = 5,
     process: Annotated[bool, "one more process with the same loop beside them"] = True,
 ) -> Iterator[Span | Hold | Share | Handover | Transition | Progress]:
+    process = process and usable_cores() > 1  # on the only core it would take turns with the threads
     pipe = os.pipe() if workload == "mixed" else None
     parts = _segment.lengths(seconds, PART_S)
     gate = Gate(1 + process + (pipe is not None))
@@ -209,13 +226,14 @@ class Crew:
 
 
 def spent(record: Record) -> dict[str, float]:
-    """Of the time of all threads that compute, the share of each state."""
+    """Of the time of all threads that compute, the share of each state that is known."""
     shares = computing(record)
     if not shares:
         return {}
     seen = sum_up(shares)
     blocked = sum(row.blocked_s for row in shares) / sum(row.wall_s for row in shares)
-    return {"running": seen.running, "gil": seen.waiting, "ready": seen.lacking, "blocked": blocked}
+    found = {"running": seen.running, "gil": seen.waiting, "ready": seen.lacking, "blocked": blocked}
+    return {state: share for state, share in found.items() if share is not None}
 
 
 def computing(record: Record) -> list[Share]:
@@ -228,78 +246,132 @@ class Seen(NamedTuple):
     n: int
     together: float  # seconds on a core per second
     running: float
-    waiting: float
-    lacking: float
+    waiting: float | None
+    lacking: float | None
 
-    @property
-    def turns(self) -> float:
-        """Share of the time spent waiting for one's turn. Where somebody was running all the time, a
-        thread in the run queue was a waiter that woke up to ask: it took no turn from anybody."""
-        return self.waiting + (self.lacking if self.together >= 0.9 else 0)
+
+def turns_of(seen: Seen, waiting: float, lacking: float) -> float:
+    """Share of the time spent waiting for one's turn. Where somebody was running all the time, a
+    thread in the run queue was a waiter that woke up to ask: it took no turn from anybody."""
+    return waiting + (lacking if seen.together >= ONE_RUNS else 0)
 
 
 def verdict(record: Record) -> Verdict:
     shares = computing(record)
     if not shares or not record[Handover]:
         return Verdict("unclear", say("The recording did not come to its end."))
-    handover = record[Handover][-1]
-    seen = sum_up(shares)
+    handover, seen = record[Handover][-1], sum_up(shares)
+    n, running = seen.n, percent(seen.running, "running")
+    if seen.waiting is None or seen.lacking is None:
+        return Verdict("unclear", say(UNTOLD, running=running), doubts=tuple(doubts_of(record)))
+    held = held_up(record, seen, seen.lacking, handover)
+    needs_gil = record.machine.gil and record.params["workload"] != "hash"
+    judge = in_turns if needs_gil else side_by_side
+    answer, headline = judge(record, seen, seen.waiting, seen.lacking, handover)
+    if held > HELD:
+        answer, headline = "unclear", f"{RAN if n > 1 else RAN_ALONE} {HELD_UP}"
+    checks = (
+        turn_checks(record, seen, seen.waiting, seen.lacking, shares, handover) if needs_gil else iter(())
+    )
+    because = why_no_core(record, n * seen.lacking)
     values: dict[str, Value | int] = {
-        "n": seen.n,
-        "running": percent(seen.running, "running"),
+        "n": n,
+        "running": running,
         "waiting": percent(seen.waiting, "gil"),
         "lacking": percent(seen.lacking, "ready"),
         "late": duration(late_s(record), "gil"),
+        "held": percent(held),
+        "sum": percent(seen.together, "running"),
+        **because.values,
     }
-    if record.machine.gil and record.params["workload"] != "hash":
-        answer, headline = in_turns(record, seen, handover)
-        checks = turn_checks(record, seen, shares, handover)
-    else:
-        answer, headline = side_by_side(record, seen)
-        checks = iter(())
-    return Verdict(answer, say(headline, **values), (*checks, *process_checks(record)))
+    told = say(headline.replace(BECAUSE, because.text), **values)
+    return Verdict(answer, told, (*checks, *process_checks(record)), tuple(doubts_of(record)))
+
+
+def doubts_of(record: Record) -> Iterator[Sentence]:
+    if record.machine.cores == 1 and record.params.get("process") and not beside(record):
+        yield say("There is one core only: the process that would run beside them was left out.")
+
+
+def beside(record: Record) -> Share | None:
+    return next((row for row in record[Share] if row.thread == PROCESS), None)
+
+
+def held_up(record: Record, seen: Seen, lacking: float, handover: Handover) -> float:
+    """The share of the time that is in no account: then what is left of a thread is no wait for the GIL.
+
+    Two controls, of which the larger counts. A process beside them never blocks, so it is running or
+    ready all the time. And while a thread waits for the GIL another one has it, so a long gap in which
+    none of them ran is time in the run queue.
+    """
+    found = 0.0
+    if (row := beside(record)) and row.ready_s is not None:
+        found = 1 - (row.running_s + row.ready_s) / row.wall_s
+    if handover.idle_s is not None:
+        recorded_s = max(row.wall_s for row in computing(record))
+        found = max(found, handover.idle_s / recorded_s - seen.n * lacking)
+    return found
 
 
 def sum_up(shares: Sequence[Share]) -> Seen:
-    wall_s, running_s, waiting_s, lacking_s, _ = (sum(c) for c in list(zip(*shares, strict=True))[1:])
-    n = len(shares)
-    return Seen(n, n * running_s / wall_s, running_s / wall_s, waiting_s / wall_s, lacking_s / wall_s)
+    n, wall_s = len(shares), sum(row.wall_s for row in shares)
+    running = sum(row.running_s for row in shares) / wall_s
+    waiting_s, lacking_s = total([row.gil_wait_s for row in shares]), total([row.ready_s for row in shares])
+    waiting, lacking = (None if part_s is None else part_s / wall_s for part_s in (waiting_s, lacking_s))
+    return Seen(n, n * running, running, waiting, lacking)
 
 
-def in_turns(record: Record, seen: Seen, handover: Handover) -> tuple[str, str]:
+def total(parts: Sequence[float | None]) -> float | None:
+    """None where one of them is not known."""
+    known = [part for part in parts if part is not None]
+    return sum(known) if len(known) == len(parts) else None
+
+
+def in_turns(
+    record: Record, seen: Seen, waiting: float, lacking: float, handover: Handover
+) -> tuple[str, str]:
     """Answer and headline where the threads need the GIL to run."""
     told = TOLD if seen.n > 1 else ALONE
-    expected = 1 - 1 / seen.n
+    off = abs(turns_of(seen, waiting, lacking) - (1 - 1 / seen.n))
     if seen.together > 1.1 or handover.overlap_s > 0.01:
         return "unclear", f"{told} That does not fit a Python with a GIL; run it again."
-    if abs(seen.turns - expected) > 0.1 and seen.lacking > BUSY:
+    if off > 0.1 and lacking > BUSY:
+        return "unclear", f"{told} But for {{lacking}} they waited for a core. {BECAUSE}"
+    if off > 0.1:
+        return "unclear", f"{told} Taking turns would make it {1 - 1 / seen.n:.0%}; run it again."
+    if seen.together + seen.n * lacking < ONE_RUNS:
         return (
             "unclear",
-            f"{told} But for {{lacking}} they stood in the run queue: there was no core to spare.",
+            f"{told} But together they ran {{sum}} of the time, and whoever waits for the GIL leaves one"
+            f" running. {NOTHING}",
         )
-    if abs(seen.turns - expected) > 0.1:
-        return "unclear", f"{told} Taking turns would make it {expected:.0%}; run it again."
     if record.params["workload"] == "mixed":
         return "waits for the GIL", f"{told} {LATE}"
     if seen.n > 1:
-        return "waits for the GIL", f"{told} {ASKING}" if seen.lacking > BUSY else told
-    return "nothing to wait for" if seen.lacking < BUSY else "for a core", f"{told} Nobody else asks for it."
+        return "waits for the GIL", f"{told} {ASKING}" if lacking > BUSY else told
+    return "nothing to wait for" if lacking < BUSY else "for a core", f"{told} Nobody else asks for it."
 
 
-def side_by_side(record: Record, seen: Seen) -> tuple[str, str]:
+def side_by_side(
+    record: Record, seen: Seen, waiting: float, lacking: float, handover: Handover
+) -> tuple[str, str]:
     """Answer and headline where the threads can run at the same time."""
     told = TOLD if seen.n > 1 else ALONE
     free = not record.machine.gil
-    crowded = seen.lacking > BUSY
+    crowded = lacking > BUSY
     if seen.n > 1 and seen.together < 1.15 and (crowded or record.machine.cores == 1):
-        return "unclear", f"{told} But for {{lacking}} they were ready, and no core was free to run abreast."
-    if free and seen.waiting > FEW:
+        alone = ONE_CORE if record.machine.cores == 1 else BECAUSE
+        return (
+            "unclear",
+            f"{told} But for {{lacking}} they were ready, and no core was free to run abreast. {alone}",
+        )
+    if free and waiting > FEW:
         return "unclear", f"{told} That does not fit a Python without a GIL; run it again."
     if seen.n > 1 and seen.together < 1.15:
         return "unclear", f"{told} They hardly ran abreast, and nothing seen here tells why; run it again."
     why = "This Python runs without a GIL." if free else "Hashing a large buffer lets go of it."
     lack = " For {lacking} they were ready, but no core was free." if crowded else ""
-    if seen.waiting > FEW:
+    if waiting > FEW:
         return "sometimes for the GIL", f"{told} {why} But it must be taken back after every buffer.{lack}"
     return "for a core" if crowded else "nothing to wait for", f"{told} {why}{lack}"
 
@@ -307,18 +379,20 @@ def side_by_side(record: Record, seen: Seen) -> tuple[str, str]:
 def late_s(record: Record) -> float:
     """How long the reader waited for the GIL, for each message, when its data were there already."""
     reads = record[Handover][-1].reads
-    return sum(row.gil_wait_s for row in record[Share] if row.thread == READER) / max(1, reads)
+    return sum(row.gil_wait_s or 0 for row in record[Share] if row.thread == READER) / max(1, reads)
 
 
-def turn_checks(record: Record, seen: Seen, shares: Sequence[Share], handover: Handover) -> Iterator[Check]:
+def turn_checks(
+    record: Record, seen: Seen, waiting: float, lacking: float, shares: Sequence[Share], handover: Handover
+) -> Iterator[Check]:
     claim = say(
         "Together they ran {sum} of the time: one core's worth.", sum=percent(seen.together, "running")
     )
-    yield Check(
-        claim, True if 0.9 <= seen.together <= 1.1 else None if seen.n * seen.lacking > BUSY else False
-    )
-    asking = seen.turns > seen.waiting and seen.lacking > BUSY
-    waits = sorted((row.gil_wait_s + asking * row.ready_s) / row.wall_s for row in shares)
+    one_core = ONE_RUNS <= seen.together <= 1.1
+    yield Check(claim, True if one_core else None if seen.n * lacking > BUSY else False)
+    turns = turns_of(seen, waiting, lacking)
+    asking = turns > waiting and lacking > BUSY
+    waits = sorted(waited(row, asking) / row.wall_s for row in shares)
     claim = say(
         "Each waited {low} to {high} of its time for the GIL"
         + (" or for a core to ask for it" if asking else "")
@@ -327,7 +401,7 @@ def turn_checks(record: Record, seen: Seen, shares: Sequence[Share], handover: H
         high=percent(waits[-1], "gil"),
         expected=percent(1 - 1 / seen.n),
     )
-    yield Check(claim, True if abs(seen.turns - 1 + 1 / seen.n) <= 0.1 else None)
+    yield Check(claim, True if abs(turns - 1 + 1 / seen.n) <= 0.1 else None)
     claim = say("Two of them ran at the same moment for {overlap}.", overlap=duration(handover.overlap_s))
     yield Check(claim, handover.overlap_s <= 0.01)
     if handover.hold_p50_s is not None:
@@ -342,11 +416,14 @@ def turn_checks(record: Record, seen: Seen, shares: Sequence[Share], handover: H
         yield Check(claim, True if 0.8 <= handover.hold_p50_s / interval_s <= 2.2 else None)
 
 
+def waited(row: Share, asking: bool) -> float:
+    return (row.gil_wait_s or 0) + (row.ready_s or 0) * asking
+
+
 def process_checks(record: Record) -> Iterator[Check]:
-    for row in record[Share]:
-        if row.thread == PROCESS:
-            claim = say(
-                "The process beside them ran {running} of the time: it has a GIL of its own.",
-                running=percent(row.running_s / row.wall_s, "processes"),
-            )
-            yield Check(claim, row.running_s + row.ready_s > 0.95 * row.wall_s or None)
+    if (row := beside(record)) and row.ready_s is not None:
+        claim = say(
+            "The process beside them ran {running} of the time: it has a GIL of its own.",
+            running=percent(row.running_s / row.wall_s, "processes"),
+        )
+        yield Check(claim, row.running_s + row.ready_s > 0.95 * row.wall_s or None)

@@ -58,18 +58,20 @@ from experiments.kit import (
     Sentence,
     Timeline,
     Verdict,
+    asserted,
     percent,
     say,
     tally,
     timeline,
     times,
 )
-from experiments.kit.clock import NS_PER_S, now_ns, seconds
+from experiments.kit.causes import why_no_core
+from experiments.kit.clock import NS_PER_S, known_seconds, known_sum, now_ns, seconds
 from experiments.kit.machine import gil_enabled, usable_cores
-from experiments.kit.stats import FEWEST, Estimate, estimate, median, ratio_interval
+from experiments.kit.stats import FEWEST, Estimate, estimate, known_median, median, ratio_interval
 from experiments.kit.subjects import Group
 from experiments.kit.work import calibrate
-from experiments.threads._crews import WORK, Crew, Kind, Workload, open_crews, recorded
+from experiments.threads._crews import WORK, Answer, Crew, Kind, Workload, open_crews, recorded
 
 CHUNK_S = 0.02  # a piece of work is done in chunks, because clock speeds flip within seconds
 SPINS = 4  # chunks of one look at the capacity
@@ -78,7 +80,8 @@ DRAWN_WORKERS = 4
 FASTER = 1.15  # a speed-up below this is none
 ONE_CORE = 1.1  # CPU seconds per second of threads that take turns, with what taking turns costs
 SPARE = 1.3  # capacity below this leaves no second core to speak of
-CROWDED = 0.15  # of the time in the run queue, with no more workers than cores: others had the cores
+CROWDED = 0.15  # of the time in the run queue, with no more workers than cores: something took the cores
+NOISE = 0.1  # more than the cores by so much, and what was measured is no gain
 NEAR = 0.85  # of the capacity: as near as starting and ending together allows
 ONE: Mapping[Kind, str] = {"threads": "thread", "processes": "process", "interpreters": "interpreter"}
 
@@ -93,14 +96,14 @@ class Round(NamedTuple):
     speedup: Annotated[Ratio, "work per second, compared with one worker a moment before"]
     cpu_s: Annotated[Seconds, "on a core, all workers together"]
     effective_cores: Annotated[Ratio, "CPU seconds per second"]
-    delay_s: Annotated[Seconds, "ready without a core, all workers together"]
+    delay_s: Annotated[Seconds | None, "ready without a core, all workers together"]
 
 
 class Capacity(NamedTuple):
     """What so many cores give: the joint rate of processes that only spin, over the rate of one."""
 
     cores: Count
-    ratio: Annotated[Ratio, "median of the rounds"]
+    ratio: Annotated[Ratio | None, "median of the rounds; empty where it is more than the cores can give"]
     low: Annotated[Ratio, "95 % interval of the median"]
     high: Annotated[Ratio, "95 % interval of the median"]
 
@@ -228,13 +231,14 @@ class Done:
     """What one number of workers needed for all chunks so far."""
 
     def __init__(self) -> None:
-        self.wall_s = self.cpu_s = self.delay_s = 0.0
+        self.wall_ns = self.cpu_ns = 0
+        self.delay_ns: int | None = 0
 
-    def add(self, pieces: list[list[int]]) -> None:
+    def add(self, pieces: list[Answer]) -> None:
         starts, ends, cpu_ns, delay_ns = zip(*pieces, strict=True)
-        self.wall_s += seconds(max(ends) - min(starts))
-        self.cpu_s += seconds(sum(cpu_ns))
-        self.delay_s += seconds(sum(delay_ns))
+        self.wall_ns += max(ends) - min(starts)
+        self.cpu_ns += sum(cpu_ns)
+        self.delay_ns = known_sum((self.delay_ns, *delay_ns))
 
 
 def levels(workers: int) -> list[int]:
@@ -249,12 +253,13 @@ def timed_round(kind: Kind, crew: Crew, repeat: int, sizes: list[int], jobs: Job
     for chunk in range(jobs.chunks):
         for n in sizes[:: 1 if chunk % 2 == 0 else -1]:  # every second time backwards: a drift cancels
             done[n].add(crew(n, "piece", jobs.workload, jobs.loops))
-    alone_s = done[1].wall_s
+    alone_s = seconds(done[1].wall_ns)
     for n in sizes:
-        wall_s, cpu_s, delay_s = done[n].wall_s, done[n].cpu_s, done[n].delay_s
+        wall_s, cpu_s = seconds(done[n].wall_ns), seconds(done[n].cpu_ns)
+        delay_s = known_seconds(done[n].delay_ns)
         yield Round(kind, n, repeat, wall_s, n * alone_s / wall_s, cpu_s, cpu_s / wall_s, delay_s)
         if kind == "threads":  # all others are added up when their processes are reaped
-            tally.add(int(cpu_s * NS_PER_S), int(delay_s * NS_PER_S))
+            tally.add(done[n].cpu_ns, done[n].delay_ns)
 
 
 def spin(processes: Crew, sizes: list[int]) -> dict[int, int]:
@@ -271,7 +276,8 @@ def capacity(spun: list[dict[int, int]]) -> Iterator[Capacity]:
     alone = [done[1] for done in spun]
     for n in list(spun[0])[1:]:
         ratio = ratio_interval([done[n] for done in spun], alone)
-        yield Capacity(n, ratio.value, *(ratio[1:] if len(spun) >= FEWEST else (0.0, float(n))))
+        possible = ratio.value if ratio.value <= n * (1 + NOISE) else None
+        yield Capacity(n, possible, *(ratio[1:] if len(spun) >= FEWEST else (0.0, float(n))))
 
 
 def drawn_round(kind: Kind, runs: list[list[int]], workload: Workload) -> Iterator[Span]:
@@ -300,6 +306,13 @@ def speedups(record: Record) -> dict[str, float]:
     return {key: median(values) for key, values in found.items()}
 
 
+LACKED = "But for {waited} of the time they waited for a core."
+NO_CORE = "But processes that only spin got {capacity}: a second core was lacking."
+TOO_MUCH = (
+    "But processes that only spin seem to have got up to {high} from {cores} cores, and that cannot be: the"
+    " rounds were not alike."
+)
+TOO_FAST = "But so many workers cannot gain that much: the rounds were not alike."
 GOT = "{n} threads got {threads} as much done as one, {n} processes {processes}."
 WHY = {
     "gil": "A thread computes in Python only while it holds the GIL, and there is one for all of them.",
@@ -314,32 +327,49 @@ def verdict(record: Record) -> Verdict:
     if n < 2:
         return Verdict("unclear", say("This run had one core only: no two workers could run side by side."))
     rounds = [r for r in record[Round] if r.workers == n]
-    cores = [c.ratio for c in record[Capacity] if c.cores == min(n, record.machine.cores)]
+    cores = [c for c in record[Capacity] if c.cores == min(n, record.machine.cores)]
     speedups = {kind: [r.speedup for r in rounds if r.kind == kind] for kind in get_args(Kind)}
     if min(len(speedups["threads"]), len(speedups["processes"])) < FEWEST or not cores:
         return Verdict("unclear", say("It takes {few} rounds to see how far they spread.", few=FEWEST))
     seen = {kind: estimate(values) for kind, values in speedups.items() if values}
     workload = record.params["workload"]
     turns = record.machine.gil and workload == "python"  # threads have to take turns
-    limit = n if workload == "sleep" else cores[-1]
+    limit = n if workload == "sleep" else capacity_of(cores[-1])
     used = median(r.effective_cores for r in rounds if r.kind == "threads")
-    waited = median(r.delay_s / (r.wall_s * n) for r in rounds)
-    doubt = contradiction(seen, used, turns, limit)
-    if doubt and waited > CROWDED:
-        doubt = "But for {waited} of the time they stood in the run queue: there was no core to spare."
+    waited = waiting(rounds)
+    doubt = contradiction(seen, used, turns, n, limit)
+    crowded = doubt and waited is not None and waited > CROWDED
+    because = why_no_core(record, n * waited if crowded and waited else None)
+    if crowded:
+        doubt = LACKED
+    if doubt in (LACKED, NO_CORE, TOO_MUCH, TOO_FAST):
+        doubt = f"{doubt} {because.text}"
     known = WHY[workload if workload != "python" else "gil" if turns else "free"]
     headline = say(
         f"{GOT} {doubt or known}",
         n=n,
         threads=times(seen["threads"].value, "threads"),
         processes=times(seen["processes"].value, "processes"),
-        capacity=times(limit),
-        waited=percent(waited, "ready"),
+        **({} if limit is None else {"capacity": times(limit)}),
+        **({} if waited is None else {"waited": percent(waited, "ready")}),
         known=known,
+        high=times(cores[-1].high),
+        cores=record.machine.cores,
+        **because.values,
     )
     answer = "unclear" if doubt else "only with processes" if turns else "yes"
     checks = [*(turn_checks(rounds) if turns else ()), *speed_checks(seen, turns, limit, record.machine.gil)]
     return Verdict(answer, headline, tuple(checks))
+
+
+def capacity_of(row: Capacity) -> float | None:
+    """None where it is more than the cores can give: then the rounds were not alike, and it says nothing."""
+    return row.ratio if row.ratio is not None and row.ratio <= row.cores * (1 + NOISE) else None
+
+
+def waiting(rounds: Sequence[Round]) -> float | None:
+    """The share of the time that a worker was in the run queue; None where the system does not tell."""
+    return known_median(None if r.delay_s is None else r.delay_s / (r.wall_s * r.workers) for r in rounds)
 
 
 def judged_size(record: Record) -> int:
@@ -349,13 +379,17 @@ def judged_size(record: Record) -> int:
     return max((n for n in sizes if n <= record.machine.cores or not needs_cores), default=0)
 
 
-def contradiction(seen: Mapping[str, Estimate], used: float, turns: bool, limit: float) -> str:
+def contradiction(seen: Mapping[str, Estimate], used: float, turns: bool, n: int, limit: float | None) -> str:
     """Why nothing can be concluded, or "": what is known of the machine beats what was seen."""
     threads, processes = (seen[kind].beyond(FASTER) for kind in ("threads", "processes"))
     if threads is None and turns and used <= ONE_CORE:
         threads = False  # CPU seconds do not mind a clock speed that wanders
+    if limit is None:
+        return TOO_MUCH
+    if max(one.value for one in seen.values()) > n * (1 + NOISE):
+        return TOO_FAST
     if limit < SPARE:
-        return "But processes that only spin got {capacity}, so there was no core to spare."
+        return NO_CORE
     if threads is turns:
         return "That does not fit what is known, so run it again: {known}"
     if processes is False:
@@ -369,34 +403,37 @@ def turn_checks(rounds: Sequence[Round]) -> Iterator[Check]:
     """Is it the lock that holds the threads, or do they lack cores?"""
     threads = [r for r in rounds if r.kind == "threads"]
     used = median(r.effective_cores for r in threads)
-    waited = median(r.delay_s / (r.wall_s * r.workers) for r in threads)
     claim = say("Together the threads kept {cores} of one core busy.", cores=percent(used, "running"))
     yield Check(claim, True if used <= ONE_CORE else None)
-    claim = say(
-        "They did not lack a core: {waited} of their time in the run queue.", waited=percent(waited, "ready")
-    )
-    yield Check(claim, True if waited < CROWDED else None)
+    if (waited := waiting(threads)) is not None:
+        claim = say(
+            "They did not lack a core: {waited} of their time in the run queue.",
+            waited=percent(waited, "ready"),
+        )
+        yield asserted(claim, True if waited < CROWDED else None)
 
 
-def speed_checks(seen: Mapping[str, Estimate], turns: bool, limit: float, gil: bool) -> Iterator[Check]:
+def speed_checks(
+    seen: Mapping[str, Estimate], turns: bool, limit: float | None, gil: bool
+) -> Iterator[Check]:
     threads, processes, inside = (seen.get(kind) for kind in get_args(Kind))
     if threads and turns:
         above = threads.beyond(FASTER)
         claim = "Threads stay below {limit}: {low} to {high}."
-        yield Check(told(claim, threads, FASTER, "threads"), None if above is None else not above)
+        yield asserted(told(claim, threads, FASTER, "threads"), None if above is None else not above)
     if threads and not turns:
-        yield Check(
+        yield asserted(
             told("Threads rise above {limit}: {low} to {high}.", threads, FASTER, "threads"),
             threads.beyond(FASTER),
         )
-    if processes:
+    if processes and limit is not None:
         claim = "Processes come near the {limit} that this machine can give: {low} to {high}."
-        yield Check(told(claim, processes, limit, "processes"), processes.beyond(NEAR * limit) or None)
+        yield asserted(told(claim, processes, limit, "processes"), processes.beyond(NEAR * limit) or None)
     if inside:
         claim = "Interpreters in one process rise above {limit}: {low} to {high}."
         if gil:
             claim = "Interpreters in one process, with a GIL each, rise above {limit}: {low} to {high}."
-        yield Check(told(claim, inside, FASTER, "interpreters"), inside.beyond(FASTER))
+        yield asserted(told(claim, inside, FASTER, "interpreters"), inside.beyond(FASTER))
 
 
 def told(claim: str, seen: Estimate, limit: float, about: str) -> Sentence:

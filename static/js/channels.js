@@ -1,12 +1,13 @@
 // A sample of the machine as one value a channel of the scope. Pure.
 
-// A core's share: all that it did, and what the host took from it.
-const busy = ({ user, system, steal }) => Math.min(1, user + system + steal);
+// A core's share: all that it did, and what the host took from it; null where the system does not tell.
+const busy = ({ user, system, steal }) => (user === null || system === null ? null : Math.min(1, user + system + (steal ?? 0)));
 
-const mean = (values) => (values.length ? values.reduce((sum, value) => sum + value, 0) / values.length : 0);
+const mean = (values) =>
+  values.length && !values.includes(null) ? values.reduce((sum, value) => sum + value, 0) / values.length : null;
 
 const READ = {
-  cores: (sample, { first, end }) => mean(sample.cores.slice(first, end).map(busy)),
+  cores: (sample, { first, end }) => mean((sample.cores ?? []).slice(first, end).map(busy)),
   runnable: (sample) => sample.runnable,
   switches: (sample) => sample.switches_s,
 };
@@ -34,6 +35,9 @@ export class AutoScale {
   }
 
   take(value) {
+    if (value === null) {
+      return this.end;
+    }
     this.seen.push(value);
     if (this.seen.length > this.remembered) {
       this.seen.shift();

@@ -370,9 +370,33 @@ def test_one_core_is_said_aloud():
 
     alone = doctor.cores(replace(Machine.here(), cores=1, quota_cores=None))
     assert (alone.ok, alone.brings) == (False, "Add a core.")
-    capped = doctor.cores(replace(Machine.here(), cores=8, quota_cores=0.5))
-    assert capped.says.startswith("8 usable, of which a control group allows 0.5")
-    assert capped.ok is False
+
+
+@pytest.mark.parametrize(
+    ("folders", "allowed", "ok", "says"),
+    [
+        (["/sys/fs/cgroup"], 0.5, False, "a control group allows 0.5 cores' worth of time, of 8 usable"),
+        (["/sys/fs/cgroup"], 8.0, True, "a control group allows 8 cores' worth of time"),
+        (["/sys/fs/cgroup"], None, True, "none"),
+        (None, None, None, "cannot be read here"),
+    ],
+)
+def test_a_quota_is_told_and_so_is_that_nobody_can_tell(monkeypatch, folders, allowed, ok, says):
+    from dataclasses import replace
+
+    from experiments.kit import Machine, cgroups
+
+    monkeypatch.setattr(cgroups, "folders", lambda controller: folders)
+    told = doctor.quota(replace(Machine.here(), cores=8, quota_cores=allowed))
+    assert (told.ok, says in told.says) == (ok, True)
+
+
+@pytest.mark.parametrize(("told", "ok"), [(True, True), (False, False)])
+def test_a_system_that_does_not_tell_what_others_use_is_said_by_the_doctor(monkeypatch, told, ok):
+    monkeypatch.setattr(doctor, "tells_load", lambda: told)
+    found = doctor.load()
+    assert found.ok is ok
+    assert ("foreign CPU and steal stay unknown" in found.says) is not told
 
 
 def done_run(**changes) -> Run:

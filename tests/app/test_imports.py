@@ -107,7 +107,7 @@ def test_a_forged_verdict_is_not_believed_but_what_it_said_is_kept(record, exper
     record["verdict"] |= {"answer": "infinitely far", "headline": "It counted 9 steps."}
     run = read(record, experiments).run
     assert (run.verdict["answer"], run.verdict["headline"]) == ("far", "It counted 2 steps.")
-    assert run.verdict["doubts"] == ["Other programs used 25\u00a0% of this machine meanwhile."]
+    assert run.verdict["doubts"] == ["Other programs used 25\u00a0% of the run's cores meanwhile."]
     assert run.origin["answer"] == "infinitely far"
 
 

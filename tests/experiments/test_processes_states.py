@@ -432,7 +432,7 @@ def test_looks_that_came_too_late_tell_nothing():
     late = [share._replace(looks=150) for share in (row("spinner 1", 1.0, 1.0, 0.0), *OTHERS)]
     said = judged(*late)
     assert said.answer == "unclear"
-    assert str(said.headline) == "The machine was so busy that 150 of 400 looks were made."
+    assert str(said.headline) == "Only 150 of 400 looks were made. Nothing seen here tells why."
 
 
 def test_foreign_load_on_the_core_is_unclear_or_told(monkeypatch):
@@ -440,11 +440,13 @@ def test_foreign_load_on_the_core_is_unclear_or_told(monkeypatch):
     monkeypatch.setattr(Machine, "here", lambda: Machine(**{**machine.as_json(), "cores": 4}))
     half = judged(row("spinner 1", 0.5, 1.5, 0.0), row("spinner 2", 0.5, 1.5, 0.0), *OTHERS)
     assert half.answer == "unclear"
-    assert str(half.headline) == "Others took 50\u00a0% of the core that the spinners share."
+    assert str(half.headline) == (
+        "The spinners did not get 50\u00a0% of the core that they share. Nothing seen here tells why."
+    )
     late = judged(row("spinner 1", 0.5, 1.2, 0.0), row("spinner 2", 0.5, 1.5, 0.0), *OTHERS)
     assert (late.headline, late.checks[0].ok) == (half.headline, False)  # looks came late for the same reason
     some = judged(row("spinner 1", 0.88, 1.12, 0.0), row("spinner 2", 0.88, 1.12, 0.0), *OTHERS)
-    assert "others took 12\u00a0% of it" in str(some.headline)
+    assert "2 spinners share one core." in str(some.headline)
     assert [check.ok for check in some.checks] == [True, True, None, True, True]
     assert "12\u00a0%" in str(some.doubts[0])
 

@@ -11,6 +11,7 @@ const READOUT_EVERY_MS = 250;
 const NEWS_EVERY_MS = 1000;
 const DIVISIONS = 10;
 const SHOWN = { cores: percent, runnable: String, switches: perSecond };
+const shown = (kind, value) => (value === null ? "–" : SHOWN[kind](value));
 const SCALES = { runnable: new AutoScale(5), switches: new AutoScale(2000) };
 
 const traces = embedded().channels.map((channel) => ({ ...channel, max: 1, step: channel.kind === "runnable" }));
@@ -39,12 +40,12 @@ function takeSample(sample) {
 
 function showReadouts(values, sample) {
   readouts.forEach((place, n) => {
-    place.textContent = SHOWN[traces[n].kind](values[n]);
+    place.textContent = shown(traces[n].kind, values[n]);
   });
   for (const trace of traces.filter(({ kind }) => SCALES[kind])) {
     $(`[data-scale="${trace.kind}"]`).textContent = t("{low} to {high}", { low: 0, high: SHOWN[trace.kind](trace.max) });
   }
-  $("[data-own]").textContent = percent(sample.own);
+  $("[data-own]").textContent = shown("cores", sample.own);
 }
 
 // Nothing is drawn while a run is measured or the picture is held; the samples are kept.

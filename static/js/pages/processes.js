@@ -13,7 +13,7 @@ const rows = new Map($$("tr", body).map((tr) => [Number(tr.dataset.pid), { tr, v
 const COLUMNS = {
   pid: { of: (row) => row.pid, say: String, ascending: true },
   name: { of: (row) => row.name, say: String, ascending: true },
-  user: { of: (row) => users[row.uid] ?? String(row.uid), say: String, ascending: true },
+  user: { of: (row) => users[row.uid] ?? String(row.uid ?? "–"), say: String, ascending: true },
   state: { of: (row) => states[row.state] ?? row.state, say: String, ascending: true },
   threads: { of: (row) => row.threads, say: String },
   cpu: { of: (row) => row.cpu ?? -1, say: (value) => (value < 0 ? "–" : percent(value)) },

@@ -22,3 +22,10 @@ def test_subjects_are_in_the_tally_once_they_are_reaped():
         usage = group.fork(python_loop, 200_000).reap()
     assert tally.run_ns == usage.run_ns > 0
     assert tally.delay_ns == usage.delay_ns
+
+
+def test_a_task_that_could_not_tell_its_delay_makes_the_sum_unknown():
+    tally.add(5, 2)
+    tally.add(5, None)
+    tally.add(5, 2)
+    assert (tally.run_ns, tally.delay_ns) == (15, None)

@@ -229,7 +229,7 @@ def test_a_worker_that_is_told_nothing_leaves_quietly(begin):
 
 END = {
     *("t", "why", "rc", "signal", "cpu_s", "killed", "machine", "run_s", "delay_s"),
-    *("rested_s", "rested_busy_s", "rested_steal_s"),
+    *("rested_s", "rested_busy_s", "rested_steal_s", "throttled"),
 }
 
 

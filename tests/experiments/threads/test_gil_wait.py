@@ -380,7 +380,7 @@ def test_counters_of_a_blocked_thread_are_what_it_used():
     thread = threading.Thread(target=work)
     thread.start()
     waiting.wait()
-    cpu_ns, *_ = _segment.counters(thread.native_id)
+    cpu_ns, *_ = _segment.counters(thread.native_id, 0)
     done.set()
     thread.join()
     assert cpu_ns >= used[0] * 0.98

@@ -69,14 +69,18 @@ def test_what_contradicts_the_known_facts_is_unclear(threads, workload, gil):
 def test_without_a_core_to_spare_it_is_unclear():
     said = judged(FLAT, rounds("processes", [1.02, 1.1, 1.05], 1.05), capacity=1.1)
     assert said.answer == "unclear"
-    assert str(said.headline).endswith("spin got 1.10×, so there was no core to spare.")
+    assert str(said.headline).endswith(
+        "spin got 1.10×: a second core was lacking. Nothing seen here tells why."
+    )
 
 
 def test_a_crowded_machine_is_told_apart_from_a_riddle():
     crowded = [rounds(kind, [1.0, 1.1, 1.05], 0.4, delay_s=0.2) for kind in ("threads", "processes")]
     said = judged(*crowded, gil=False)
     assert said.answer == "unclear"
-    assert "for 50\u00a0% of the time they stood in the run queue" in str(said.headline)
+    assert "for 50\u00a0% of the time they waited for a core. Nothing seen here tells why." in str(
+        said.headline
+    )
 
 
 def test_rounds_that_spread_too_far_are_unclear():
@@ -175,7 +179,8 @@ def test_capacity_lies_between_nothing_and_all_cores(run):
     first, *more = of(rows, Capacity)
     assert first == Capacity(1, 1.0, 1.0, 1.0)
     assert [c.cores for c in more] == [2] * (len(os.sched_getaffinity(0)) > 1)
-    assert all(c.low <= c.ratio <= c.high and math.isfinite(c.high) for c in more)
+    assert all(c.ratio is None or c.low <= c.ratio <= c.high for c in more)
+    assert all(math.isfinite(c.high) for c in more)
 
 
 def test_one_round_of_each_kind_is_drawn_without_overlaps(run):
