@@ -17,6 +17,7 @@ from pydantic_core import from_json, to_json
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from app import __version__, downloads, drawing, exports, labels, languages, pads, uploads
+from app.addresses import to
 from app.bench import Bench, Busy, GuessedAlready, NotRunning, QueueFull, StillRunning, UnknownExperiment
 from app.catalogue import describe
 from app.downloads import FormName
@@ -135,7 +136,7 @@ async def start_run(request: Request, bench: TheBench) -> Response:
     order = read_order(await request.body())
     run = await bench.submit(**order)
     url = f"/runs/{run.id}"
-    placed = {"id": run.id, "state": run.state, "position": bench.position(run.id), "url": url}
+    placed = {"id": run.id, "state": run.state, "position": bench.position(run.id), "url": to(url)}
     return Answer(placed, 201, headers={"Location": f"/api{url}"})
 
 
@@ -144,7 +145,7 @@ async def import_run(request: Request, bench: TheBench) -> Response:
     """Make a run of a JSON file that an oscope exported; it is kept whole or not at all."""
     run = await uploads.take(request, bench)
     url = f"/runs/{run.id}"
-    return Answer({"id": run.id, "url": url}, 201, headers={"Location": f"/api{url}"})
+    return Answer({"id": run.id, "url": to(url)}, 201, headers={"Location": f"/api{url}"})
 
 
 @router.get("/runs")

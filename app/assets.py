@@ -23,7 +23,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from app import paths
+from app import addresses, paths
 
 FOR_EVER = "public, max-age=31536000, immutable"
 PLOTLY_VERSION = metadata.version("plotly")
@@ -61,7 +61,7 @@ class Assets:
         self._read()
 
     def url(self, path: str) -> str:
-        return f"/static/{self._version}/{path}"
+        return addresses.to(f"/static/{self._version}/{path}")
 
     def refresh(self) -> None:
         """Notice edits. A file that vanishes meanwhile is an editor saving; the next page sees its edit."""

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
-from app import __version__, catalogue, endings, paths, streams
+from app import __version__, addresses, catalogue, endings, paths, streams
 from app.downloads import FORMS
 from app.languages import LANGUAGES
 from experiments.kit.docstrings import NoSource, docstring_of
@@ -25,6 +26,8 @@ from experiments.kit.spec import Experiment, Field, ParameterError, SpecError, l
 if TYPE_CHECKING:
     from app.local import Order, Outcome
     from experiments.kit.guess import Guess
+
+Read = TypeVar("Read")  # what an address is read as
 
 BAD, FAILED, STOPPED = 2, 3, 130
 NO_HOME = "this user has no home folder, so there is no place for the history: name one with --data"
@@ -84,6 +87,12 @@ def cli() -> None:
     "--allow-host", multiple=True, metavar="NAME", help="A name under which oscope may be asked for."
 )
 @click.option("--proxy", is_flag=True, help="A reverse proxy in front of oscope is expected and trusted.")
+@click.option(
+    "--url", default="", envvar="OSCOPE_URL", help="The address that others open; printed, drawn, on cards."
+)
+@click.option(
+    "--prefix", default="", envvar="OSCOPE_PREFIX", help="The path that a proxy shows oscope under."
+)
 def serve(
     host: str,
     port: int,
@@ -93,24 +102,49 @@ def serve(
     viewer_token: str,
     allow_host: tuple[str, ...],
     proxy: bool,
+    url: str,
+    prefix: str,
 ) -> None:
     """Serve the bench: the pages, the live figures and the JSON interface."""
     from app import server
     from app.settings import Settings
 
+    url, prefix = public_address(url, prefix)
     settings = Settings(
         data=history_folder(data),
-        host=host,
+        host=host.strip("[]"),
         port=port,
         token=token,
         viewer_token=viewer_token,
-        allowed_hosts=allow_host,
+        allowed_hosts=tuple(address("allow-host", addresses.read_allowed, name) for name in allow_host),
         proxy=proxy,
+        url=url,
+        prefix=prefix,
     )
     try:
         server.serve(settings, browse)
     except server.CannotServe as error:
         refuse(error)
+
+
+def public_address(url: str, prefix: str) -> tuple[str, str]:
+    """The address that others open and the path in it, of which one may tell the other."""
+    prefix = address("prefix", addresses.read_prefix, prefix)
+    if not url:
+        return "", prefix
+    public = address("url", addresses.read_url, url)
+    if prefix and public.prefix and prefix != public.prefix:
+        refuse(f"--prefix {prefix} is not the path of --url, {public.prefix}: leave one of them out")
+    public = replace(public, prefix=public.prefix or prefix)
+    return public.url(""), public.prefix
+
+
+def address(option: str, read: Callable[[str], Read], text: str) -> Read:
+    """What the text of an option says; a sentence where it says nothing."""
+    try:
+        return read(text)
+    except addresses.Misaddressed as error:
+        refuse(f"--{option}: {error}")
 
 
 # -- list and doctor --------------------------------------------------------------------------

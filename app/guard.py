@@ -12,8 +12,6 @@ import asyncio
 import hashlib
 import hmac
 import html
-import ipaddress
-import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Literal
 from urllib.parse import parse_qsl, quote, urlencode
@@ -23,6 +21,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app import addresses
+from app.addresses import Address, Forwarded, Misaddressed, Name, is_loopback, read_name
 from app.languages import COOKIE, ENGLISH, TAGS, Words, preferred
 from app.limits import BODY_B, IMPORT_B
 
@@ -32,7 +32,6 @@ SAFE = ("GET", "HEAD", "OPTIONS")
 Role = Literal["presenter", "viewer"]
 ROLES: tuple[Role, Role] = ("presenter", "viewer")
 FORM = "application/x-www-form-urlencoded"
-HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:(?P<port>[0-9]{1,5}))?")
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
@@ -84,15 +83,19 @@ class Knock:
         self.here: str | None = scope["server"][0] if scope.get("server") else None
         self.socket = scope["type"] == "websocket"
         self.method: str = "GET" if self.socket else scope["method"]
-        self.secure = scope.get("scheme") in ("https", "wss")
         self.query = parse_qsl(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
         self._headers: list[tuple[bytes, bytes]] = [*scope["headers"]]
         hosts = self.all("host")
-        match = HOST.fullmatch(hosts[0].lower()) if len(hosts) == 1 else None
-        self.address: str = match[0] if match else ""  # as the Host header has it; empty where it is no use
-        self.host: str = match["name"].strip("[]").rstrip(".") if match else ""
-        # A browser sends the cookies of one port to every port of a host, so its name has the port.
-        self.cookie = f"oscope-{match['port'] or 'default'}" if match else ""
+        self.name = read_name(hosts[0]) if len(hosts) == 1 else None  # as the Host header has it
+        self.scheme = "https" if scope.get("scheme") in ("https", "wss") else "http"  # spoken with us
+        self.address = Address(self.scheme, self.name)  # as the visitor sees it; a proxy may know better
+        self.forwarded_hosts: tuple[str, ...] = ()
+
+    @property
+    def cookie(self) -> str:
+        """A browser sends the cookies of one port to every port of a host, so its name has the port."""
+        port = self.address.name.port if self.address.name else None
+        return f"oscope-{port or 'default'}"
 
     @property
     def changes_something(self) -> bool:
@@ -111,8 +114,10 @@ class Knock:
     @property
     def forwarded(self) -> bool:
         """Whether a proxy passed it on, so that its address is the proxy's."""
-        names = {name for name, _ in self._headers}
-        return bool(names & {b"forwarded", b"x-real-ip"}) or any(n.startswith(b"x-forwarded-") for n in names)
+        return addresses.is_forwarded(self.names())
+
+    def names(self) -> set[str]:
+        return {name.decode("latin-1") for name, _ in self._headers}
 
     def all(self, name: str) -> list[str]:
         return [value.decode("latin-1") for key, value in self._headers if key == name.encode()]
@@ -126,8 +131,12 @@ class Guard:
 
     `allowed_hosts` are names beside the loopback ones. Where there is a `token`, everybody needs it, or
     the `viewer_token` that lets people watch and change nothing; where there is none, only this machine
-    comes in. `proxy` says that a reverse proxy is expected, so
-    that its headers do not make a client a stranger. `words` are the languages it can refuse in.
+    comes in. `proxy` says that a reverse proxy is expected, so that its headers do not make a client a
+    stranger, and what they say of the visitor's address counts. `prefix` is the path that a proxy shows
+    oscope under, `public` the address that it is known by. `words` are the languages it can refuse in.
+
+    Whoever connects can send a proxy's headers. They open no door: a host among them has to be one of
+    ours, and all that they change is the address in the answer to this very request.
     """
 
     def __init__(
@@ -138,12 +147,17 @@ class Guard:
         token: str = "",
         viewer_token: str = "",
         proxy: bool = False,
+        prefix: str = "",
+        public: Address | None = None,
         words: Mapping[str, Words] | None = None,
     ) -> None:
         self.app = app
-        self.allowed_hosts = frozenset(host.lower().strip("[]").rstrip(".") for host in allowed_hosts)
+        named = {addresses.read_allowed(host) for host in allowed_hosts}
+        self.allowed_hosts = frozenset(named | ({public.name.host} if public and public.name else set()))
         self.token = token
         self.proxy = proxy
+        self.prefix = prefix or (public.prefix if public else "")
+        self.public = public
         self.words = words or {"en": ENGLISH}
         self.tokens = {role: given for role, given in zip(ROLES, (token, viewer_token), strict=True) if given}
         # Whoever has the cookie had the token, but cannot tell it; a restart with the same token keeps it.
@@ -155,6 +169,7 @@ class Guard:
             return
         knock = Knock(scope)
         try:
+            self._find_address(knock)
             self._check_host(knock)
             self._check_origin(knock)
             if role := self._brings_token(knock):
@@ -170,42 +185,116 @@ class Guard:
         except Gone:
             return
         scope.setdefault("state", {})["role"] = role
-        await self.app(scope, receive, with_headers(send, knock))
+        placed = {**scope, "path": knock.path, "root_path": knock.address.prefix}
+        with addresses.visiting(knock.address):
+            await self.app(placed, receive, with_headers(send, knock))
 
     def _reader(self, knock: Knock) -> Words:
         """The language of who is refused."""
         cookie = cookie_parser(knock.header("cookie") or "").get(COOKIE, "")
         return self.words.get(preferred(cookie, knock.header("accept-language") or ""), ENGLISH)
 
+    def _find_address(self, knock: Knock) -> None:
+        """Where the visitor sees oscope, and which of its pages they ask for."""
+        told = self._told(knock)
+        prefix = self.prefix or told.prefix
+        name = knock.name
+        if told.hosts and name:  # a request without a proper Host stays one
+            name = read_name(told.hosts[0])
+        scheme = told.scheme or ("" if self.proxy and knock.scheme == "http" else knock.scheme)
+        if name:
+            name = addresses.with_port(name, scheme, told.port)
+        if name and not scheme and self.public and self.public.name == name:
+            scheme = self.public.scheme
+        knock.forwarded_hosts = told.hosts
+        knock.address = Address(scheme, name, prefix)
+        knock.path = addresses.below(prefix, knock.path)
+
+    def _told(self, knock: Knock) -> Forwarded:
+        """What a proxy says, where one is expected."""
+        if not self.proxy:
+            return Forwarded()
+        try:
+            return addresses.read_forwarded({name: knock.all(name) for name in knock.names()})
+        except Misaddressed as error:
+            raise Denied(400, f"the proxy's header cannot be used: {error}") from None
+
     def _check_host(self, knock: Knock) -> None:
-        host = knock.host
-        if not host:
+        if not knock.name:
             raise Denied(421, "a request has to name this server once, in its Host header")
-        if is_loopback(host) or host in self.allowed_hosts or host == knock.here:
-            return  # an address that was really connected to is not a name made to point here
-        raise Denied(
-            421,
-            f"{host} is not a name of this oscope: open it as 127.0.0.1, "
-            f"or start it with --allow-host {host} if the name is yours",
+        if not self._is_ours(knock.name, knock):
+            raise Denied(421, self._misdirected(knock, knock.name))
+        for host in knock.forwarded_hosts:  # all of them: none may bring in a name that is not ours
+            name = read_name(host)
+            if not name or not self._is_ours(name, knock):
+                shown = name.host if name else host[:80]
+                raise Denied(
+                    421,
+                    f"the proxy passes on {shown}, which is not a name of this oscope: "
+                    f"start it with --allow-host {shown} if the name is yours",
+                )
+
+    def _is_ours(self, name: Name, knock: Knock) -> bool:
+        if is_loopback(name.host) or name.host in self.allowed_hosts:
+            return True
+        # Against a name made to point here stands this check; an address is no name. The one that was
+        # connected to is ours, and where everybody needs the token any other may be a way to us.
+        return name.host == knock.here or (name.is_literal and bool(self.token))
+
+    def _misdirected(self, knock: Knock, name: Name) -> str:
+        """Advice that is right where the visitor is: elsewhere, 127.0.0.1 is another machine."""
+        host, here = name.host, not self._is_stranger(knock) and not knock.forwarded
+        if name.is_literal and here:
+            return (
+                f"{host} is not an address of this oscope: open it as 127.0.0.1, "
+                "or start it with --token, and who has the token may use any address"
+            )
+        if name.is_literal:
+            return (
+                f"{host} is not an address of this oscope: open it under the address that it printed when it "
+                "started, or start it with --token, and who has the token may use any address"
+            )
+        if here:
+            return (
+                f"{host} is not a name of this oscope: open it as 127.0.0.1, "
+                f"or start it with --allow-host {host} if the name is yours"
+            )
+        return (
+            f"{host} is not a name of this oscope: open it under the address that it printed when it "
+            f"started, or start it with --allow-host {host} if the name is yours"
         )
 
     def _check_origin(self, knock: Knock) -> None:
         """Browsers name the page that asks; programs need not."""
         if not knock.changes_something:
             return
-        ours = {f"{scheme}://{knock.address}" for scheme in self._schemes(knock)}
+        ours = [*knock.address.origins(), *(self.public.origins() if self.public else ())]
         origins = knock.all("origin")
-        foreign = any(origin.lower() not in ours for origin in origins)
-        if not origins:
-            foreign = any(site not in ("same-origin", "none") for site in knock.all("sec-fetch-site"))
-        if foreign:
+        for origin in origins:
+            if origin.lower() not in ours:
+                raise Denied(403, self._foreign(origin, ours, knock))
+        if not origins and any(site not in ("same-origin", "none") for site in knock.all("sec-fetch-site")):
             raise Denied(403, "only oscope's own pages may do this; this request came from another one")
 
-    def _schemes(self, knock: Knock) -> tuple[str, ...]:
-        """What pages of ours are opened with; a proxy may speak https for us."""
-        if knock.secure:
-            return ("https",)
-        return ("http", "https") if self.proxy else ("http",)
+    def _foreign(self, origin: str, ours: Collection[str], knock: Knock) -> str:
+        """Which two addresses differ, and what to set where both are meant to be oscope's."""
+        shown = origin[:80] or "a page without a name"
+        scheme = origin.partition(":")[0].lower()
+        place = min(ours, key=lambda own: own.partition(":")[0] != scheme)
+        if self.proxy:
+            return (
+                f"only oscope's own pages may do this; this request came from {shown}, "
+                f"and oscope is at {place}; if that is one place, let the proxy send X-Forwarded-Host and "
+                "X-Forwarded-Proto, or start oscope with --url"
+            )
+        if knock.forwarded:
+            return (
+                f"only oscope's own pages may do this; this request came from {shown}, "
+                f"and oscope is at {place}; if a proxy stands between them, start it with --proxy"
+            )
+        return (
+            f"only oscope's own pages may do this; this request came from {shown}, and oscope is at {place}"
+        )
 
     def _brings_token(self, knock: Knock) -> Role | None:
         """The role that the address opens, as the addresses do that oscope prints."""
@@ -217,13 +306,12 @@ class Guard:
     def _welcome(self, knock: Knock, role: Role) -> dict[str, str]:
         """To the same page without the token in its address, where others could read it."""
         query = urlencode([(name, value) for name, value in knock.query if name != "token"])
-        path = "/" + quote(knock.path.lstrip("/"))  # not //host, which leads elsewhere
-        secure = "; Secure" if knock.secure else ""
+        path = knock.address.prefix + "/" + quote(knock.path.lstrip("/"))  # not //host, which leads elsewhere
         answer = {"location": f"{path}?{query}" if query else path, "cache-control": "no-store"}
         if role == self._remembered(knock) or self._remembered(knock) == "presenter":
             return answer  # the presenter who tries the viewers' address stays the presenter
-        cookie = f"{knock.cookie}={self._sessions[role]}; Path=/; HttpOnly; SameSite=Lax{secure}"
-        return answer | {"set-cookie": cookie}
+        cookie = f"{knock.cookie}={self._sessions[role]}; Path=/; HttpOnly; SameSite=Lax"
+        return answer | {"set-cookie": placed_cookie(cookie, knock.address)}
 
     def _role_of(self, knock: Knock) -> Role:
         if not self.token:
@@ -254,16 +342,6 @@ class Guard:
         if knock.forwarded and not self.proxy:
             return True
         return knock.client is not None and not is_loopback(knock.client)
-
-
-def is_loopback(host: str) -> bool:
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
 
 def same(given: str, secret: str) -> bool:
@@ -348,18 +426,48 @@ def too_large(most: int) -> str:
 
 
 def with_headers(send: Send, knock: Knock) -> Send:
-    """What the app answers, with the headers that keep browsers careful. The app's own ones stay."""
+    """What the app answers, with the headers that keep browsers careful. The app's own ones stay.
+
+    The app speaks of its own paths; here they become what the visitor's browser can follow.
+    """
     wanted = HEADERS | ({"cache-control": "no-store"} if knock.for_programs else {})
 
     async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
-            headers = [*message.get("headers", [])]
+            headers = [
+                (name, placed(name.lower(), value, knock)) for name, value in message.get("headers", [])
+            ]
             known = {name.lower() for name, _ in headers}
             headers += [(n, v) for n, v in encoded(wanted.items()) if n not in known]
             message = {**message, "headers": headers}
         await send(message)
 
     return send_with_headers
+
+
+def placed(name: bytes, value: bytes, knock: Knock) -> bytes:
+    """The value of a header that leads to a page of ours, or is kept for our pages."""
+    text = value.decode("latin-1")
+    if name == b"location":
+        return placed_location(text, knock).encode("latin-1")
+    if name == b"set-cookie":
+        return placed_cookie(text, knock.address).encode("latin-1")
+    return value
+
+
+def placed_location(location: str, knock: Knock) -> str:
+    """A redirect of the app, under the prefix; the framework's own ones name the host as we were told it."""
+    own = location.removeprefix(f"{knock.scheme}://{knock.header('host')}")
+    prefix = knock.address.prefix
+    if not own.startswith("/") or (prefix and own.startswith(f"{prefix}/")):
+        return own
+    return f"{prefix}/{own.lstrip('/')}"  # not //host, which leads elsewhere
+
+
+def placed_cookie(cookie: str, address: Address) -> str:
+    """For our pages only, and sent by https only where they come by it."""
+    pairs = [f"Path={address.prefix or '/'}" if p.lower() == "path=/" else p for p in cookie.split("; ")]
+    return "; ".join([*pairs, "Secure"] if address.scheme == "https" and "Secure" not in pairs else pairs)
 
 
 async def deny(send: Send, knock: Knock, denied: Denied, words: Words = ENGLISH) -> None:

@@ -10,8 +10,8 @@ from fastapi.responses import Response
 from markupsafe import Markup
 
 from app import drawing, languages, pages
+from app.addresses import is_forwarded, is_loopback
 from app.figures.words import size_of
-from app.guard import is_loopback
 from app.processes import anatomy
 from app.processes.anatomy import Anatomy, NoProcess
 from app.processes.census import Census
@@ -63,9 +63,9 @@ def drawing_of(found: Anatomy) -> Markup:
 
 def is_here(request: Request) -> bool:
     """Whether the page is looked at on this machine; behind a proxy nobody knows. Viewers count as others."""
-    if pages.is_watching(request):
+    if pages.is_watching(request) or request.app.state.settings.proxy or is_forwarded(request.headers):
         return False
-    return bool(request.client and is_loopback(request.client.host)) and not request.app.state.settings.proxy
+    return bool(request.client and is_loopback(request.client.host))
 
 
 def users(rows: list[Any]) -> dict[int, str]:

@@ -6,18 +6,28 @@ import socket
 from functools import lru_cache
 from typing import Any
 
-from app.guard import is_loopback
+from app import addresses
+from app.addresses import is_loopback
 from app.settings import Settings
 
 EVERYWHERE = ("0.0.0.0", "::", "")
 
 
 def shared(settings: Settings, path: str) -> str:
-    """The link to a path for others on the network, without the token; empty on a loopback address."""
+    """The link to a path for others, without the token; empty where nobody else reaches this server.
+
+    The address under which somebody has come is one that works; the socket's own may be that of a
+    container, which the network does not know.
+    """
+    if settings.url:
+        return settings.url + path
+    visited = addresses.visited()
+    if visited.name and not is_loopback(visited.name.host):
+        return visited.url(path)
     if settings.host not in EVERYWHERE and is_loopback(settings.host):
         return ""
     host = own_address() if settings.host in EVERYWHERE else settings.host
-    return "" if is_loopback(host) else f"http://{in_url(host)}:{settings.port}{path}"
+    return "" if is_loopback(host) else f"http://{in_url(host)}:{settings.port}{settings.prefix}{path}"
 
 
 def in_url(host: str) -> str:

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 
 from app import (
     __version__,
+    addresses,
     api,
     comparison,
     guiding,
@@ -47,6 +48,8 @@ def create_app(settings: Settings) -> Guard:
         token=settings.token,
         viewer_token=settings.viewer_token,
         proxy=settings.proxy,
+        prefix=settings.prefix,
+        public=addresses.read_url(settings.url) if settings.url else None,
         words=app.state.words,
     )
 

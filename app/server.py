@@ -10,13 +10,14 @@ import socket
 import webbrowser
 from contextlib import suppress
 from dataclasses import replace
+from urllib.parse import quote
 
 import click
 import uvicorn
 
 from app import links, sockets, streams
+from app.addresses import is_loopback
 from app.descriptors import limit_before, raise_limit
-from app.guard import is_loopback
 from app.main import create_app
 from app.protocols import Connections
 from app.repeats import Repeats
@@ -39,6 +40,7 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self.server_state = Connections(visits)
         self.url = address(settings)
+        self.local = local_address(settings)
         viewers = replace(settings, token=settings.viewer_token)
         self.watching = address(viewers) if viewers.token else ""
         self.browse = browse
@@ -56,7 +58,7 @@ class Server(uvicorn.Server):
             streams.silence()
             click.echo(said, err=True)
         if self.browse:
-            await asyncio.to_thread(open_browser, self.url)
+            await asyncio.to_thread(open_browser, self.local)
 
 
 def open_browser(url: str) -> None:
@@ -111,7 +113,7 @@ def with_token(settings: Settings) -> Settings:
 
 def with_own_name(settings: Settings) -> Settings:
     """Who listens under a name may be asked for by it."""
-    names = () if settings.host in links.EVERYWHERE else (settings.host,)
+    names = () if settings.host in links.EVERYWHERE else (settings.host.partition("%")[0],)
     return replace(settings, allowed_hosts=(*settings.allowed_hosts, *names))
 
 
@@ -142,6 +144,14 @@ def why_not(host: str, port: int, error: OSError) -> str:
 
 def address(settings: Settings) -> str:
     """The URL to open; with the token, so that it opens the door."""
+    return f"{settings.url}/{token_query(settings)}" if settings.url else local_address(settings)
+
+
+def local_address(settings: Settings) -> str:
+    """The URL that this machine can open, whatever stands between it and others."""
     host = links.in_url(links.own_address() if settings.host in links.EVERYWHERE else settings.host)
-    token = f"?token={settings.token}" if settings.token else ""
-    return f"http://{host}:{settings.port}/{token}"
+    return f"http://{host}:{settings.port}{settings.prefix}/{token_query(settings)}"
+
+
+def token_query(settings: Settings) -> str:
+    return f"?token={quote(settings.token, safe='')}" if settings.token else ""

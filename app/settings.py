@@ -19,6 +19,8 @@ class Settings:
     token: str = ""
     viewer_token: str = ""  # lets people watch and change nothing
     allowed_hosts: tuple[str, ...] = ()  # names beside the loopback ones that a request may ask for
+    url: str = ""  # the address that others know oscope by, with its path; without a last slash
+    prefix: str = ""  # the path that a proxy shows oscope under
     proxy: bool = False  # whether a reverse proxy in front of oscope is expected and trusted
     slots: int = 1  # runs measured at the same time: more than one disturb each other
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from app import exports
+from app.addresses import to
 from app.downloads import FORMS
 from app.languages import t, words
 from app.prose import number
@@ -46,7 +47,7 @@ def has_lanes(experiment: Experiment, run: Run) -> bool:
 
 def offer(run: Run, form: str, label: str, help: str) -> Offer:
     return {
-        "href": f"/api/runs/{run.id}/export/{form}",
+        "href": to(f"/api/runs/{run.id}/export/{form}"),
         "name": exports.file_name(run, FORMS[form].ending),
         "label": t(label),
         "help": t(help),
@@ -56,7 +57,7 @@ def offer(run: Run, form: str, label: str, help: str) -> Offer:
 def tables(experiment: Experiment, run: Run) -> list[Offer]:
     return [
         {
-            "href": f"/api/runs/{run.id}/rows/{table.name}?format=csv",
+            "href": to(f"/api/runs/{run.id}/rows/{table.name}?format=csv"),
             "name": exports.file_name(run, f"{table.name}.csv"),
             "label": t("CSV, {table}", table=table.name),
             "help": words().count(count, "{n} row", "{n} rows").replace(str(count), number(count)),
@@ -71,7 +72,7 @@ def figures(experiment: Experiment, run: Run) -> list[Offer]:
     drawn = [chart for chart in experiment.charts if run.rows.get(chart.row.__name__.lower())]
     each = [
         {
-            "href": f"/api/runs/{run.id}/figures/{chart.id}.svg",
+            "href": to(f"/api/runs/{run.id}/figures/{chart.id}.svg"),
             "name": exports.file_name(run, f"{chart.id}.svg"),
             "label": t(chart.title),
             "help": "",

@@ -6,7 +6,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from app import __version__, languages, paths, prose
+from app import __version__, addresses, languages, paths, prose
 from app.drawing.lanes import size
 from experiments.kit.sentences import duration, percent
 
@@ -22,6 +22,7 @@ def environment(**more: Any) -> Environment:
     )
     made.globals |= {
         "version": __version__,
+        "to": addresses.to,
         "prose": prose,
         "duration": lambda seconds: duration(seconds).text,
         "percent": lambda share: percent(share).text,

@@ -18,8 +18,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from app.addresses import is_loopback
 from app.descriptors import descriptor_limit
-from app.guard import is_loopback
 
 log = logging.getLogger(__name__)
 

@@ -1,5 +1,6 @@
 // The name, the note and the pin of a run: saved without leaving the page.
 import { $, ask, fetchPage } from "./page.js";
+import { to } from "./place.js";
 import { t } from "./words.js";
 
 const editorOf = (form) => form.closest("[data-part=keep]");
@@ -25,8 +26,8 @@ export function wireKeeping(tell) {
     event.preventDefault();
     try {
       complain(form, "");
-      await ask("PATCH", `/api/runs/${form.dataset.keep}`, given(form));
-      const parts = await fetchPage(`/runs/${form.dataset.keep}/parts`);
+      await ask("PATCH", to(`/api/runs/${form.dataset.keep}`), given(form));
+      const parts = await fetchPage(to(`/runs/${form.dataset.keep}/parts`));
       const fresh = document.adoptNode($("[data-part=keep]", parts));
       editorOf(form).replaceWith(fresh);
       $("summary", fresh).focus();

@@ -1,5 +1,6 @@
 // What every page needs of the browser: its elements, its embedded state, its one socket and lamp.
 import { Live } from "./live.js";
+import { to } from "./place.js";
 import { t } from "./words.js";
 
 export const $ = (selector, within = document) => within.querySelector(selector);
@@ -47,7 +48,7 @@ export const isQuiet = () => document.documentElement.hasAttribute("data-quiet")
 // A tab nobody looks at needs no socket for long, but keeps it: a run may end meanwhile.
 export function connect() {
   const world = {
-    connect: () => new WebSocket(`${location.protocol.replace("http", "ws")}//${location.host}/ws`),
+    connect: () => new WebSocket(`${location.protocol.replace("http", "ws")}//${location.host}${to("/ws")}`),
     now: () => performance.now(),
     later: (action, ms) => setTimeout(action, ms),
     cancel: (handle) => clearTimeout(handle),

@@ -1,6 +1,7 @@
 // Present mode: the sections of the page as slides, in letters for the back of the room. The page stays
 // the page: the form runs, figures grow, and what is covered stays covered.
 import { $, $$, element } from "./page.js";
+import { pathHere } from "./place.js";
 import { t } from "./words.js";
 import { hasBegun, hashOf, moved, moveFor, placeOf, slidesOf } from "./present/slides.js";
 import { keepForm, restoreForm } from "./present/keep.js";
@@ -34,7 +35,7 @@ function isEmpty({ dataset, classList }) {
   if (dataset.figure) {
     return isCovered() || !isReady({ dataset });
   }
-  return dataset.slide === "verdict" && classList.contains("pending") && location.pathname.startsWith("/experiments/");
+  return dataset.slide === "verdict" && classList.contains("pending") && pathHere().startsWith("/experiments/");
 }
 
 // Call it once, with the panels of the page.

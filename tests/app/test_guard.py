@@ -145,9 +145,9 @@ async def test_a_foreign_name_is_refused_even_with_its_own_origin(host):
 
 async def test_the_address_that_was_connected_to_is_let_in():
     """Its network address cannot be a name made to point here."""
-    guard, headers = Guard(APP, token="sesame"), raw({"host": "192.168.1.5:8000"})
-    right = await knock(guard, headers=headers, server=("192.168.1.5", 8000))
-    wrong = await knock(guard, headers=headers, server=("192.168.1.6", 8000))
+    guard, headers = Guard(APP), raw({"host": "192.168.1.5:8000"})
+    right = await knock(guard, headers=headers, server=("192.168.1.5", 8000), client=("192.168.1.7", 4711))
+    wrong = await knock(guard, headers=headers, server=("192.168.1.6", 8000), client=("192.168.1.7", 4711))
     assert (right["status"], wrong["status"]) == (401, 421)  # the first one only lacks the token
 
 

@@ -1,5 +1,6 @@
 // "Guess first": the pad of an experiment's page, its buttons, and the cover over a run that nobody guessed.
 import { $, ask } from "../page.js";
+import { to } from "../place.js";
 import { t } from "../words.js";
 import { BarsPad } from "./bars.js";
 import { ChoicePad } from "./choice.js";
@@ -67,7 +68,7 @@ export class Guessing {
       return;
     }
     try {
-      const answer = await ask("GET", `/api/experiments/${this.experiment}/guess?${wanted}`);
+      const answer = await ask("GET", to(`/api/experiments/${this.experiment}/guess?${wanted}`));
       this.take(await answer.json(), wanted);
     } catch {
       // a parameter that the server refuses: its own sentence comes when the run is ordered
@@ -199,7 +200,7 @@ export class Guessing {
     }
     this.isSending = true;
     try {
-      await ask("PUT", `/api/runs/${this.run}/guess`, this.guess.given());
+      await ask("PUT", to(`/api/runs/${this.run}/guess`), this.guess.given());
       this.memory.known = "guessed";
       this.went = true;
       this.uncover();

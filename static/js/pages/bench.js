@@ -3,6 +3,7 @@ import { $, $$, ask, connect, embedded, fetchPage, isQuiet, setQuiet, showError 
 import { AutoScale, valuesOf } from "../channels.js";
 import { perSecond } from "../format.js";
 import { percent } from "../figures/units.js";
+import { to } from "../place.js";
 import { count, t } from "../words.js";
 import { datesToWords } from "../dates.js";
 import { Scope } from "../figures/scope.js";
@@ -80,7 +81,7 @@ stirs.forEach((button) =>
   button.addEventListener("click", () => {
     const on = button.getAttribute("aria-pressed") === "true";
     showError("");
-    ask(on ? "DELETE" : "POST", on ? "/api/stir" : `/api/stir/${button.dataset.stir}`).catch((error) =>
+    ask(on ? "DELETE" : "POST", to(on ? "/api/stir" : `/api/stir/${button.dataset.stir}`)).catch((error) =>
       showError(error.message),
     );
   }),
@@ -135,7 +136,7 @@ function refreshSoon() {
 
 async function refresh() {
   timer = null;
-  const page = await fetchPage("/").catch(() => null);
+  const page = await fetchPage(to("/")).catch(() => null);
   if (!page) {
     return;
   }

@@ -9,6 +9,7 @@ import { isBeingEdited, wireKeeping } from "../keep.js";
 import { inThisMode, moveOn, offerPresent } from "../present.js";
 import { guessing } from "../guess/index.js";
 import { offerTake } from "../take.js";
+import { pathHere, to } from "../place.js";
 import { capital, count, t } from "../words.js";
 
 const TEXT_EVERY_MS = 1000;
@@ -142,7 +143,7 @@ async function start() {
     const preset = form.elements.preset.value;
     const guessed = await guess.given();
     const more = { ...(preset && { preset }), ...(guessed && { guess: guessed }) };
-    const answer = await ask("POST", "/api/runs", { ...order, ...more });
+    const answer = await ask("POST", to("/api/runs"), { ...order, ...more });
     const begun = await answer.json();
     if (location.pathname === pathname) { // else Back was pressed meanwhile: the run goes on without this page
       adopt(begun, guessed);
@@ -155,7 +156,8 @@ async function start() {
   }
 }
 
-function adopt({ id, state, url }, guessed) {
+function adopt({ id, state }, guessed) {
+  const url = to(`/runs/${id}`);
   if (page.topic) {
     live.leave(page.topic);
   }
@@ -174,7 +176,7 @@ async function stop(event) {
   event.preventDefault();
   $("#stop").disabled = true;
   try {
-    await ask("POST", `/api/runs/${run.id}/stop`);
+    await ask("POST", to(`/api/runs/${run.id}/stop`));
   } catch (error) {
     complain(error.message);
   }
@@ -348,7 +350,7 @@ function announceProgress(share) {
 async function swapParts() {
   const { id } = run;
   try {
-    const parts = await fetchPage(`/runs/${id}/parts`);
+    const parts = await fetchPage(to(`/runs/${id}/parts`));
     if (run?.id === id) {
       $$("[data-part]", parts).forEach(swapPart);
       offerTake(figures);
@@ -437,8 +439,8 @@ const guess = guessing(experiment.name, values(), showGuessed);
 // Back and Forward change the address alone where a run was started here. The page follows without being
 // loaded: the next press would overtake a load, and leave one run's page under another's address.
 async function agree() {
-  const { href, pathname } = location;
-  if (runIn(pathname) === (run?.id ?? null)) {
+  const { href } = location;
+  if (runIn(pathHere()) === (run?.id ?? null)) {
     return;
   }
   try {
@@ -459,7 +461,7 @@ function become(fresh, told) {
   Object.assign(page, { topic: told.topic, epoch: told.epoch, seq: told.seq });
   run = told.run;
   heardProgress = 0;
-  $("#stop-form").action = run ? `/runs/${run.id}/stop` : "";
+  $("#stop-form").action = run ? to(`/runs/${run.id}/stop`) : "";
   complain("");
   const kept = new FormData($("#form", fresh));
   $("#python").value = kept.get("python");

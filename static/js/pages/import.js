@@ -1,5 +1,6 @@
 // The way in for a run from elsewhere: the chosen file goes to the server as it is, which judges it.
 import { $ } from "../page.js";
+import { to } from "../place.js";
 import { t } from "../words.js";
 
 const LARGEST_B = 64 * 1024 * 1024;
@@ -21,14 +22,14 @@ async function send(file) {
     throw new Error(t("The file has more than {size} MB.", { size: LARGEST_B / 1024 / 1024 }));
   }
   const headers = { "content-type": "application/json" };
-  const answer = await fetch("/api/runs/import", { method: "POST", headers, body: file }).catch(() => {
+  const answer = await fetch(to("/api/runs/import"), { method: "POST", headers, body: file }).catch(() => {
     throw new Error(t("The server does not answer. Is oscope still running?"));
   });
   const told = await answer.json().catch(() => ({}));
   if (!answer.ok) {
     throw new Error(told.detail ?? t("The server answered {status}.", { status: answer.status }));
   }
-  return told.url;
+  return to(`/runs/${told.id}`);
 }
 
 form.addEventListener("submit", async (event) => {

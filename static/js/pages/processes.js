@@ -1,6 +1,7 @@
 // All processes, live: cells change in place, rows come and go, and keep the order that was asked for.
 import { $, $$, connect, element, embedded, setQuiet } from "../page.js";
 import { count, percent, size } from "../figures/units.js";
+import { to } from "../place.js";
 import { t } from "../words.js";
 
 const BUSY = 0.5; // of a core
@@ -61,7 +62,7 @@ function show(row) {
 
 function added(pid) {
   const words = ["", "word", "word", "word", "", "", "", "", ""];
-  const cells = words.map((kind, n) => element("td", { class: kind }, ...(n ? [] : [element("a", { href: `/processes/${pid}` })])));
+  const cells = words.map((kind, n) => element("td", { class: kind }, ...(n ? [] : [element("a", { href: to(`/processes/${pid}`) })])));
   const known = { tr: element("tr", { "data-pid": pid }, ...cells), values: null };
   body.append(known.tr);
   rows.set(pid, known);
