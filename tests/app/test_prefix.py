@@ -110,6 +110,8 @@ class Links(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value for name, value in attrs if value is not None}
+        if tag == "a" and given.get("href", "").startswith("https://"):
+            return  # what an article names as its source
         self.found |= {(given[name], tag != "form") for name in LINKS if given.get(name)}
         self.found |= {(link, True) for link in addresses_in_styles(given.get("style", ""))}
 
@@ -148,7 +150,8 @@ async def test_every_address_on_every_page_leads_back_under_the_prefix(client):
             continue
         answer = await client.get(path, follow_redirects=True)
         assert str(answer.url).startswith(f"{HOST}{PREFIX}/"), path
-        assert answer.status_code == 200 or not is_fine, path
+        may_be_gone = asked.startswith("/processes/")  # a process that has ended meanwhile
+        assert answer.status_code == 200 or may_be_gone or not is_fine, path
         if "/export/" not in path:
             waiting += [(link.removeprefix(HOST), answer.status_code == 200) for link in ours_in(answer)]
     kinds = {kind.partition("?")[0] for kind in seen}
