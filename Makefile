@@ -30,7 +30,9 @@ browser: .venv/dev chromium fonts
 	$(PYTEST) -m browser
 
 bench: .venv/dev
-	for script in tests/benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+	@failed=""; for script in tests/benchmarks/*.py; do \
+	  echo "== $$script"; $(BIN)/python $$script || failed="$$failed $$script"; \
+	done; [ -z "$$failed" ] || { echo "failed:$$failed" >&2; exit 1; }
 
 # Debian splits venv and pip apart: make the environment so that it works without ensurepip too.
 .venv/bin/python:

@@ -1,9 +1,9 @@
 """How long a browser composes the card of a run: from the click to the bytes of a PNG of 1200 × 675.
 
-python tests/benchmarks/card.py [rounds]
+python tests/benchmarks/card.py [rounds] [NAME …]
 
-For each experiment at its defaults: the first card of a page (cold), then the median of the following ones
-(warm). It prints and fails nothing; the bound of the design is 200 ms.
+For each experiment, or those that are named, at its defaults: the first card of a page (cold), then the
+median of the following ones (warm). It prints and fails nothing; the bound of the design is 200 ms.
 """
 
 import statistics
@@ -26,9 +26,9 @@ NOTHING_SEEN = """() => {
 }"""
 
 
-def measure(rounds: int) -> None:
+def measure(rounds: int, *chosen: str) -> None:
     with tempfile.TemporaryDirectory() as room, serve(Path(room) / "data") as server:
-        runs = {name: server.run(name, preset=None) for name in names()}
+        runs = {name: server.run(name, preset=None) for name in chosen or names()}
         for run in runs.values():
             server.ended(run, 300)
         show(server, runs, rounds)
@@ -59,4 +59,4 @@ def one(page: Page) -> float:
 
 
 if __name__ == "__main__":
-    measure(int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS)
+    measure(int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS, *sys.argv[2:])

@@ -1,6 +1,6 @@
 """How long four runs of 20 000 spans take to lie side by side, and how long a zoom step takes then.
 
-python tests/benchmarks/compare.py
+python tests/benchmarks/compare.py [spans] [steps]
 
 A real server and a real Chromium. A step begins with the key and ends when the frame is drawn that
 shows all four timelines anew.
@@ -45,21 +45,21 @@ STEP = """key => new Promise((done) => {
 })"""
 
 
-def main() -> None:
+def main(spans: int = SPANS, steps: int = len(KEYS)) -> None:
     with tempfile.TemporaryDirectory(prefix="oscope-bench-") as folder:
         data = Path(folder) / "data"
         data.mkdir()
-        ids = [store(data / "oscope.sqlite3", place) for place in range(RUNS)]
+        ids = [store(data / "oscope.sqlite3", place, spans) for place in range(RUNS)]
         with serve(data) as served:
             address = f"{served.url}/compare?runs={','.join(ids)}"
             answers(address)
-            zooms(address)
+            zooms(address, steps)
 
 
-def store(path: Path, place: int) -> str:
+def store(path: Path, place: int, spans: int) -> str:
     """A run as `threads.gil_wait` leaves it, with more spans than it ever draws."""
     tables = {
-        "span": [span(n, place) for n in range(SPANS)],
+        "span": [span(n, place) for n in range(spans)],
         "hold": [[f"thread {n % 4 + 1}", 0.005 * (1 + n % 7 / 9)] for n in range(2000)],
         "share": [[f"thread {n + 1}", 2.0, 0.5, 1.4, 0.1, 0.0] for n in range(4)],
         "handover": [[400, 200.0, 0.005, 0.006, 0.0, 800, 20, 0, 1.0]],
@@ -100,7 +100,7 @@ def answers(address: str) -> None:
     print(f"page: {len(page) / 1e6:.2f} MB, {len(gzip.compress(page, 5)) / 1e6:.2f} MB compressed")
 
 
-def zooms(address: str) -> None:
+def zooms(address: str, count: int) -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         page = browser.new_page(viewport={"width": 1440, "height": 900})
@@ -108,14 +108,14 @@ def zooms(address: str) -> None:
         page.goto(address)
         page.wait_for_selector("[data-kind=plotly] .main-svg")
         print(f"page: all is drawn after {time.perf_counter() - begin:.2f} s")
-        assert page.locator("[data-kind=timeline] canvas").count() == RUNS
-        tell(sorted(steps(page)))
+        page.locator("[data-kind=timeline] canvas").nth(RUNS - 1).wait_for()
+        tell(sorted(steps(page, count)))
         browser.close()
 
 
-def steps(page: Page) -> list[float]:
+def steps(page: Page, count: int) -> list[float]:
     """Milliseconds of each step; two before them warm the page up."""
-    return [page.evaluate(STEP, key) for key in islice(cycle(["w", "s", *KEYS]), len(KEYS) + 2)][2:]
+    return [page.evaluate(STEP, key) for key in islice(cycle(["w", "s", *KEYS]), count + 2)][2:]
 
 
 def tell(took: list[float]) -> None:
@@ -125,4 +125,4 @@ def tell(took: list[float]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(*map(int, sys.argv[1:]))

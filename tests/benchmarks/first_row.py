@@ -1,9 +1,10 @@
 """How long from the submission to the first row, and from a stop until nobody is left.
 
-    python tests/benchmarks/first_row.py [--runs 25] [--importtime]
+    python tests/benchmarks/first_row.py [--runs 25] [--stops 3] [--here] [--importtime]
 
 "started for it": a fresh interpreter for every run. "spare": the same, started while nothing was
-measured, as the bench does it. Every interpreter of this machine is tried; the others have no spare.
+measured, as the bench does it. Every interpreter of this machine is tried (with --here
+only this one); the others have no spare.
 """
 
 import argparse
@@ -69,7 +70,7 @@ def show_imports(root):
         print(f"    {int(total) / 1e3:6.1f} ms   itself {int(own) / 1e3:6.1f}  {name.strip()}")
 
 
-async def main(runs, importtime):
+async def main(runs, stops, here, importtime):
     with tempfile.TemporaryDirectory() as folder:
         root = build_root(Path(folder))
         runner.library = lambda: root
@@ -78,12 +79,12 @@ async def main(runs, importtime):
             show("first row, spare", [await first_row_ms(root, default(), spare) for _ in range(runs)])
         finally:
             spare.close()
-        for python in find().values():
+        for python in [default()] if here else find().values():
             await first_row_ms(root, python)  # compiles what this interpreter has not compiled yet
             times = [await first_row_ms(root, python) for _ in range(runs)]
             show(f"first row, started for it, {python.id}", times)
         for method in ("fork", "spawn", "forkserver"):
-            show(f"stop of a stubborn family, {method}", [await stop_ms(root, method) for _ in range(3)])
+            show(f"stop of a stubborn family, {method}", [await stop_ms(root, method) for _ in range(stops)])
         if importtime:
             show_imports(root)
 
@@ -91,6 +92,8 @@ async def main(runs, importtime):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--runs", type=int, default=25)
+    parser.add_argument("--stops", type=int, default=3)
+    parser.add_argument("--here", action="store_true")
     parser.add_argument("--importtime", action="store_true")
     options = parser.parse_args()
-    asyncio.run(main(options.runs, options.importtime))
+    asyncio.run(main(options.runs, options.stops, options.here, options.importtime))

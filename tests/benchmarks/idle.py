@@ -1,6 +1,6 @@
 """The server at rest and the home page: bytes over the wire, first paint, CPU and memory without a viewer.
 
-python tests/benchmarks/idle.py [seconds]
+python tests/benchmarks/idle.py [seconds] [visits]
 """
 
 import statistics
@@ -23,18 +23,18 @@ SHIFT = """() => new Promise((tell) => new PerformanceObserver((list) => tell(
 )).observe({type: 'layout-shift', buffered: true}) || setTimeout(() => tell(0), 1500))"""
 
 
-def main(seconds: float = 20.0) -> None:
+def main(seconds: float = 20.0, visits: float = 7) -> None:
     with tempfile.TemporaryDirectory(prefix="oscope-idle-") as folder, serve(Path(folder) / "data") as served:
         at_rest(served, seconds)
         with sync_playwright() as playwright:
             chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-            home(chromium, served)
+            home(chromium, served, int(visits))
             chromium.close()
 
 
 def at_rest(served: Served, seconds: float) -> None:
     process = psutil.Process(served.process.pid)
-    time.sleep(3)  # interpreters are probed after the start
+    time.sleep(min(3.0, 3 * seconds))  # interpreters are probed after the start
     before = process.cpu_times()
     time.sleep(seconds)
     after = process.cpu_times()
@@ -43,7 +43,7 @@ def at_rest(served: Served, seconds: float) -> None:
     print(f"no viewer: {used:.2%} of a core over {seconds:.0f} s, {resident:.1f} MB resident")
 
 
-def home(chromium: Browser, served: Served, visits: int = 7) -> None:
+def home(chromium: Browser, served: Served, visits: int) -> None:
     paints, sizes, shifts = [], [], []
     for _ in range(visits):
         context = chromium.new_context(base_url=served.url, viewport={"width": 1440, "height": 900})

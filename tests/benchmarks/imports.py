@@ -1,4 +1,7 @@
-"""How long a server takes to import a file of 20 MB, and what it notices of it. Run it as a script."""
+"""How long a server takes to import a file of 20 MB, and what it notices of it.
+
+python tests/benchmarks/imports.py [MB]
+"""
 
 import json
 import sys
@@ -16,12 +19,12 @@ from experiments.kit.machine import Machine
 from experiments.kit.spec import load
 from tests.served import Served, serve
 
-SIZE_B = 20 * 1024 * 1024
-LIMIT_S = 3.0
+SIZE_MB = 20.0
+LIMIT_S = 3.0  # for so many
 NAME = "processes.states"
 
 
-def made() -> bytes:
+def made(size_b: float) -> bytes:
     """An export of that size: a run of many spans, as the sampler would have written them."""
     experiment = load(NAME)
     table = next(t for t in experiment.tables if t.name == "span")
@@ -31,7 +34,7 @@ def made() -> bytes:
     start = [*span].index("start_s")
     one = len(json.dumps(row)) + 6  # the times are longer, and a comma follows
     rows = []
-    for n in range(SIZE_B // one):
+    for n in range(int(size_b) // one):
         rows.append([*row])
         rows[-1][start], rows[-1][start + 1] = n / 1000 + 0.000123456, (n + 1) / 1000 + 0.000123456
     run = Run(
@@ -83,16 +86,16 @@ def measure(served: Served, content: bytes) -> None:
     took_s = send(served, content)
     stop.set()
     watcher.join()
-    print(f"{len(content) / 2**20:.1f} MB: {took_s:.2f} s")
+    within = "" if took_s <= LIMIT_S else f"  OVER {LIMIT_S:.0f} s"
+    print(f"{len(content) / 2**20:.1f} MB: {took_s:.2f} s{within}")
     print(f"memory of the server: {before_mb:.0f} MB, {memory_mb(status, 'VmHWM'):.0f} MB at the most")
     print(f"the longest of {len(waits)} other requests meanwhile: {max(waits) * 1000:.0f} ms")
-    sys.exit(took_s > LIMIT_S)
 
 
-def main() -> None:
+def main(size_mb: float = SIZE_MB) -> None:
     with tempfile.TemporaryDirectory() as folder, serve(Path(folder) / "data") as served:
-        measure(served, made())
+        measure(served, made(size_mb * 2**20))
 
 
 if __name__ == "__main__":
-    main()
+    main(*map(float, sys.argv[1:]))

@@ -1,10 +1,11 @@
 """How long the report of a run takes on the server, and how long it is.
 
-python tests/benchmarks/report.py [RUN.json …]
+python tests/benchmarks/report.py [--spans 20000] [RUN.json …]
 
 A made-up run of 20 000 spans in 8 lanes, then every run given as a JSON that oscope exported.
 """
 
+import argparse
 import json
 import statistics
 import sys
@@ -21,21 +22,21 @@ SPANS, LANES, REPEATS = 20_000, 8, 5
 STATES = ("running", "ready", "gil", "blocked")
 
 
-def main() -> None:
-    show("20 000 spans", "threads.gil_wait", {}, spans("threads.gil_wait"), "≤ 1 s")
-    for path in map(Path, sys.argv[1:]):
+def main(count: int, paths: list[Path]) -> None:
+    show(f"{count} spans", "threads.gil_wait", {}, spans("threads.gil_wait", count), "≤ 1 s")
+    for path in paths:
         record = json.loads(path.read_text())
         tables = {name: table["rows"] for name, table in record["tables"].items()}
         facts = {name: record.get(name) for name in ("verdict", "machine")}
         show(path.stem, record["experiment"], record["params"] | {}, tables, "≤ 150 kB", **facts)
 
 
-def spans(name: str) -> dict[str, list[list[object]]]:
+def spans(name: str, count: int) -> dict[str, list[list[object]]]:
     """Rows of the table that the experiment's timeline reads, each of them a few tenths of a millisecond."""
     chart = next(chart for chart in load(name).charts if chart.kind == "timeline")
     columns = chart.row._fields
     rows = []
-    for n in range(SPANS):
+    for n in range(count):
         turn = n // LANES
         told = {chart.lane: f"thread {n % LANES + 1}", chart.state: STATES[(turn + n) % len(STATES)]}
         told |= {chart.start: turn / 2000, chart.end: (turn + 1) / 2000}
@@ -58,4 +59,8 @@ def show(title: str, name: str, params: dict, tables: dict, aim: str, **facts: o
 
 
 if __name__ == "__main__":
-    main()
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--spans", type=int, default=SPANS)
+    parser.add_argument("paths", nargs="*", type=Path, metavar="RUN.json")
+    options = parser.parse_args()
+    main(options.spans, options.paths)

@@ -1,6 +1,6 @@
 """Two hundred viewers on one run: how late they see it, and what that costs the server.
 
-python tests/benchmarks/viewers.py [seconds a phase]
+python tests/benchmarks/viewers.py [seconds a phase] [viewers]
 
 One process serves, this one looks. Three kinds of phases take turns: the hub behind uvicorn as oscope
 runs it; the same with ten more viewers that have stopped reading; and, as the limit, `websockets` that
@@ -172,20 +172,21 @@ def served() -> Iterator[subprocess.Popen[str]]:
         process.communicate(timeout=30)
 
 
-async def main(seconds: float = 6.0) -> None:
+async def main(seconds: float = 6.0, viewers: float = VIEWERS) -> None:
     with served() as process:
         ports = json.loads(await asyncio.to_thread(process.stdout.readline))
-        hub = [await look(ports["hub"], "run") for _ in range(VIEWERS)]
-        bare = [await look(ports["limit"]) for _ in range(VIEWERS)]
+        hub = [await look(ports["hub"], "run") for _ in range(int(viewers))]
+        bare = [await look(ports["limit"]) for _ in range(int(viewers))]
         print(
-            f"{VIEWERS} viewers, {UPDATES_PER_S} updates/s, {seconds:g} s a phase, ms from publish to receipt"
+            f"{int(viewers)} viewers, {UPDATES_PER_S} updates/s, {seconds:g} s a phase,"
+            " ms from publish to receipt"
         )
         for _ in range(ROUNDS):
             for phase in PHASES:
                 stalled = [await stall(ports["hub"]) for _ in range(STALLED if phase == "stalled" else 0)]
-                viewers = bare if phase == "limit" else hub
+                watching = bare if phase == "limit" else hub
                 updates = int(seconds * UPDATES_PER_S)
-                report(phase, await ask(process, phase, updates), viewers, updates)
+                report(phase, await ask(process, phase, updates), watching, updates)
                 for viewer in stalled:
                     viewer.transport.abort()
         for viewer in hub + bare:

@@ -33,7 +33,10 @@ export function dress(figure, { width, height, measure, font = 1 }) {
       ...layout,
       ...(lying ? lyingAxes(layout, y, room, font) : axes(layout, { x, y }, room, { measure, narrow, font, slanted })),
       shapes: [...(layout.shapes ?? []), ...markShapes(figure.data, layout.xaxis, lying)],
-      annotations: [...axisTitle(title, margin, font), ...(lying ? namesTitle(layout.xaxis, font) : drawn)],
+      annotations: [
+        ...axisTitle(title, margin, font),
+        ...(lying ? namesTitle(layout.xaxis, margin, measure, font) : drawn),
+      ],
       margin,
       width,
       height,
@@ -315,11 +318,13 @@ function axisTitle(lines, margin, font) {
     : [];
 }
 
-// What the names beside lying bars are names of, below them.
-function namesTitle(axis, font) {
+// What the names beside lying bars are names of, below them and inside the chart, however wide the font is.
+function namesTitle(axis, margin, measure, font) {
+  const words = axis.title?.text ?? "";
+  const most = margin.l - measure(words, 12.5 * font) - 4;
   const place = { xref: "paper", yref: "paper", x: 0, y: 0, xanchor: "right", yanchor: "top" };
   const look = { showarrow: false, font: { size: 12.5 * font, color: "$ink-2" } };
-  return [{ ...place, ...look, xshift: -24 * font, yshift: -4 * font, text: axis.title?.text ?? "" }];
+  return [{ ...place, ...look, xshift: Math.max(-24 * font, -most), yshift: -4 * font, text: words }];
 }
 
 // What stands under the chart: labels that found no room in it, or the series of grouped bars.
