@@ -5,7 +5,7 @@ import { layoutCells } from "../../static/js/figures/cells.js";
 import { layoutFlow, phases, scales } from "../../static/js/figures/flow.js";
 import { layoutShares } from "../../static/js/figures/shares.js";
 import { layoutStates, overlap, placeNodes, seat } from "../../static/js/figures/states.js";
-import { inLines, markup, poster, shape } from "../../static/js/figures/svg.js";
+import { inLines, keepWordsInside, markup, poster, shape } from "../../static/js/figures/svg.js";
 
 const measure = (words, size = 12) => words.length * size * 0.6;
 const token = (name) => ({ "--ink": "#111111", "--st-ready": "#bc850e" })[name] ?? "#888888";
@@ -206,6 +206,21 @@ test("no name of a state leaves a diagram, however wide the letters are", () => 
       inside(layoutStates(figure, width, wide), wide);
     }
   }
+});
+
+test("words that a wide font leads over an edge are moved inside, and made smaller where that is not enough", () => {
+  const said = (x, words, anchor) => shape("text", { x, y: 10, "font-size": 10, "text-anchor": anchor }, words);
+  const lines = shape("text", { "font-size": 10, "text-anchor": "middle" }, "", [
+    shape("tspan", { x: 95, y: 20 }, "twelve chars"),
+    shape("tspan", { x: 50, y: 32 }, "short"),
+  ]);
+  const texts = [said(90, "to the right"), said(5, "to the left", "end"), said(50, "in the middle"), lines];
+  const much = said(50, "a line of thirty-two characters.", "middle");
+  const { shapes } = keepWordsInside({ width: 100, height: 40, shapes: [...texts, much] }, measure);
+  inside({ width: 100, height: 40, shapes });
+  assert.deepEqual(shapes[3].children.map((line) => line.attributes.x), [62, 50]);
+  assert.ok(shapes.at(-1).attributes["font-size"] < 10);
+  assert.equal(shapes[0].attributes["font-size"], 10);
 });
 
 test("boxes that only touch do not overlap", () => {

@@ -42,6 +42,12 @@ export function isLying({ data, layout }, sizes, { height, room }) {
 export const roomForNames = (axis, { width, measure, font }) =>
   Math.min(width * MOST_NAMES, widestOf(namesOf(axis), measure, font) + 18 * font);
 
+// Letters of names that are wider than that room: small enough that none is cut.
+export function sizeOfNames(axis, { width, measure, font }) {
+  const room = roomForNames(axis, { width, measure, font }) - 18 * font;
+  return 11.5 * font * Math.min(1, room / (widestOf(namesOf(axis), measure, font) || 1));
+}
+
 export const isBar = (trace) => trace.type === "bar" && !trace.on;
 
 // A trace of bars on its side.

@@ -1,7 +1,7 @@
 // A figure that a pure layout turns into shapes, kept drawn at the width of its host.
 import { tokensOf } from "./roles.js";
 import { fullestIn, scaleIn, widthFor } from "./room.js";
-import { file, measurer, picture, poster, rasterise, uniqueId } from "./svg.js";
+import { file, keepWordsInside, measurer, picture, poster, rasterise, uniqueId } from "./svg.js";
 
 const NARROWEST = 60; // pixels; a hidden host has fewer, and the next resize draws
 const TIGHTEST = 480; // pixels; where a slide wants large letters, a drawing is not laid out narrower
@@ -15,7 +15,9 @@ export class Drawing {
     layout,
     { exportWidth = 720, explained = "", shown = () => [], ondraw = () => {} } = {},
   ) {
-    Object.assign(this, { host, figure, layout, exportWidth, explained, shown, ondraw });
+    Object.assign(this, { host, figure, exportWidth, explained, shown, ondraw });
+    this.layout = (given, width, measure, ...more) =>
+      keepWordsInside(layout(given, width, measure, ...more), measure);
     this.id = uniqueId();
     this.resizing = new ResizeObserver(() => this.fit());
     this.resizing.observe(host);

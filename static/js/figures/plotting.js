@@ -1,5 +1,16 @@
 // What a chart needs before Plotly draws it: ranges, ticks, room for labels, labels apart. Pure.
-import { angleOf, isBar, isLying, laid, legendOfMark, lyingHeight, markShapes, roomForNames, slant } from "./bars.js";
+import {
+  angleOf,
+  isBar,
+  isLying,
+  laid,
+  legendOfMark,
+  lyingHeight,
+  markShapes,
+  roomForNames,
+  sizeOfNames,
+  slant,
+} from "./bars.js";
 import { inLines } from "./svg.js";
 import { number } from "./units.js";
 
@@ -31,7 +42,9 @@ export function dress(figure, { width, height, measure, font = 1 }) {
     data: figure.data.map((trace, n) => plain(trace, n, figure.data, { font, lying })),
     layout: {
       ...layout,
-      ...(lying ? lyingAxes(layout, y, room, font) : axes(layout, { x, y }, room, { measure, narrow, font, slanted })),
+      ...(lying
+        ? lyingAxes(layout, y, room, { width, measure, font })
+        : axes(layout, { x, y }, room, { measure, narrow, font, slanted })),
       shapes: [...(layout.shapes ?? []), ...markShapes(figure.data, layout.xaxis, lying)],
       annotations: [
         ...axisTitle(title, margin, font),
@@ -217,13 +230,14 @@ const axes = (layout, { x, y }, room, { measure, narrow, font, slanted }) => ({
 });
 
 // The first name on top; values as upright bars have them, from left to right.
-function lyingAxes(layout, y, room, font) {
+function lyingAxes(layout, y, room, { width, measure, font }) {
+  const tickfont = { size: sizeOfNames(layout.xaxis, { width, measure, font }) };
   const fixed = { title: undefined, fixedrange: true, tickangle: 0 };
   const values = { ...layout.yaxis, ...rangeOf(y), ...logTicks(layout.yaxis, y, room.width / (64 * font)) };
   const names = { ...layout.xaxis, range: [layout.xaxis.categoryarray.length - 0.5, -0.5] };
   return {
     xaxis: { nticks: Math.max(2, Math.floor(room.width / (64 * font))), ...values, ...fixed, showgrid: true },
-    yaxis: { dtick: 1, ...names, ...fixed, showgrid: false },
+    yaxis: { dtick: 1, ...names, ...fixed, tickfont, showgrid: false },
     hovermode: "y",
   };
 }

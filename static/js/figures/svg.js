@@ -29,6 +29,47 @@ export function line(x1, y1, x2, y2, attributes) {
 
 export const round = (value) => Math.round(value * 100) / 100;
 
+const EDGE = 2; // pixels that words keep from the edge of a picture
+
+// The picture with every word of it inside its width: moved where a wide font would lead it over the edge, and set
+// in smaller letters where all of the width is not enough. Pure.
+export function keepWordsInside(drawn, measure) {
+  const kept = (one) => (one.tag === "text" && !one.attributes.transform ? keepInside(one, drawn.width, measure) : one);
+  return { ...drawn, shapes: drawn.shapes.map(kept) };
+}
+
+function keepInside(drawn, width, measure) {
+  const { "font-size": size, "font-family": family, "font-weight": weight } = drawn.attributes;
+  const lengthOf = (words) => measure(words, size, String(family ?? "$sans").replace("$", "--"), weight);
+  const longest = Math.max(0, ...[drawn.text, ...drawn.children.map((line) => line.text)].map(lengthOf));
+  const share = Math.min(1, (width - 2 * EDGE) / longest);
+  const anchor = drawn.attributes["text-anchor"] ?? "start";
+  const moved = (words, x) => placeInside(x, lengthOf(words) * share, anchor, width);
+  const { attributes, children } = drawn;
+  return {
+    ...drawn,
+    attributes: {
+      ...attributes,
+      ...(drawn.text && { x: moved(drawn.text, attributes.x) }),
+      ...(share < 1 && { "font-size": round(size * share) }),
+    },
+    children: children.map((line) => ({
+      ...line,
+      attributes: { ...line.attributes, x: moved(line.text, line.attributes.x) },
+    })),
+  };
+}
+
+// Where words of this length must be anchored to end before the edges. Pure.
+function placeInside(x, length, anchor, width) {
+  if (!Number.isFinite(x)) {
+    return x; // it goes on where the line before it ended
+  }
+  const before = { start: 0, middle: length / 2, end: length }[anchor];
+  const most = width - EDGE - (length - before);
+  return round(Math.max(Math.min(x, most), before + EDGE));
+}
+
 // Slanted lines in the colour of a state, on a paler ground: the second code beside colour.
 export function hatch(id, role) {
   return shape(

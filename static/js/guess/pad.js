@@ -17,6 +17,15 @@ export function make(name, attributes = {}, ...children) {
 
 export const words = (text, attributes) => make("text", attributes, text);
 
+// The marks at both ends stand over the edge where the font is wide.
+function keepInside(tick, width) {
+  const { x, width: length } = tick.getBBox();
+  const over = Math.max(0, x + length + 1 - width) - Math.max(0, 1 - x);
+  if (over) {
+    tick.setAttribute("x", Number(tick.getAttribute("x")) - over);
+  }
+}
+
 // `height(pad)` and `draw(svg, width)`, `move()` and `placeAt(point)` are what a kind of pad adds.
 export class Pad {
   // `told` is called after every change by hand.
@@ -49,6 +58,7 @@ export class Pad {
     });
     this.draw(height);
     this.host.replaceChildren(this.svg);
+    this.svg.querySelectorAll(".tick.x").forEach((tick) => keepInside(tick, this.width));
     this.listen();
     this.update();
     this.handles.find((handle) => handle.key === focused)?.element.focus({ preventScroll: true });
