@@ -114,7 +114,17 @@ def limit_s(item: pytest.Item) -> float:
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if is_measured(item):
+        if getattr(item, "execution_count", 1) > 1:
+            forget_what_was_measured(item)
         item.stash[READING] = Reading.now()
+
+
+def forget_what_was_measured(item: Any) -> None:
+    """What a module measures once for its tests is measured anew: else the same figure would be judged again."""
+    for definitions in item._fixtureinfo.name2fixturedefs.values():
+        for definition in definitions:
+            if definition.scope in ("class", "module") and definition.cached_result is not None:
+                definition.finish(item._request)
 
 
 @pytest.hookimpl(wrapper=True)

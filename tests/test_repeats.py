@@ -41,6 +41,19 @@ def test_hangs_twice():
     if attempt("hung") < 3:
         time.sleep(60)
 
+@pytest.fixture(scope="module")
+def figure():
+    taken = attempt("figure")
+    yield taken
+    attempt("given back")
+
+@pytest.mark.measured
+def test_a_figure_of_the_module(figure):
+    assert figure == 3
+
+def test_the_figure_of_those_that_come_after(figure):
+    assert figure == 3
+
 def test_strict():
     assert attempt("strict") >= 2
 """
@@ -96,7 +109,7 @@ def ran(request, tmp_path_factory) -> Ran:
 
 def test_what_was_repeated_is_listed_last_with_why_and_the_state_of_the_machine(ran):
     lines = ran.last_lines()
-    assert "3 of 4 measured tests were repeated" in lines[0]
+    assert "4 of 5 measured tests were repeated" in lines[0]
     start = lines.index("test_it.py::test_blurred_twice: repeated 2 times, then passed")
     first, machine, second = lines[start + 1 : start + 4]
     assert (first, second) == ("  attempt 1: assert 0.1 >= 0.3", "  attempt 2: assert 0.2 >= 0.3")
@@ -109,13 +122,18 @@ def test_a_strict_test_that_fails_once_is_red(ran):
     assert ran.status == 1
     assert ran.attempts("strict") == 1
     assert "test_strict: repeated" not in ran.said
-    assert "2 failed, 3 passed" in ran.last_lines()[-1]
+    assert "2 failed, 5 passed" in ran.last_lines()[-1]
 
 
 def test_a_measured_test_that_is_always_wrong_is_red_after_three_repeats(ran):
     assert ran.attempts("wrong") == 4
     assert "test_it.py::test_always_wrong: repeated 3 times, then failed" in ran.last_lines()
     assert "  attempt 4: AssertionError: the share" in ran.last_lines()
+
+
+def test_what_a_module_measures_for_its_tests_is_measured_anew_for_a_repeat(ran):
+    assert "test_it.py::test_a_figure_of_the_module: repeated 2 times, then passed" in ran.last_lines()
+    assert (ran.attempts("figure"), ran.attempts("given back")) == (3, 3)
 
 
 def test_the_limit_of_time_holds_for_every_attempt(ran):

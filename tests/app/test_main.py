@@ -1,7 +1,9 @@
+import contextlib
 import json
 import logging
 import os
 import select
+import sqlite3
 import time
 from pathlib import Path
 
@@ -159,9 +161,15 @@ def children_of(pid: int) -> list[int]:
 
 
 def is_over(pidfd: int) -> bool:
-    over = bool(select.select([pidfd], [], [], 5)[0])
+    over = bool(select.select([pidfd], [], [], 30)[0])
     os.close(pidfd)
     return over
+
+
+def wait_for_rows_on_disk(data: Path) -> None:
+    with contextlib.closing(sqlite3.connect(f"file:{data / 'oscope.sqlite3'}?mode=ro", uri=True)) as store:
+        while store.execute("select count(*) from chunks").fetchone() == (0,):
+            time.sleep(0.01)
 
 
 def test_a_server_that_is_killed_leaves_the_rows_and_no_process(tmp_path):
@@ -170,7 +178,7 @@ def test_a_server_that_is_killed_leaves_the_rows_and_no_process(tmp_path):
         worker = worker_of(served.process.pid)
         while not served.get(f"/api/runs/{run}")["rows"]:
             time.sleep(0.05)
-        time.sleep(1.0)  # the flush of what was seen
+        wait_for_rows_on_disk(served.data)
         served.kill()
         assert is_over(worker)
     with serve(tmp_path / "data") as served:
@@ -196,7 +204,7 @@ def test_a_server_that_is_asked_to_end_ends_its_run_first(tmp_path):
         run = served.run("threads.scaling", preset=None, work=200, repeats=20)
         worker = worker_of(served.process.pid)
         served.process.terminate()
-        served.process.wait(10)
+        served.process.wait(30)
         assert is_over(worker)
     with serve(tmp_path / "data") as served:
         found = served.get(f"/api/runs/{run}")

@@ -201,6 +201,7 @@ async def until_nobody_asks(child):
         await child.news.wait()
 
 
+@pytest.mark.measured
 async def test_the_event_loop_goes_on_while_a_child_measures(run):
     async def beat():
         nonlocal beats
@@ -216,6 +217,7 @@ async def test_the_event_loop_goes_on_while_a_child_measures(run):
     assert beats > 10
 
 
+@pytest.mark.measured
 async def test_conditions_tell_the_cpu_of_the_run_from_that_of_others(run):
     with hog():
         *_, end = await collect(run("facts", {"burn_s": 1.0}))

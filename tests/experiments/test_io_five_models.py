@@ -102,6 +102,7 @@ def test_datagrams_are_clamped_and_it_is_said():
     ]
 
 
+@pytest.mark.measured
 def test_on_a_crowded_core_a_spinner_is_running_or_ready_and_nothing_else():
     """The identity that the CPU shares of a verdict rest on: elapsed = on a core + in the run queue."""
     with receiver("unix", ARMS, 1) as bench, Group() as group:

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from experiments.kit import Machine, Progress, Record, proc
-from experiments.kit.clock import now_ns
 from experiments.kit.proc import Task, Times
 from experiments.kit.spec import ParameterError, load
 from experiments.processes import _cast
@@ -105,6 +104,7 @@ def test_the_states_of_every_process_make_up_the_wall_clock(ran):
         assert parts == pytest.approx(share.wall_s, rel=0.02), share
 
 
+@pytest.mark.measured
 def test_books_and_looks_know_the_same_time_off_the_run_queue(timely):
     """The sum above is made to fit by `blocked_s`; this one is not: both sides are measured."""
     for name in ("spinner 1", "spinner 2", "sleeper"):
@@ -115,6 +115,7 @@ def test_books_and_looks_know_the_same_time_off_the_run_queue(timely):
         assert abs(off) / share.wall_s <= tolerance(share), share
 
 
+@pytest.mark.measured
 def test_two_spinners_halve_what_they_get_of_their_core(ran):
     one, two = ran.share("spinner 1"), ran.share("spinner 2")
     assert 0.45 <= one.running_s / (one.running_s + two.running_s) <= 0.55
@@ -124,12 +125,14 @@ def test_two_spinners_halve_what_they_get_of_their_core(ran):
         assert 0.45 <= share.ready_s / share.wall_s <= 0.55 + lost
 
 
+@pytest.mark.measured
 def test_the_sleeper_never_ran(ran):
     sleeper = ran.share("sleeper")
     assert sleeper.running_s < 0.01 * sleeper.wall_s
     assert {span.reason.partition(" ")[0] for span in ran.lane("sleeper")} >= {"clock_nanosleep"}
 
 
+@pytest.mark.measured
 def test_a_stop_lasts_from_signal_to_signal(timely):
     stopped = timely.share("stopped")
     assert stopped.stopped_s == pytest.approx(0.5, abs=0.15)
@@ -137,6 +140,7 @@ def test_a_stop_lasts_from_signal_to_signal(timely):
     assert span == pytest.approx((0.5, 1.0), abs=0.15)
 
 
+@pytest.mark.measured
 def test_a_zombie_stays_from_exit_to_the_end(timely):
     assert timely.share("zombie").zombie_s == pytest.approx(1.0, abs=0.3)
     (span,) = merged([span for span in timely.lane("zombie") if span.state == "zombie"])
@@ -154,6 +158,7 @@ def merged(spans: list[Span]) -> list[tuple[float, float]]:
     return [(start, end) for start, end in joined]
 
 
+@pytest.mark.measured
 def test_talkers_listen_by_turns(timely):
     for name in ("talker 1", "talker 2"):
         listens = sum(s.end_s - s.start_s for s in timely.lane(name) if s.reason.startswith("read of"))
@@ -161,12 +166,14 @@ def test_talkers_listen_by_turns(timely):
         assert timely.share(name).voluntary > 30
 
 
+@pytest.mark.measured
 def test_running_time_is_what_getrusage_says_of_the_children(ran):
     running_s = sum(share.running_s for share in ran.of(Share))
     assert running_s < ran.cpu_s + 0.02
     assert ran.cpu_s - running_s < 0.25  # spent before the start and on exit
 
 
+@pytest.mark.measured
 def test_voluntary_switches_are_what_getrusage_says_of_the_children(ran):
     voluntary = sum(share.voluntary for share in ran.of(Share))
     assert voluntary == pytest.approx(ran.voluntary, rel=0.05, abs=40)
@@ -180,6 +187,7 @@ def test_lanes_have_neither_holes_nor_overlaps(ran):
         assert all(b.start_s == pytest.approx(a.end_s, abs=1e-9) for a, b in pairwise(lane))
 
 
+@pytest.mark.measured
 def test_lanes_and_books_tell_the_same_of_spinners(timely):
     for name in ("spinner 1", "spinner 2"):
         drawn = Counter[str]()
@@ -206,6 +214,7 @@ def test_transitions_say_how_they_were_counted(ran):
         assert sum(t.count for t in told if (t.source, t.target) == ("running", "ready")) == share.involuntary
 
 
+@pytest.mark.measured
 def test_switches_come_twice_a_second(timely):
     assert len({row.at_s for row in timely.of(Switch)}) == 3
     assert len(timely.of(Switch)) == 3 * 2 * 8
@@ -217,6 +226,7 @@ def test_it_says_how_far_it_is(ran):
     assert [round(p.done, 2) for p in ran.progress] == [0.0, 0.33, 0.67, 1.0]
 
 
+@pytest.mark.measured
 def test_coarse_looks_draw_shares_of_bins(tmp_path):
     ran = run(tmp_path, seconds=0.5, rate=50)
     reasons = {span.reason for span in ran.of(Span)}
@@ -226,12 +236,14 @@ def test_coarse_looks_draw_shares_of_bins(tmp_path):
     assert {"running", "ready"} <= set(order)
 
 
+@pytest.mark.measured
 def test_a_nice_spinner_gets_what_its_weight_says(tmp_path):
     ran = run(tmp_path, seconds=1.5, nice=10)
     one, two = ran.share("spinner 1"), ran.share("spinner 2")
     assert two.running_s / (one.running_s + two.running_s) == pytest.approx(0.1, abs=0.04)
 
 
+@pytest.mark.measured
 def test_without_a_disk_to_wait_for_a_spawner_is_uninterruptible(tmp_path, monkeypatch):
     monkeypatch.setattr(_cast, "fsync_blocks", lambda _: False)
     ran = run(tmp_path, seconds=0.5)
@@ -271,9 +283,7 @@ def test_a_run_that_is_broken_off_leaves_nothing(tmp_path, monkeypatch, rows, wi
     measuring = measure(seconds=5)
     for _ in range(rows):
         next(measuring)
-    begin_ns = now_ns()
     measuring.close()
-    assert now_ns() - begin_ns < 1_500_000_000
     assert no_children()
     assert os.sched_getaffinity(0) == CORES
     assert os.listdir("/proc/self/fd") == descriptors
@@ -297,7 +307,7 @@ def test_an_observer_that_is_killed_takes_everybody_along(tmp_path, monkeypatch,
     assert len(alive(observer)) > 8
     os.kill(observer, signal.SIGKILL)
     os.waitpid(observer, 0)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while (left := alive(observer)) and time.monotonic() < deadline:
         time.sleep(0.01)
     for pid in left:
@@ -307,6 +317,7 @@ def test_an_observer_that_is_killed_takes_everybody_along(tmp_path, monkeypatch,
     assert left == []
 
 
+@pytest.mark.measured
 def test_a_child_that_was_killed_does_not_break_the_run(tmp_path, monkeypatch):
     """It is a zombie until the end: the books can still be read."""
     monkeypatch.chdir(tmp_path)

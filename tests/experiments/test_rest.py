@@ -66,6 +66,7 @@ def test_a_rest_in_which_nobody_could_look_makes_the_sum_unknown(monkeypatch):
     assert told == {"rested_busy_s": None, "rested_steal_s": None}
 
 
+@pytest.mark.measured
 def test_a_rest_counts_what_runs_meanwhile_and_the_time_between_rests_does_not_count():
     rests = Rests()
     with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as process:

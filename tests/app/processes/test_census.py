@@ -61,6 +61,7 @@ def test_what_is_counted_is_what_psutil_says(spinner):
     assert abs(found.resident_b - other.memory_info().rss) <= 1024 * 1024
 
 
+@pytest.mark.measured
 def test_rates_need_two_looks(spinner):
     counting = Census()
     first = {row.pid: row for row in counting.sample()}[spinner.pid]

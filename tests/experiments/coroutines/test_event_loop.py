@@ -163,6 +163,7 @@ def test_what_is_only_awaited_is_no_task(played):
     assert {task for task, *_ in played["task, await"]["stretches"]} == {CALLER, *TASKS}
 
 
+@pytest.mark.measured
 def test_waits_that_are_awaited_add_up_and_gathered_ones_do_not(played):
     waits_s = [each * UNIT_S for each in _scenes.WAITS]
     assert took_s(played, "await") >= sum(waits_s)
@@ -211,6 +212,7 @@ def test_a_worker_does_one_job_after_another():
         assert all(begun[1] == ended[1] for begun, ended in zip(jobs[::2], jobs[1::2], strict=True))
 
 
+@pytest.mark.measured
 def test_turns_are_as_long_as_what_is_done_in_them():
     async def scene() -> None:
         for _ in range(3):
@@ -227,6 +229,7 @@ def test_turns_are_as_long_as_what_is_done_in_them():
     assert min(last_ms) < 4
 
 
+@pytest.mark.measured
 def test_the_loop_agrees_with_a_task_about_its_turns(monkeypatch):
     """The library's own debug mode times every step of a task, too; the machine may come between."""
     off_s = [loops_count_less_ours_s(monkeypatch) for _ in range(5)]
@@ -262,16 +265,19 @@ def test_every_call_ends_and_leaves_no_thread(call):
     assert threading.active_count() == 1
 
 
+@pytest.mark.measured
 def test_a_blocking_call_is_late_by_its_length_less_one_beat():
     assert max(beat("time.sleep", 0.08, 1, 1)["late"]) / 1e9 >= 0.08 - BEAT_S
     assert len(beat("time.sleep", 0.08, 1, 1)["late"]) < 12
 
 
+@pytest.mark.measured
 def test_awaiting_and_a_thread_let_the_heart_beat_on():
     for call in ("asyncio.sleep", "sleep, thread"):
         assert max(len(beat(call, 0.08, 1, 1)["late"]) for _ in range(5)) >= 14  # a busy machine skips beats
 
 
+@pytest.mark.measured
 def test_a_call_of_c_code_that_keeps_the_gil_stops_the_loop_from_another_thread():
     _, c_loops = _blocks.loops_for(0.1)
     if gil_enabled():
@@ -279,6 +285,7 @@ def test_a_call_of_c_code_that_keeps_the_gil_stops_the_loop_from_another_thread(
         assert max(late_ns) / 1e9 > 0.03
 
 
+@pytest.mark.measured
 def test_the_heart_is_due_from_its_time_on():
     found = beat("time.sleep", 0.04, 1, 1)
     due_ns = max(end - start for lane, state, start, end in found["stretches"] if state == "due")
@@ -346,7 +353,7 @@ def test_the_process_of_a_pool_dies_with_the_loop_that_had_it():
             os.kill(os.getpid(), 9)
     grandchild = int(os.read(told, 20))
     os.waitpid(pid, 0)
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while state_of(grandchild) not in ("", "Z") and time.monotonic() < deadline:
         time.sleep(0.005)
     left = state_of(grandchild)

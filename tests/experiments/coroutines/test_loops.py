@@ -40,24 +40,29 @@ def lengths(crew, loop: Loop, sleep: Sleep) -> float:
 
 
 @pytest.mark.parametrize("loop", get_args(Loop))
+@pytest.mark.measured
 def test_sleeps_that_the_loop_knows_pass_together(crew, loop):
     assert 0.9 <= lengths(crew, loop, OWN) < TOGETHER
 
 
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop", "gevent"])
+@pytest.mark.measured
 def test_no_other_loop_cures_a_blocking_sleep(crew, loop):
     assert lengths(crew, loop, PYTHONS) >= BLOCKED
 
 
+@pytest.mark.measured
 def test_a_patched_sleep_lets_the_others_run(crew):
     assert 0.9 <= lengths(crew, "gevent, patched", PYTHONS) < TOGETHER
 
 
 @pytest.mark.parametrize("loop", get_args(Loop))
+@pytest.mark.measured
 def test_a_sleep_in_c_stops_everybody_patched_or_not(crew, loop):
     assert lengths(crew, loop, IN_C) >= BLOCKED
 
 
+@pytest.mark.measured
 def test_uvloop_needs_less_for_a_turn(crew):
     ratios = [ask(crew["uvloop"], "turns", 2000) / ask(crew["asyncio"], "turns", 2000) for _ in range(7)]
     assert median(ratios) < 1
@@ -98,6 +103,7 @@ def test_where_all_is_there_nothing_is_said():
     assert list(_naps.lacks([])) == []
 
 
+@pytest.mark.measured
 def test_an_interpreter_without_them_measures_all_the_rest(tmp_path):
     """A real one: an empty environment, in which only the standard library is."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "bare"], check=True)

@@ -208,6 +208,7 @@ def test_select_takes_no_number_above_its_size_and_says_nothing():
     os.close(high)
 
 
+@pytest.mark.measured
 def test_a_poll_of_many_is_dearer_than_of_few_and_an_epoll_is_not():
     with Group() as group:
         worker = group.worker(watcher(800))

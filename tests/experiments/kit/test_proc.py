@@ -47,6 +47,7 @@ def test_a_reader_tells_what_it_reads(group):
     assert task.blocked_on().call == f"read of {reader}"
 
 
+@pytest.mark.measured
 def test_a_spinner_is_always_running_or_ready(group):
     task = Task(group.fork(spin).pid)
     os.kill(task.pid, signal.SIGSTOP)
@@ -121,6 +122,7 @@ def test_a_name_with_brackets_does_not_hide_the_state(group):
     assert task.switches().voluntary >= 1
 
 
+@pytest.mark.measured
 def test_a_thread_has_its_own_books():
     done = threading.Event()
     thread = threading.Thread(target=done.wait)

@@ -242,6 +242,7 @@ def tell(tasks: dict[str, Task], number: signal.Signals) -> None:
         os.kill(task.pid, number)
 
 
+@pytest.mark.measured
 def test_a_sampler_settles_the_books_of_those_who_were_stopped():
     with Group() as group:
         core = min(os.sched_getaffinity(0))

@@ -55,6 +55,7 @@ def test_a_parent_that_is_late_after_the_fork_shortens_nothing(monkeypatch):
         assert group.fork(time.sleep, 0.05).reap().wall_s >= 0.05
 
 
+@pytest.mark.measured
 def test_two_subjects_on_one_core_share_it_and_the_kernel_knows():
     with Group() as group:
         gate = Gate(2)
@@ -362,7 +363,7 @@ def test_a_subject_does_not_outlive_a_parent_that_is_killed():
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == -signal.SIGKILL
     subject = int(done.stdout)
-    give_up = time.monotonic() + 10
+    give_up = time.monotonic() + 30
     while is_alive(subject):
         assert time.monotonic() < give_up
         time.sleep(0.01)

@@ -130,6 +130,7 @@ def test_a_call_that_takes_thrice_the_shortest_was_interrupted(monkeypatch):
     assert call_bursts(lambda: None, calls=4) == [0, 200, 800, 1_000]
 
 
+@pytest.mark.measured
 def test_bursts_last_as_long_as_the_kernel_says_that_the_thread_ran():
     """Two processes share one core; what is between the bursts is what the kernel calls run-queue delay."""
 

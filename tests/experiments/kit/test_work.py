@@ -14,12 +14,14 @@ def cpu_s(function, *arguments) -> float:
 
 
 @pytest.mark.parametrize("kind", [work.python_loop, work.hash_buffers])
+@pytest.mark.measured
 def test_twice_the_loops_are_about_twice_the_work(kind):
     loops = work.calibrate(kind, 0.02)
     ratios = [cpu_s(kind, 2 * loops) / cpu_s(kind, loops) for _ in range(7)]
     assert 1.4 < sorted(ratios)[3] < 2.8
 
 
+@pytest.mark.measured
 def test_a_turn_of_a_short_loop_costs_as_much_as_one_of_a_long_loop():
     """So what was calibrated with half a million turns holds for those of some microseconds, too."""
 
@@ -31,12 +33,14 @@ def test_a_turn_of_a_short_loop_costs_as_much_as_one_of_a_long_loop():
     assert 0.85 < sorted(ratios)[5] < 1.15
 
 
+@pytest.mark.measured
 def test_a_nap_takes_time_and_no_core():
     start = time.monotonic()
     assert cpu_s(work.nap, 30_000) < 0.01
     assert time.monotonic() - start >= 0.03
 
 
+@pytest.mark.measured
 def test_calibrated_naps_last_as_long_as_asked():
     assert work.calibrate(work.nap, 0.05) == pytest.approx(50_000, rel=0.2)
 

@@ -281,6 +281,7 @@ def test_the_measuring_process_dies_with_its_supervisor(begin):
     os.close(descriptor)
 
 
+@pytest.mark.measured
 def test_the_experiment_rests_after_a_writing_unless_it_is_continuous(begin):
     resting = begin("counting", params={"n": 2})
     times = [time.monotonic() for line in resting.stdout if b'"rows"' in line]
@@ -288,6 +289,7 @@ def test_the_experiment_rests_after_a_writing_unless_it_is_continuous(begin):
     assert times[1] - times[0] >= worker.REST_S * 0.9
 
 
+@pytest.mark.measured
 def test_what_the_subjects_ran_and_waited_is_told(begin):
     *_, end = messages(begin("subjects"))
 
@@ -339,6 +341,7 @@ def test_a_closing_line_that_nobody_reads_is_no_failure():
     os.close(writer)
 
 
+@pytest.mark.measured
 def test_nobody_to_end_is_ended_at_once():
     begun = time.monotonic()
 

@@ -64,6 +64,7 @@ def test_a_huge_page_is_one_fault_or_the_verdict_says_that_there_was_none(rows):
     assert faults <= 16 * MIB // huge_b() + STRAY or "few huge pages or none" in str(said.checks[4].claim)
 
 
+@pytest.mark.measured
 def test_the_first_touch_takes_longer_than_the_second(rows):
     assert all(total.slower > 3 for total in totals(rows, "written"))
     assert all(row.first_ns > row.second_ns for row in steps(rows, "written")[1:5])

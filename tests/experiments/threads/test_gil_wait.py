@@ -219,6 +219,7 @@ def test_threads_with_a_gil_run_one_at_a_time(three_threads):
     assert three_threads[Handover][0].overlap_s == 0.0
 
 
+@pytest.mark.measured
 def test_threads_that_want_a_core_all_the_time_wait_for_their_turn(three_threads):
     """(n − 1) / n, if the kernel had a core for those whose turn it was; else they say that it had none."""
     threads = [row for row in three_threads[Share] if row.thread.startswith("thread")]
@@ -230,11 +231,17 @@ def test_threads_that_want_a_core_all_the_time_wait_for_their_turn(three_threads
     assert abs(waiting - 2 / 3) <= 0.1 or lacking > 0.05
 
 
-def test_spans_of_a_lane_are_in_order_and_tell_what_the_totals_tell(three_threads):
+def test_spans_of_a_lane_are_in_order(three_threads):
     for share in three_threads[Share]:
         mine = [span for span in three_threads[Span] if span.lane == share.thread]
         assert all(span.start_s < span.end_s for span in mine)
         assert all(a.end_s <= b.start_s + 1e-9 for a, b in pairwise(mine))
+
+
+@pytest.mark.measured
+def test_spans_of_a_lane_tell_what_the_totals_tell(three_threads):
+    for share in three_threads[Share]:
+        mine = [span for span in three_threads[Span] if span.lane == share.thread]
         drawn_s = sum(span.end_s - span.start_s for span in mine if span.state == "running")
         assert drawn_s == pytest.approx(share.running_s, rel=0.15, abs=0.03)
 
@@ -246,11 +253,13 @@ def test_the_rows_of_many_hand_overs_are_bounded():
     assert 0 < rows[Handover][0].drawn <= 1
 
 
+@pytest.mark.measured
 def test_one_thread_waits_for_nobody():
     (thread,) = run(threads=1, seconds=0.5, process=False)[Share]
     assert thread.gil_wait_s < 0.02 * thread.wall_s
 
 
+@pytest.mark.measured
 def test_messages_are_read_and_waited_for():
     rows = run(workload="mixed", threads=1, seconds=1.0, process=False)
     reader = rows[Share][-1]
@@ -262,6 +271,7 @@ def test_messages_are_read_and_waited_for():
     assert states == {"running", "gil", "blocked"}
 
 
+@pytest.mark.measured
 def test_hashing_threads_hardly_wait_for_the_gil():
     rows = run(workload="hash", threads=2, seconds=0.6, process=False)
     assert sum(row.gil_wait_s for row in rows[Share]) < 0.2 * sum(row.wall_s for row in rows[Share])
@@ -322,6 +332,7 @@ def hand_overs_of_both(gate: Gate, length_ns: int) -> list[float]:
     return [switched, len(read_part(answer, ["thread 1", "thread 2"], True).handovers())]
 
 
+@pytest.mark.measured
 def test_hand_overs_are_those_that_the_interpreter_counts_itself():
     with Group() as group:
         worker = group.worker(partial(hand_overs_of_both, opened()))
@@ -343,6 +354,7 @@ def opened() -> Gate:
     return gate
 
 
+@pytest.mark.measured
 def test_the_last_message_says_that_it_is_the_last():
     reader, writer = os.pipe()
     begin_ns = now_ns()
@@ -355,6 +367,7 @@ def test_the_last_message_says_that_it_is_the_last():
     os.close(writer)
 
 
+@pytest.mark.measured
 def test_a_process_of_its_own_needs_no_lock():
     """Its bursts are its time on a core, and what is between them its time in the run queue."""
     with Group() as group:

@@ -140,22 +140,36 @@ def test_what_is_lost_is_the_difference(rows):
 
 
 @pytest.mark.skipif(not getattr(sys, "_is_gil_enabled", lambda: True)(), reason="threads need no GIL here")
-def test_with_a_gil_only_a_call_between_loses(rows):
-    lost = {
-        variant: sum(row.lost_share for row in of(rows, Loss) if row.variant == variant) for variant in LOOPS
-    }
-    assert lost[PLAIN] == lost["o.n += 1"] == 0
-    assert lost[CALLED] > 0
+def test_with_a_gil_nothing_is_lost_where_nothing_is_called(rows):
+    assert lost_by(rows, PLAIN) == lost_by(rows, "o.n += 1") == 0
+
+
+def lost_by(rows, variant):
+    return sum(row.lost_share for row in of(rows, Loss) if row.variant == variant)
+
+
+@pytest.mark.measured
+@pytest.mark.skipif(not getattr(sys, "_is_gil_enabled", lambda: True)(), reason="threads need no GIL here")
+def test_with_a_gil_a_call_between_loses(rows):
+    assert lost_by(rows, CALLED) > 0
     assert verdict(Record(Machine.here(), {}, rows)).answer == "no loss seen"
 
 
 @pytest.mark.skipif(not getattr(sys, "_is_gil_enabled", lambda: True)(), reason="there is no GIL to lose")
 def test_threads_are_interrupted_between_only_where_something_is_called(rows):
-    between = {v: sum(r.seen for r in of(rows, Switch) if r.variant == v and r.between) for v in LOOPS}
-    assert between[PLAIN] == between["o.n += 1"] == 0
-    assert between["n = int(n) + 1"] + between[CALLED] > 0
-    for variant in LOOPS:
+    assert seen_between(rows, PLAIN) == seen_between(rows, "o.n += 1") == 0
+    for variant in {row.variant for row in of(rows, Switch) if row.seen}:
         assert math.fsum(r.share for r in of(rows, Switch) if r.variant == variant) == pytest.approx(1)
+
+
+def seen_between(rows, variant):
+    return sum(row.seen for row in of(rows, Switch) if row.variant == variant and row.between)
+
+
+@pytest.mark.measured
+@pytest.mark.skipif(not getattr(sys, "_is_gil_enabled", lambda: True)(), reason="there is no GIL to lose")
+def test_threads_are_interrupted_where_something_is_called(rows):
+    assert seen_between(rows, "n = int(n) + 1") + seen_between(rows, CALLED) > 0
 
 
 def test_every_column_reads_from_top_to_bottom(rows):
@@ -182,6 +196,7 @@ STATEMENTS = {
 
 @pytest.mark.skipif(not getattr(sys, "_is_gil_enabled", lambda: True)(), reason="threads do not take turns")
 @pytest.mark.parametrize("variant", STATEMENTS)
+@pytest.mark.measured
 def test_an_increment_costs_what_timeit_says(variant):
     """The quickest of many tries of both: two threads that take turns need as long for each as one alone."""
     ratios = []

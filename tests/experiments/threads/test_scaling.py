@@ -166,6 +166,7 @@ def test_speed_ups_are_held_against_one_worker_of_the_same_round(run):
             assert two.speedup == pytest.approx(2 * one.wall_s / two.wall_s)
 
 
+@pytest.mark.measured
 def test_effective_cores_are_what_the_workload_can_use(run):
     workload, rows = run
     for r in of(rows, Round):
