@@ -120,7 +120,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def forget_what_was_measured(item: Any) -> None:
-    """What a module measures once for its tests is measured anew: else the same figure would be judged again."""
+    """What a module measures once for its tests is measured anew: else the same figure is judged again."""
     for definitions in item._fixtureinfo.name2fixturedefs.values():
         for definition in definitions:
             if definition.scope in ("class", "module") and definition.cached_result is not None:
