@@ -17,7 +17,7 @@ from app.cores import name_ranges
 from app.interpreters import Interpreter
 from app.machine import tells_load
 from app.storage.disk import look_at
-from experiments.kit import cgroups, packages, uring
+from experiments.kit import affinity, cgroups, packages, supervisor, uring
 from experiments.kit.machine import Machine
 from experiments.kit.spec import Experiment
 
@@ -48,6 +48,7 @@ def examine(experiments: Mapping[str, Experiment], data: Path | None) -> list[Fi
         cores(machine),
         *niceness(machine),
         quota(machine),
+        *substitutes(),
         *virtual(),
         load(),
         schedstat(),
@@ -133,6 +134,29 @@ def load() -> Finding:
         "this system does not tell what other programs use: foreign CPU and steal stay unknown",
         "It takes a readable /proc/stat.",
     )
+
+
+def substitutes() -> Iterator[Finding]:
+    """Optional calls that this Python lacks or this system refuses, found by trying, and what stands in."""
+    if why := pidfd_refused():
+        yield Finding("pidfd", None, f"{why}: a thread waits for the end of each run instead")
+    if why := affinity.missing():
+        says = "processes.states, scheduling.concurrency and ipc.channels cannot be measured"
+        yield Finding("affinity", False, why, f"{says}; give oscope one core only, or allow the call.")
+    if not supervisor.can_adopt_orphans():
+        says = "this system does not let a process adopt orphans or end with its parent (prctl)"
+        yield Finding("orphans", None, f"{says}: what a run leaves is found by its room instead")
+
+
+def pidfd_refused() -> str:
+    """Why the end of a process cannot be told by a descriptor, found by trying; empty where it can."""
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+    except AttributeError:
+        return "this Python has no os.pidfd_open"
+    except OSError as error:
+        return f"this system refuses pidfd_open ({error.strerror})"
+    return ""
 
 
 def virtual() -> Iterator[Finding]:

@@ -7,12 +7,12 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
 from experiments.io_models._channel import Kind, connect, datagrams, sender_of
 from experiments.io_models._models import Arm, CannotRun, Read, Reading
-from experiments.kit import calls, proc, tally
+from experiments.kit import affinity, calls, proc, tally
 from experiments.kit.clock import grown, run_delay_ns, seconds
 from experiments.kit.subjects import Group, Worker, interrupted_by_deaths, looks_again
 
@@ -90,7 +90,8 @@ def receiver(channel: Kind, arms: Sequence[Arm], largest: int) -> Iterator[Recei
             stack.callback(pair.receiver.close)
             stack.callback(pair.sender.close)
         cores = two_cores()
-        sender = group.worker(sender_of(pairs, largest), core=cores[1], name="the sender")
+        place = None if affinity.missing() else cores[1]
+        sender = group.worker(sender_of(pairs, largest), core=place, name="the sender")
         opened = Receiver(sender, {arm.name: i for i, arm in enumerate(arms)}, {})
         opened.cores = cores
         if not proc.missing():
@@ -111,21 +112,20 @@ def receiver(channel: Kind, arms: Sequence[Arm], largest: int) -> Iterator[Recei
 
 def two_cores() -> tuple[int, int]:
     """One for the receiver and one for the sender: the first and the last, which share least."""
-    cores = sorted(os.sched_getaffinity(0))
+    cores = affinity.usable_cores() or (0,)
     return cores[0], cores[-1]
 
 
 @contextmanager
 def pinned(core: int) -> Iterator[None]:
     """Keep this process on one core, and add what it used to the tally of subjects."""
-    before, cpu, delay = os.sched_getaffinity(0), time.process_time_ns(), run_delay_ns()
-    os.sched_setaffinity(0, {core})
+    before, cpu, delay = affinity.usable_cores(), time.process_time_ns(), run_delay_ns()
+    affinity.pin({core})  # where that is refused, the run says so in a note
     try:
         yield
     finally:
         tally.add(time.process_time_ns() - cpu, grown(delay, run_delay_ns()))
-        with suppress(OSError):  # the allowed cores may have changed meanwhile
-            os.sched_setaffinity(0, before)
+        affinity.pin(before)
 
 
 @contextmanager

@@ -73,7 +73,19 @@ from experiments.io_models._plan import (
 from experiments.io_models._receiver import Receiver, Sample, collector_off, receiver
 from experiments.io_models._rows import ROWS, Flow, Note, Payer, Payload, Read, Summary, Waiting, read_row
 from experiments.io_models._verdict import cpu_share, first, verdict
-from experiments.kit import Bars, Between, Bytes, ChoiceGuess, Count, Ecdf, Line, Milliseconds, Need, Progress
+from experiments.kit import (
+    Bars,
+    Between,
+    Bytes,
+    ChoiceGuess,
+    Count,
+    Ecdf,
+    Line,
+    Milliseconds,
+    Need,
+    Progress,
+    affinity,
+)
 from experiments.kit.charts import Flow as FlowChart
 from experiments.kit.stats import median, quantile
 
@@ -258,7 +270,9 @@ def notes(bench: Receiver, size: int) -> Iterator[Note]:
             clamped.setdefault(fits, {})[arm.model] = None
     for fits, models in clamped.items():
         yield Note("size", f"{size} B do not fit into one socket at once: {', '.join(models)} read {fits} B.")
-    if bench.cores[0] == bench.cores[1]:
+    if why := affinity.missing():
+        yield Note("cores", f"{why} Sender and receiver run where the system puts them.")
+    elif bench.cores[0] == bench.cores[1]:
         yield Note("cores", "Sender and receiver share the only core: who spins keeps the sender waiting.")
 
 

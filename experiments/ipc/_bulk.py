@@ -14,6 +14,7 @@ from typing import Any, Literal, NamedTuple, get_args
 
 from experiments.ipc._talk import END, PIDS, gone
 from experiments.ipc._ways import Missing, fork_context, made, tcp_pair
+from experiments.kit import affinity
 from experiments.kit.clock import now_ns
 from experiments.kit.subjects import Group, Worker, raise_lost
 
@@ -61,7 +62,7 @@ def pusher(stream: Stream, largest: int) -> Callable[..., Any]:
 
 
 def push_all(line: Line, other: Worker, arrived: int, own: int, others: int, size: int, pieces: int) -> int:
-    os.sched_setaffinity(0, {own})
+    affinity.pin_or_end({own})
     other.ask(others, size, pieces)
     push, piece = line.push, bytes(size)
     os.read(arrived, 1)  # it is ready
@@ -76,7 +77,7 @@ def push_all(line: Line, other: Worker, arrived: int, own: int, others: int, siz
 
 
 def take_all(line: Line, arrives: int, core: int, size: int, pieces: int) -> None:
-    os.sched_setaffinity(0, {core})
+    affinity.pin_or_end({core})
     buffer = memoryview(bytearray(b"\1") * size)  # its pages are there before the clock starts
     os.write(arrives, b"r")
     with gone():

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import gc
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 from experiments.ipc._ways import Ends, Missing, Way, make
+from experiments.kit import affinity
 from experiments.kit.clock import now_ns
 from experiments.kit.stats import median, quantile
 from experiments.kit.subjects import Group, SubjectDied, Worker, raise_lost
@@ -51,7 +51,7 @@ def talker(way: Way, size: int) -> Callable[..., Any]:
 
 def round_trips(ends: Ends, other: Worker, own: int, others: int, trips: int) -> list[float]:
     """Each side on its core; the median and the 95th percentile in nanoseconds."""
-    os.sched_setaffinity(0, {own})
+    affinity.pin_or_end({own})
     other.ask(others, WARM_UP + trips)
     send, receive, clock = ends.send, ends.receive, now_ns
     took = [0] * (WARM_UP + trips)
@@ -68,7 +68,7 @@ def round_trips(ends: Ends, other: Worker, own: int, others: int, trips: int) ->
 def answer(ends: Ends, core: int, trips: int) -> None:
     """At the other end: send back whatever comes."""
     gc.disable()
-    os.sched_setaffinity(0, {core})
+    affinity.pin_or_end({core})
     hear, reply = ends.hear, ends.reply
     with gone():
         for _ in range(trips):

@@ -45,7 +45,6 @@ of its own, so that nothing is left, however a run ends.
 from __future__ import annotations
 
 import contextlib
-import os
 import random
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -65,7 +64,7 @@ from experiments.ipc._price import (
 )
 from experiments.ipc._talk import END, PIDS, talker
 from experiments.ipc._ways import WAYS, Way
-from experiments.kit import Bars, Between, Bytes, Cells, Count, Line, Need, NumberGuess, Progress
+from experiments.kit import Bars, Between, Bytes, Cells, Count, Line, Need, NumberGuess, Progress, affinity
 from experiments.kit.clock import seconds
 from experiments.kit.subjects import Group, SubjectDied, Worker, raise_trouble
 
@@ -138,6 +137,7 @@ needs = (
             else "This experiment needs Linux: it pins processes to cores, and some of the ways are its own."
         )
     ),
+    Need(affinity.missing),
 )
 
 
@@ -147,6 +147,7 @@ def measure(
     largest: Annotated[Bytes, Between(1 << 10, 16 << 20), "the largest piece in bulk"] = 1 << 20,
     repeats: Annotated[Count, Between(3, 20), "rounds"] = 5,
 ) -> Iterator[Trip | Apart | Together | Absent | Progress]:
+    affinity.demand_pinning()
     with Group() as group:
         talkers = {way: group.worker(talker(way, size), name=way) for way in WAYS}
         pushers = {stream: group.worker(pusher(stream, largest), name=stream) for stream in STREAMS}
@@ -197,7 +198,7 @@ def pieces_of(size: int) -> int:
 
 def cores_for(number: int) -> dict[Placement, tuple[int, int]]:
     """For each placement the cores of both sides; they swap from round to round."""
-    here = sorted(os.sched_getaffinity(0))
+    here = affinity.usable_cores() or (0,)
     first, last = (here[0], here[-1]) if number % 2 == 0 else (here[-1], here[0])
     cores: dict[Placement, tuple[int, int]] = {"one core": (first, first)}
     if len(here) > 1:

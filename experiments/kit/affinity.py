@@ -31,13 +31,39 @@ def allowed_by(path: str) -> tuple[int, ...]:
     return tuple(core for low, _, high in ranges for core in range(int(low), int(high or low) + 1))
 
 
+class CannotPin(RuntimeError):
+    """A program cannot choose its cores here, and what was asked for cannot be measured without."""
+
+    is_sentence = True  # for the reader of the run
+
+
 def pin(cores: Iterable[int]) -> bool:
     """Run on these cores only, from now on; False where that is refused, and nothing has changed."""
+    wanted = set(cores)
     try:
-        os.sched_setaffinity(0, cores)
+        os.sched_setaffinity(0, wanted)
     except (AttributeError, OSError):
-        return False
+        return wanted == set(usable_cores())
     return True
+
+
+def pin_or_end(cores: Iterable[int]) -> None:
+    """CannotPin where that is refused."""
+    wanted = set(cores)
+    if not pin(wanted):
+        named = ", ".join(map(str, sorted(wanted)))
+        raise CannotPin(pinning_refused() or f"This run may not use core {named}.")
+
+
+def demand_pinning() -> None:
+    """CannotPin, before anything begins, where cores can be told apart and a program cannot choose one."""
+    if why := missing():
+        raise CannotPin(why)
+
+
+def missing() -> str:
+    """For `needs`: nothing is missing where there is one core only."""
+    return "" if len(usable_cores()) == 1 else pinning_refused()
 
 
 def pinning_refused() -> str:
@@ -45,7 +71,7 @@ def pinning_refused() -> str:
     if not hasattr(os, "sched_setaffinity"):
         return "This system does not let a program choose its cores; Linux does (sched_setaffinity)."
     try:
-        os.sched_setaffinity(0, os.sched_getaffinity(0))
+        os.sched_setaffinity(0, usable_cores() or {0})
     except (AttributeError, OSError) as error:
         why = getattr(error, "strerror", "") or error
         return f"This system refuses to let a program choose its cores (sched_setaffinity: {why})."

@@ -31,7 +31,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import FrameType, TracebackType
 from typing import IO, Any, NamedTuple, NoReturn, Protocol, TypeVar
 
-from experiments.kit import calls, tally
+from experiments.kit import affinity, calls, tally
 from experiments.kit.clock import NS_PER_S, now_ns, run_delay_ns, seconds
 from experiments.kit.supervisor import PR_SET_PDEATHSIG, prctl
 
@@ -241,7 +241,7 @@ class Group:
             end.close()  # else a sibling would keep the pipes of a dead parent open
         forget_all()
         if core is not None:
-            os.sched_setaffinity(0, {core})
+            affinity.pin_or_end({core})
         function(*arguments)
 
 

@@ -30,6 +30,7 @@ WATCH_S = 0.5  # between two looks at memory and output; a look costs about 0.1 
 OUTPUT_B = 16 << 20  # of stray prints; a file that grows further starts anew
 
 PR_SET_PDEATHSIG = 1  # prctl(2)
+PR_GET_DUMPABLE = 3
 PR_SET_CHILD_SUBREAPER = 36
 
 Note = dict[str, Any]  # what the measuring half tells at its end: done, machine, run_s, delay_s
@@ -389,9 +390,15 @@ def read(path: str) -> bytes:
         return b""
 
 
-def prctl(option: int, value: int) -> None:
-    """Linux's prctl(2); without ctypes the run goes on, and only a killed supervisor leaves traces."""
+def prctl(option: int, value: int) -> bool:
+    """Linux's prctl(2). Without it the run goes on, and only a killed supervisor leaves traces."""
     with suppress(ImportError, OSError, AttributeError):
         import ctypes
 
-        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
+        return int(ctypes.CDLL(None).prctl(option, value, 0, 0, 0)) >= 0
+    return False
+
+
+def can_adopt_orphans() -> bool:
+    """Whether prctl can be had; asks for something else, to change nothing here."""
+    return prctl(PR_GET_DUMPABLE, 0)

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from experiments.kit import calls
+from experiments.kit import affinity, calls
 from experiments.kit.clock import NS_PER_S, now_ns, sleep_until
 from experiments.kit.subjects import Gate, Group, Subject, end_with
 from experiments.kit.work import burn_until
@@ -35,7 +35,8 @@ class Cast:
         self.waits_for_disk = fsync_blocks(folder / "data")
         self.subjects: dict[str, Subject] = {}
         self._fifo = folder / "fifo"
-        self._own_cores = os.sched_getaffinity(0)
+        affinity.demand_pinning()
+        self._own_cores = affinity.usable_cores() or (0,)
         self._jobs = self._cast(folder, spinners, zombie_after_s)
         self._nice = {f"spinner {spinners}": nice}
         self._group = Group()
@@ -58,7 +59,7 @@ class Cast:
         return jobs
 
     def __enter__(self) -> Cast:
-        cores = sorted(self._own_cores)
+        cores = self._own_cores
         shared, others = {cores[-1]}, set(cores[:-1]) or {cores[-1]}
         observer = os.getpid()
         try:
@@ -68,7 +69,7 @@ class Cast:
                 spinner = name.startswith("spinner")
                 place, nice = shared if spinner else others, self._nice.get(name, 0)
                 self.subjects[name] = self._group.fork(begin, self._gate, place, nice, job, name=name)
-            os.sched_setaffinity(0, others)
+            affinity.pin_or_end(others)
         except BaseException:
             self.__exit__()
             raise
@@ -79,7 +80,7 @@ class Cast:
             self.let_spawner_go()
             self._group.__exit__(None, None, None)
         finally:
-            os.sched_setaffinity(0, self._own_cores)
+            affinity.pin(self._own_cores)
             self._gate.close()
             for fd in (*self._pipes[0], *self._pipes[1]):
                 os.close(fd)
@@ -107,8 +108,9 @@ class Cast:
 
 
 def begin(gate: Gate, cores: set[int], nice: int, job: Job) -> None:
-    os.sched_setaffinity(0, cores)
-    os.nice(nice)
+    affinity.pin_or_end(cores)
+    if nice:
+        os.nice(nice)
     gate.wait()
     job()
 

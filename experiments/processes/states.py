@@ -77,6 +77,7 @@ from experiments.kit import (
     StateDiagram,
     Timeline,
     Verdict,
+    affinity,
     clock,
     duration,
     percent,
@@ -204,7 +205,7 @@ guess = NumberGuess(
     about="spinner 1",
     measured=lambda record: on_a_core(record),
 )
-needs = (Need(proc.missing),)
+needs = (Need(proc.missing), Need(affinity.missing))
 continuous = True  # spans come twice a second, between looks; the worker does not rest in between
 presets = {
     "quick": {"seconds": 1.5, "rate": 200},

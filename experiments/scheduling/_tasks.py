@@ -8,6 +8,7 @@ from functools import lru_cache
 from itertools import pairwise, repeat
 from typing import NamedTuple
 
+from experiments.kit import affinity
 from experiments.kit.clock import now_ns, thread_times
 from experiments.kit.subjects import Gate
 from experiments.kit.work import python_loop
@@ -32,13 +33,6 @@ class Done(NamedTuple):
         return list(zip(self.slices[::3], self.slices[1::3], self.slices[2::3], strict=True))
 
 
-def missing() -> str:
-    """Why tasks cannot be arranged here, as a sentence; empty where they can."""
-    if hasattr(os, "sched_setaffinity"):
-        return ""
-    return "This system does not let a program choose its cores; Linux does (sched_setaffinity)."
-
-
 @lru_cache
 def core_asker() -> Callable[[], int]:
     """A function that says on which core it is called: a microsecond, without a system call (getcpu(3))."""
@@ -50,7 +44,7 @@ def core_asker() -> Callable[[], int]:
 
 def compute(gate: Gate | None, cores: Sequence[int], chunks: int, loops: int) -> list[object]:
     """In a subject: a fixed amount of work on one of these cores, once the gate opens if there is one."""
-    os.sched_setaffinity(0, cores)
+    affinity.pin_or_end(cores)
     core_asker()()
     if gate:
         gate.wait()
@@ -79,7 +73,7 @@ def noted(chunks: int, loops: int) -> list[int]:
 
 def talk(core: int, inbox: int, outbox: int, steps: int, loops: int) -> list[int]:
     """In a subject: compute, then swap a byte with the other one, again and again; start and end."""
-    os.sched_setaffinity(0, {core})
+    affinity.pin_or_end({core})
     os.write(outbox, AWAKE)
     os.read(inbox, 1)
     start = now_ns()

@@ -52,6 +52,7 @@ from experiments.kit import (
     Need,
     Progress,
     Timeline,
+    affinity,
 )
 from experiments.kit.clock import known_seconds, now_ns, seconds
 from experiments.kit.machine import usable_cores
@@ -59,7 +60,7 @@ from experiments.kit.stats import median
 from experiments.kit.subjects import Gate, Group, Worker
 from experiments.kit.work import calibrate, python_loop
 from experiments.scheduling._gains import Arrangement, Chatty, Finish, Placement, Slice, Whole, gains, verdict
-from experiments.scheduling._tasks import CHUNK_S, JOBS, Done, lane, missing
+from experiments.scheduling._tasks import CHUNK_S, JOBS, Done, lane
 
 __all__ = [
     "Chatty",
@@ -114,7 +115,7 @@ guess = BarsGuess(
     measured=lambda record: {name: median(values) for name, values in gains(record).items()},
 )
 
-needs = (Need(missing),)
+needs = (Need(affinity.missing),)
 
 presets = {
     "quick": {"work": 20, "repeats": 8},
@@ -146,7 +147,8 @@ class Stage:
     """The processes of a run. They are alive all the time, and are told where and when to work."""
 
     def __init__(self, group: Group, tasks: int, work_s: float) -> None:
-        self.cores = sorted(os.sched_getaffinity(0))
+        affinity.demand_pinning()
+        self.cores = list(affinity.usable_cores() or (0,))
         self.loops_per_s = calibrate(python_loop, 0.02) / 0.02
         self.chunks = round(work_s / CHUNK_S)
         self.gate = Gate(tasks)
