@@ -65,7 +65,7 @@ from experiments.io_models._growth import (
 )
 from experiments.io_models._semantics import EXPECTED, FACTS, find_out
 from experiments.io_models._watch import METHODS, RESERVE, Cost, Method, hard_limit, watcher
-from experiments.kit import Bars, Between, Cells, Count, Line, LineGuess, Need, Progress
+from experiments.kit import Bars, Between, Cells, Count, Line, LineGuess, Need, Progress, calls
 from experiments.kit.clock import NS_PER_S
 from experiments.kit.spec import ParameterError
 from experiments.kit.subjects import Group, Worker
@@ -141,7 +141,10 @@ presets = {
     "crowd": {"ready": 100},
     "careful": {"descriptors": MOST, "idle": min(4000, MOST // 2), "wakes": 60, "repeats": 10},
 }
-needs = (Need(lambda: "" if sys.platform == "linux" else "This experiment needs Linux: epoll is its own."),)
+needs = (
+    Need(lambda: "" if sys.platform == "linux" else "This experiment needs Linux: epoll is its own."),
+    Need(calls.eventfd_refused),
+)
 
 
 def measure(
@@ -154,6 +157,8 @@ def measure(
     repeats: Annotated[Count, Between(3, 30), "rounds"] = 5,
 ) -> Iterator[Waited | Crowded | Served | Promise | Limit | Progress]:
     check_room(descriptors, idle)
+    if why := calls.eventfd_refused():
+        raise calls.Refused(why)
     yield from promises()
     steps = steps_of(descriptors)
     with ExitStack() as stack:

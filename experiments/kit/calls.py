@@ -12,9 +12,11 @@ import os
 import resource
 import signal
 import struct
+import time
 from collections.abc import Callable, Collection
 
 from experiments.kit.proc import Switches
+from experiments.kit.supervisor import read
 
 P_PID, WNOHANG, WEXITED, WNOWAIT = 1, 1, 4, 0x01000000  # <linux/wait.h>
 CLD_EXITED = 1  # of si_code: it left by itself, and si_status is its exit code
@@ -23,7 +25,14 @@ SIGINFO_B = SIGSET_B = 128
 PIDFD_OPEN = 434  # its number on every architecture but one (alpha)
 THREAD = 1  # RUSAGE_THREAD (<linux/resource.h>), for which PyPy has no name
 EFD_NONBLOCK = os.O_NONBLOCK
+LOOK_S = 0.002  # between two looks whether a child has ended, where waitid is refused
 ACTIONS_B = 512  # posix_spawn_file_actions_t has 80 bytes in glibc and in musl
+
+
+class Refused(RuntimeError):
+    """This system refuses what the experiment cannot be done without; the message is a sentence."""
+
+    is_sentence = True  # for the reader of the run
 
 
 def library() -> ctypes.CDLL:
@@ -46,6 +55,15 @@ def exit_code(pid: int, wait: bool = False) -> int | None:
 
     ChildProcessError where it is no child of ours, or has been reaped.
     """
+    try:
+        return exit_code_by_waitid(pid, wait)
+    except ChildProcessError:
+        raise
+    except OSError:  # refused, as some sandboxes do
+        return exit_code_by_proc(pid, wait)
+
+
+def exit_code_by_waitid(pid: int, wait: bool) -> int | None:
     flags = WEXITED | WNOWAIT | (0 if wait else WNOHANG)
     if hasattr(os, "waitid"):
         seen = os.waitid(os.P_PID, pid, flags)
@@ -60,6 +78,20 @@ def exit_code(pid: int, wait: bool = False) -> int | None:
         if found == 0:
             return None
     return int(status if code == CLD_EXITED else -status)
+
+
+def exit_code_by_proc(pid: int, wait: bool) -> int | None:
+    """By the letter of a zombie and the last field of its status (proc_pid_stat(5))."""
+    while True:
+        stat = read(f"/proc/{pid}/stat")
+        if not stat:
+            raise ChildProcessError(errno.ECHILD, f"there is no child {pid}")
+        state, *_, status = stat[stat.rindex(b")") + 2 :].split()
+        if state in b"ZX":
+            return os.waitstatus_to_exitcode(int(status))
+        if not wait:
+            return None
+        time.sleep(LOOK_S)
 
 
 def open_pidfd(pid: int) -> int:
@@ -126,6 +158,15 @@ def eventfd(flags: int = 0) -> int:
     if hasattr(os, "eventfd"):
         return os.eventfd(0, flags)
     return call_library(library().eventfd, ctypes.c_uint(0), ctypes.c_int(flags))
+
+
+def eventfd_refused() -> str:
+    """Why there are none, found by trying; empty where there are."""
+    try:
+        os.close(eventfd())
+    except OSError as error:
+        return f"This system refuses counters behind descriptors (eventfd: {error.strerror})."
+    return ""
 
 
 def thread_switches() -> Switches:

@@ -57,7 +57,9 @@ from experiments.kit import (
     Timeline,
     proc,
 )
+from experiments.kit.calls import Refused
 from experiments.kit.charts import Graph
+from experiments.kit.supervisor import can_adopt_orphans
 from experiments.processes._endings import Adoption, Ending, Kin, Life, Span, becomes, verdict
 from experiments.processes._family import PROGRAM
 from experiments.processes._story import one_family
@@ -119,9 +121,14 @@ presets = {
 }
 
 
+NO_ORPHANS = "This system does not let a process adopt orphans (prctl), which this experiment watches."
+
+
 def missing() -> str:
     if not hasattr(os, "fork") or not os.path.exists(f"/proc/self/task/{os.getpid()}/children"):
         return "This experiment needs Linux: fork, subreapers and /proc/<pid>/stat."
+    if not can_adopt_orphans():
+        return NO_ORPHANS
     if not shutil.which(PROGRAM[0]):
         return "This experiment needs a small program to become: `head` was not found."
     return proc.missing()
@@ -134,6 +141,8 @@ def measure(
     pace: Annotated[Milliseconds, Between(10, 500), "how long each stage of a life is watched"] = 50,
     repeats: Annotated[Count, Between(3, 50), "families, one after the other"] = 5,
 ) -> Iterator[Span | Kin | Life | Ending | Adoption | Progress]:
+    if not can_adopt_orphans():
+        raise Refused(NO_ORPHANS)
     for repeat in range(repeats):
         yield Progress(repeat / repeats, f"family {repeat + 1} of {repeats}")
         yield from one_family(repeat, int(pace * 1e6))
