@@ -14,7 +14,7 @@ What to look for. A box is as high as the logarithm of its size, and filled as f
 behind it. Start threads, and the address space grows by a gigabyte while hardly anything is filled: each
 thread gets a stack of 8 MiB (what `ulimit -s` says) with a forbidden page below it, the guard
 ([pthread_attr_setguardsize(3)]). Its first `malloc` reserves another 64 MiB, an *arena*, so that it need
-not wait for others; glibc makes at most eight of these for each core ([mallopt(3)]). Many small blocks
+not wait for others; glibc makes at most eight of these for each core ([glibc tunables]). Many small blocks
 grow the heap; one large mapping goes elsewhere and can be given back alone. A deep recursion grows the
 stack, and what has grown there never shrinks again.
 
@@ -39,7 +39,7 @@ the threads only wait.
 
 [proc_pid_maps(5)]: https://man7.org/linux/man-pages/man5/proc_pid_maps.5.html
 [proc_pid_smaps(5)]: https://man7.org/linux/man-pages/man5/proc_pid_smaps.5.html
-[mallopt(3)]: https://man7.org/linux/man-pages/man3/mallopt.3.html
+[glibc tunables]: https://www.gnu.org/software/libc/manual/html_node/Memory-Allocation-Tunables.html
 [madvise(2)]: https://man7.org/linux/man-pages/man2/madvise.2.html
 [pthread_attr_setguardsize(3)]: https://man7.org/linux/man-pages/man3/pthread_attr_setguardsize.3.html
 [x86-64 memory map]: https://docs.kernel.org/arch/x86/x86_64/mm.html

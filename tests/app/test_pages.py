@@ -14,6 +14,7 @@ from fastapi import FastAPI
 
 from app import languages, pages
 from app.main import build
+from app.markup import REL
 from app.runs import Run, State
 from app.settings import Settings
 from experiments.kit import Need, say, times
@@ -139,6 +140,14 @@ async def test_an_experiment_shows_its_form_its_article_and_its_code(client):
     state = state_of(answer)
     assert state["run"] is None
     assert [figure["id"] for figure in state["figures"]] == [chart.id for chart in SCALING.charts]
+
+
+@pytest.mark.parametrize("language", languages.LANGUAGES)
+async def test_the_sources_of_an_article_are_links_that_leave_the_page_open(client, language):
+    answer = await client.get(f"/experiments/{NAME}", params={"lang": language}, follow_redirects=True)
+    assert (
+        f'<a href="https://peps.python.org/pep-0703/" rel="{REL}" target="_blank">PEP 703</a>' in answer.text
+    )
 
 
 async def test_a_preset_fills_the_form_and_the_command_line(client):

@@ -9,6 +9,7 @@ import pytest
 from app import downloads, prose, report
 from app.languages import ENGLISH
 from app.languages import load as language
+from app.markup import REL
 from app.runs import Run, State
 from experiments.kit.charts import STATES
 from experiments.kit.spec import load as experiment
@@ -185,6 +186,14 @@ def test_a_chinese_title_breaks_between_its_clauses_and_sentences_touch(made):
 
 
 # -- for itself -------------------------------------------------------------------------------
+
+
+def test_the_sources_of_the_article_can_be_opened_and_pages_of_oscope_are_words(counting):
+    article = "See [PEP 703](https://peps.python.org/pep-0703/) and [runs](/runs), [x](javascript:alert(1))."
+    html = report.as_html(downloads.whole("html", replace(counting, article=article), RUN, TABLES, ENGLISH))
+    outside = {"href": "https://peps.python.org/pep-0703/", "rel": REL, "target": "_blank"}
+    assert Page(html).all("a") == [outside]
+    assert "and runs, [x](javascript:alert(1))." in Page(html).text
 
 
 def test_it_refers_to_nothing_outside_itself(made):
