@@ -25,6 +25,7 @@ class LineFigure(Figure):
         self.pick = picker(self.chart.row, self.chart.by, self.chart.x, self.chart.y)
         self.series: dict[str, dict[float, Group]] = {}
         self.spreads: dict[str, dict[float, Spread]] = {}
+        self.void: set[str] = set()  # references of which a row says that it has no value
         self.held: dict[str, list[tuple[float, float]]] = {r.label: [] for r in self.chart.references}
         self.x_field = self.fields[self.chart.x]
         self.y_field = self.fields[self.chart.y]
@@ -63,8 +64,10 @@ class LineFigure(Figure):
     def take_reference(self, row: type, rows: Sequence[Row]) -> Patch:
         for reference in self.chart.references:
             if reference.row is row:
-                points = map(picker(row, reference.x, reference.y), rows)
+                points = list(map(picker(row, reference.x, reference.y), rows))
                 self.held[reference.label] += [(x, y) for x, y in points if is_number(x) and is_number(y)]
+                if any(y is None for _, y in points):
+                    self.void.add(reference.label)
         if not any(reference.row is row for reference in self.chart.references):
             return []
         return self.redraw([])
@@ -190,8 +193,9 @@ class LineFigure(Figure):
         return lines
 
     def held_line(self, label: str, places: list[float]) -> tuple[list[float], list[float]]:
+        """Nothing where one of its values is void: a line through the others would be another one."""
         by_x: dict[float, list[float]] = {}
-        for x, y in self.held[label]:
+        for x, y in [] if label in self.void else self.held[label]:
             if axes.fits(x, self.chart.log_x) and axes.fits(y, self.chart.log_y):
                 by_x.setdefault(x, []).append(y)
         xs = sorted(by_x)

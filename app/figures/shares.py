@@ -22,6 +22,7 @@ class SharesFigure(Figure):
         self.columns = {name: state for name, state in self.columns.items() if state}
         self.pick = picker(self.chart.row, self.chart.lane, *self.columns)
         self.bars: dict[str, list[float]] = {}
+        self.unknown: dict[str, list[Any]] = {}  # lanes of which a part was not told: a bar would hide that
         self.seen: dict[str, int] = {}
 
     def title(self) -> str:
@@ -34,6 +35,9 @@ class SharesFigure(Figure):
         patch: Patch = []
         for lane, *seconds in map(self.pick, rows):
             name = self.name(name_of(lane))
+            if None in seconds:
+                self.unknown[name] = seconds
+                continue
             self.bars[name] = [max(0.0, value) if is_number(value) else 0.0 for value in seconds]
             parts = [
                 [state, value] for state, value in zip(self.columns.values(), self.bars[name], strict=True)
@@ -69,7 +73,7 @@ class SharesFigure(Figure):
         while True:
             self.seen[lane] = count = self.seen.get(lane, 0) + 1
             name = lane if count == 1 else f"{lane} ({count})"
-            if name not in self.bars:
+            if name not in self.bars and name not in self.unknown:
                 return name
 
     def told(self) -> list[str]:
@@ -90,7 +94,7 @@ class SharesFigure(Figure):
 
     def table(self) -> FigureTable:
         columns = [self.fields[name] for name in (self.chart.lane, *self.columns)]
-        rows = [[self.t(name), *seconds] for name, seconds in self.bars.items()]
+        rows = [[self.t(name), *seconds] for name, seconds in (*self.bars.items(), *self.unknown.items())]
         return {"columns": [self.heading(field) for field in columns], "rows": rows}
 
 

@@ -63,6 +63,7 @@ from experiments.kit import (
     Timeline,
     Value,
     Verdict,
+    asserted,
     duration,
     percent,
     say,
@@ -389,7 +390,7 @@ def turn_checks(
         "Together they ran {sum} of the time: one core's worth.", sum=percent(seen.together, "running")
     )
     one_core = ONE_RUNS <= seen.together <= 1.1
-    yield Check(claim, True if one_core else None if seen.n * lacking > BUSY else False)
+    yield asserted(claim, True if one_core else None if seen.n * lacking > BUSY else False)
     turns = turns_of(seen, waiting, lacking)
     asking = turns > waiting and lacking > BUSY
     waits = sorted(waited(row, asking) / row.wall_s for row in shares)
@@ -426,4 +427,4 @@ def process_checks(record: Record) -> Iterator[Check]:
             "The process beside them ran {running} of the time: it has a GIL of its own.",
             running=percent(row.running_s / row.wall_s, "processes"),
         )
-        yield Check(claim, row.running_s + row.ready_s > 0.95 * row.wall_s or None)
+        yield asserted(claim, row.running_s + row.ready_s > 0.95 * row.wall_s or None)

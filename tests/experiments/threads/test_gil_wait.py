@@ -1,15 +1,17 @@
 import ctypes
 import math
 import os
+import subprocess
 import sys
 import threading
 import time
 from functools import partial
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
-from experiments.kit import Machine, Progress, Record, timeline
+from experiments.kit import Machine, Progress, Record, clock, timeline
 from experiments.kit.clock import now_ns
 from experiments.kit.subjects import Gate, Group, SubjectDied
 from experiments.kit.work import burn_until, python_loop
@@ -117,10 +119,21 @@ def test_parts_are_as_long_as_was_asked_for_and_the_first_is_short(seconds):
 # -- the verdict ------------------------------------------------------------------------------
 
 
-def judged(shares: list[Share], workload="python", gil=True, cores=2, overlap_s=0.0, reads=0):
+def judged(
+    shares: list[Share],
+    workload="python",
+    gil=True,
+    cores=2,
+    overlap_s=0.0,
+    reads=0,
+    idle_s=None,
+    process=False,
+):
     machine = Machine(**(Machine.here().as_json() | {"gil": gil, "cores": cores}))
-    handover = Handover(400, 200.0, 0.0051, 0.0053, overlap_s, 900, reads, 1.0)
-    return verdict(Record(machine, {"workload": workload, "interval": 5}, [*shares, handover]))
+    handover = Handover(400, 200.0, 0.0051, 0.0053, overlap_s, 900, reads, 1.0, idle_s)
+    return verdict(
+        Record(machine, {"workload": workload, "interval": 5, "process": process}, [*shares, handover])
+    )
 
 
 def shares(
@@ -185,6 +198,126 @@ def test_threads_that_hash_wait_for_a_core_but_hardly_for_the_gil():
 )
 def test_what_contradicts_the_facts_or_lacks_a_core_is_unclear(rows, facts):
     assert judged(rows, **facts).answer == "unclear"
+
+
+STOPPED = [Share(f"thread {n}", 3.17, 0.23, 2.53, 0.41, 0.0) for n in range(1, 5)]  # 1.5 s of it stopped
+BESIDE = Share("process", 3.17, 0.87, 0, 0.80, 0)
+
+
+@pytest.mark.parametrize(
+    ("rows", "facts"),
+    [
+        ([*STOPPED, BESIDE], {}),  # by the process beside them
+        (STOPPED, {"idle_s": 2.2, "recorded": 3.17}),  # by the gap in which none of them ran
+        ([*shares(2, 0.27, 0.73), Share("process", 2, 1.08, 0, 0.02, 0)], {}),
+        ([*shares(1, 0.5, 0.5)], {"idle_s": 1.0}),
+        ([*shares(2, 0.5, 0.5), Share("process", 2, 1.0, 0, 0.02, 0)], {"gil": False}),
+        ([*shares(4, 0.27, 0.73)], {"workload": "hash", "idle_s": 1.4}),
+    ],
+    ids=["beside", "gap", "quiet", "alone", "free", "hash"],
+)
+def test_a_remainder_that_no_second_account_explains_is_no_wait_for_the_gil(rows, facts):
+    facts = {name: value for name, value in facts.items() if name != "recorded"}
+    said = judged(rows, **facts)
+    assert said.answer == "unclear"
+    assert "no wait for the GIL" in str(said.headline)
+
+
+def test_threads_of_which_none_ran_for_long_are_unclear_without_another_account_too():
+    said = judged(shares(2, 0.42, 0.55, 0.0))
+    assert said.answer == "unclear"
+    assert "whoever waits for the GIL leaves one running. Nothing seen here tells why." in str(said.headline)
+
+
+def test_a_gap_in_which_all_of_them_waited_for_a_core_is_explained():
+    said = judged([*shares(4, 0.24, 0.66, 0.1)], idle_s=0.1)
+    assert said.answer == "waits for the GIL"
+
+
+def test_threads_whose_wait_for_a_core_nobody_tells_say_so_and_nothing_is_zero():
+    rows = [Share(f"thread {n}", 2.0, 0.5, None, None, 0.0) for n in (1, 2, 3, 4)]
+    said = judged(rows)
+    assert said.answer == "unclear"
+    assert "does not tell how long it waited for a core" in str(said.headline)
+    assert gil_wait.spent(Record(Machine.here(), {}, rows)) == {"running": 0.25, "blocked": 0.0}
+
+
+def test_on_one_core_the_process_beside_is_left_out_and_the_answer_is_clean(monkeypatch):
+    said = judged(shares(4, 0.25, 0.75), cores=1, process=True)
+    assert said.answer == "waits for the GIL"
+    assert [str(doubt) for doubt in said.doubts] == [
+        "There is one core only: the process that would run beside them was left out."
+    ]
+    monkeypatch.setattr(gil_wait, "usable_cores", lambda: 1)
+    rows = run(threads=1, seconds=0.3, process=True)
+    assert [row.thread for row in rows[Share]] == ["thread 1"]
+
+
+def test_what_a_thread_could_not_read_about_itself_is_unknown_and_never_a_difference(monkeypatch):
+    """Before and after, with the second reading missing: no negative number of switches."""
+    monkeypatch.setattr(_segment, "switches_of", lambda task: (None, None))
+    rows = run_here(threads_run(opened(), "python", 2, 0.005, 50 * MS, -1))
+    (handover,) = (row for row in rows if isinstance(row, Handover))
+    assert handover.voluntary is None
+    assert [t for t in rows if isinstance(t, Transition) and "ready" in (t.source, t.target)] == []
+    shown = [row for row in rows if isinstance(row, Share)]
+    assert all(row.ready_s is not None for row in shown)
+
+
+def test_without_schedstat_the_run_queue_is_unknown_and_so_is_what_is_left(monkeypatch):
+    monkeypatch.setattr(clock, "run_delay_ns", lambda task="thread-self": None)
+    monkeypatch.setattr(_segment, "missing", lambda: "no schedstat")
+    rows = run_here(threads_run(opened(), "python", 2, 0.005, 50 * MS, -1))
+    for row in (row for row in rows if isinstance(row, Share)):
+        assert (row.gil_wait_s, row.ready_s) == (None, None)
+        assert row.running_s > 0
+
+
+def run_here(answer: _segment.Answer) -> list[object]:
+    story = Story(1, turns=True)
+    return [*story.add(2, answer, None), *story.end()]
+
+
+STOPPED_RUN = """
+import os, signal, sys, threading, time
+from experiments.threads import gil_wait
+
+def family(pid):
+    yield pid
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{task}/children") as children:
+            for child in children.read().split():
+                yield from family(int(child))
+
+rows = []
+for item in gil_wait.measure(threads=4, seconds=0.9, process=%s):
+    if len(sys.argv) > 1 and getattr(item, "text", "") == "recording 3 of 3":
+        children = [pid for pid in family(os.getpid())][1:]
+        stop = ("import os, signal, time; time.sleep(0.15); "
+                f"[os.kill(p, signal.SIGSTOP) for p in {children}]; time.sleep(1.0); "
+                f"[os.kill(p, signal.SIGCONT) for p in {children}]")
+        import subprocess
+        stopper = subprocess.Popen([sys.executable, "-c", stop])
+    rows.append(item)
+from experiments.kit import Machine, Progress, Record
+params = {"workload": "python", "interval": 5, "process": %s}
+record = Record(Machine.here(), params, [row for row in rows if not isinstance(row, Progress)])
+print(gil_wait.verdict(record).answer)
+stopper.wait()
+"""
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/task"), reason="needs Linux to stop a family")
+@pytest.mark.parametrize("process", [True, False])
+def test_a_run_that_is_really_stopped_does_not_say_that_it_waits_for_the_gil(process):
+    done = subprocess.run(
+        [sys.executable, "-c", STOPPED_RUN % (process, process), "stop"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(gil_wait.__file__).parents[2],
+    )
+    assert done.stdout.split() == ["unclear"]
 
 
 def test_a_run_that_was_stopped_is_unclear():

@@ -21,9 +21,21 @@ def rounds(kind: str, speedups: list[float], cores: float, n: int = 2, delay_s: 
     return [Round(kind, n, i, wall_s, s, wall_s * cores, cores, delay_s) for i, s in enumerate(speedups)]
 
 
-def judged(threads: list[Round], processes: list[Round], capacity: float = 1.8, workload="python", **facts):
-    room = [Capacity(1, 1, 1, 1), Capacity(2, capacity, capacity - 0.1, capacity + 0.1)]
-    return verdict(Record(machine(**facts), {"workload": workload}, [*threads, *processes, *room]))
+def judged(
+    threads: list[Round],
+    processes: list[Round],
+    capacity: float | None = 1.8,
+    workload="python",
+    high: float | None = None,
+    conditions=None,
+    **facts,
+):
+    room = [
+        Capacity(1, 1, 1, 1),
+        Capacity(2, capacity, (capacity or 1.4) - 0.1, high or (capacity or 0) + 0.1),
+    ]
+    rows = [*threads, *processes, *room]
+    return verdict(Record(machine(**facts), {"workload": workload}, rows, conditions))
 
 
 FLAT = rounds("threads", [0.97, 0.99, 0.95, 1.02, 0.98], 1.0)
@@ -81,6 +93,37 @@ def test_a_crowded_machine_is_told_apart_from_a_riddle():
     assert "for 50\u00a0% of the time they waited for a core. Nothing seen here tells why." in str(
         said.headline
     )
+
+
+def test_a_capacity_that_cannot_be_voids_itself_and_says_why():
+    """As under a quota, where one round falls into a burst and the next into a pause."""
+    seen = (FLAT, rounds("processes", [1.3, 2.6, 2.8], 1.6))
+    for ratio in (2.83, None):
+        said = judged(*seen, capacity=ratio, high=2.92, conditions={"foreign_cpu": 0.03, "throttled": 0.8})
+        assert said.answer == "unclear"
+        assert "up to 2.92× from 2 cores, and that cannot be" in str(said.headline)
+        assert "CPU quota of the run's control group was used up in 80\u00a0%" in str(said.headline)
+        assert not any("come near" in str(check.claim) for check in said.checks)
+
+
+def test_a_capacity_above_the_cores_is_measured_as_none():
+    spun = [{1: 100, 2: 283}, {1: 100, 2: 290}, {1: 100, 2: 270}]
+    (row,) = scaling.capacity(spun)
+    assert (row.cores, row.ratio) == (2, None)
+    assert row.high == pytest.approx(2.9)
+    (row,) = scaling.capacity([{1: 100, 2: 203}] * 3)
+    assert row.ratio == pytest.approx(2.03)
+
+
+def test_workers_that_gain_more_than_there_are_cores_are_unclear():
+    said = judged(FLAT, rounds("processes", [2.5, 2.6, 2.7], 1.9), capacity=1.9)
+    assert (said.answer, "cannot gain that much" in str(said.headline)) == ("unclear", True)
+
+
+def test_a_delay_that_nobody_told_is_no_lack_of_cores_and_no_proof_against_it():
+    said = judged(rounds("threads", [1.0, 0.98, 1.01], 1.0, delay_s=None), PROCESSES)
+    assert said.answer == "only with processes"
+    assert not any("lack a core" in str(check.claim) for check in said.checks)
 
 
 def test_rounds_that_spread_too_far_are_unclear():
