@@ -287,6 +287,22 @@ def test_a_reference_is_dashed_and_held_flat_to_the_right_edge() -> None:
     assert label(figure, "reference:measured capacity")["text"] == "measured capacity 1.60×"
 
 
+def test_a_reference_of_which_a_value_is_void_is_not_drawn() -> None:
+    rows = [Round("threads", workers, 0.5, 1.0) for workers in (1, 2)]
+    figure = drawn(SPEEDUP, *rows, Capacity(1, 1.0), Capacity(2, None))  # type: ignore[arg-type]
+
+    assert trace(figure, "reference:measured capacity")["x"] == []
+    assert not [a for a in figure["layout"]["annotations"] if a["name"] == "reference:measured capacity"]
+
+
+def test_a_lane_of_which_a_part_is_unknown_is_no_bar_and_no_zero_in_the_table() -> None:
+    rows = [Share("thread 1", 0.5, 0.5, 0.0), Share("thread 2", 0.5, None, 0.0)]  # type: ignore[arg-type]
+    figure = drawn(Shares(Share, lane="thread"), *rows)
+
+    assert [lane["id"] for lane in figure["data"]] == ["thread 1"]
+    assert figure["table"]["rows"][1] == ["thread 2", None, 0.0]
+
+
 def test_a_line_may_be_held_against_another_column_of_its_own_rows() -> None:
     own = Reference(label="wall clock", row=Round, x="workers", y="wall_s")
     rows = [Round("threads", workers, 0.5, 1.0) for workers in (1, 2)]

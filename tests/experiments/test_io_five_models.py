@@ -454,14 +454,14 @@ def reads_of(model, count=20, **changes):
     for i in range(count):
         wait_s = 1e-3 * (1 + i / count)
         after = late * (1 + (i % 5) / 20)
-        ready = ready_s * (i % 3)
+        ready = None if ready_s is None else ready_s * (i % 3)
         yield ROW._replace(
             model=model,
             arm=model,
             series=model,
             read=i,
             wait_s=wait_s,
-            after_send_s=after + ready,
+            after_send_s=after + (ready or 0),
             copy_s=8e-6,
             cpu_s=30e-6 + share * (wait_s + after),
             ready_s=ready,
@@ -470,8 +470,43 @@ def reads_of(model, count=20, **changes):
         )
 
 
-def judged(rows, **params):
-    return EXPERIMENT.verdict(Record(Machine.here(), params, rows)).as_json()
+def judged(rows, cores=2, conditions=None, **params):
+    machine = Machine(**(Machine.here().as_json() | {"cores": cores}))
+    return EXPERIMENT.verdict(Record(machine, params, rows, conditions)).as_json()
+
+
+SOONER = "A core that never sleeps has the data sooner"
+
+
+@pytest.mark.parametrize(
+    ("facts", "rows"),
+    [
+        ({"cores": 1}, {}),
+        ({"conditions": {"foreign_cpu": 0.5}}, {}),
+        ({"conditions": {"foreign_cpu": 0.02, "throttled": 0.5}}, {}),
+        ({}, {"non_blocking": {"late": 55e-6}}),
+        ({}, {"blocking": {"ready_s": 1e-3}, "multiplexed": {"ready_s": 1e-3}}),
+        ({}, {"blocking": {"ready_s": None}}),
+    ],
+    ids=["one core", "others", "quota", "too small", "waited for its core", "nobody tells"],
+)
+def test_a_small_difference_or_one_that_something_else_may_have_made_proves_no_mechanism(facts, rows):
+    said = judged(clear_rows(**rows), **facts)
+    (told,) = (check for check in said["checks"] if SOONER in check["claim"])
+    assert told["ok"] is None
+    assert told["claim"].startswith("Perhaps not: ")
+    assert "after the send without blocking" not in said["headline"]
+
+
+def test_a_clear_difference_on_two_quiet_cores_does():
+    said = judged(clear_rows(), conditions={"foreign_cpu": 0.02, "throttled": 0.0})
+    (told,) = (check for check in said["checks"] if SOONER in check["claim"])
+    assert (told["ok"], told["claim"].startswith(SOONER)) == (True, True)
+
+
+def test_a_receiver_whose_wait_for_a_core_nobody_tells_says_so_once():
+    said = judged(clear_rows(**{model.replace("-", "_"): {"ready_s": None} for model in MODELS}))
+    assert said["doubts"] == ["This system does not tell how long the receiver waited for a core."]
 
 
 def clear_rows(**changed):
