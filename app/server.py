@@ -26,6 +26,7 @@ from app.storage.failures import StorageFailed
 from app.visits import Listener, Visits
 from experiments.kit.spec import SpecError
 
+UNGUARDED = "whoever gets through the proxy may start runs: give --token, unless the proxy asks who they are"
 FAREWELL_S = 1  # for requests that are still answered when the server ends
 
 
@@ -41,6 +42,7 @@ class Server(uvicorn.Server):
         self.server_state = Connections(visits)
         self.url = address(settings)
         self.local = local_address(settings)
+        self.unguarded = settings.proxy and not settings.token
         viewers = replace(settings, token=settings.viewer_token)
         self.watching = address(viewers) if viewers.token else ""
         self.browse = browse
@@ -52,6 +54,8 @@ class Server(uvicorn.Server):
         said = f"oscope is at {self.url}  (Ctrl-C ends it)"
         if self.watching:
             said += f"\nothers may watch at {self.watching}"
+        if self.unguarded:
+            click.echo(UNGUARDED, err=True)
         try:
             click.echo(said)
         except streams.StdoutFailed:  # nobody reads it there: no reason not to serve

@@ -2,12 +2,13 @@
 
 import httpx
 import pytest
+from click.testing import CliRunner
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
-from app import addresses, links
+from app import addresses, cli, links, server
 from app.addresses import Address, Misaddressed, Name, read_forwarded, read_name, read_prefix, read_url
 from app.guard import Guard
 from app.settings import Settings
@@ -398,3 +399,39 @@ def test_a_name_keeps_its_port_and_loses_its_case():
 def test_a_link_for_others_is_the_set_address_or_the_visitors_or_the_sockets(settings, visited, link):
     with addresses.visiting(visited):
         assert links.shared(settings, "/runs/1") == link
+
+
+REFUSED = [
+    (["--url", "lab.example"], "--url: 'lab.example' is no address of a server"),
+    (["--prefix", "tools"], "--prefix: 'tools' does not begin with a slash"),
+    (["--prefix", "/runs"], "--prefix: '/runs' begins like a page of oscope itself (/runs)"),
+    (["--url", "https://lab.example/a", "--prefix", "/b"], "--prefix /b is not the path of --url, /a"),
+    (["--allow-host", "https://lab.example"], "--allow-host: 'https://lab.example' is no name of a server"),
+]
+
+
+@pytest.mark.parametrize(("options", "sentence"), REFUSED)
+def test_an_address_that_is_none_ends_the_start_with_a_sentence(options, sentence, tmp_path):
+    done = CliRunner().invoke(cli.cli, ["serve", "--data", str(tmp_path), *options])
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert sentence in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "environment", "address"),
+    [
+        (["--url", "https://Lab.example/a/"], {}, ("https://lab.example/a", "/a")),
+        (["--url", "https://lab.example", "--prefix", "/a"], {}, ("https://lab.example/a", "/a")),
+        (["--prefix", "/a/"], {}, ("", "/a")),
+        ([], {"OSCOPE_URL": "https://lab.example", "OSCOPE_PREFIX": "/a"}, ("https://lab.example/a", "/a")),
+        ([], {}, ("", "")),
+    ],
+)
+def test_the_address_for_others_and_its_path_are_given_together_or_apart(
+    options, environment, address, tmp_path, monkeypatch
+):
+    started = []
+    monkeypatch.setattr(server, "serve", lambda settings, browse: started.append(settings))
+    done = CliRunner().invoke(cli.cli, ["serve", "--data", str(tmp_path), *options], env=environment)
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert (started[0].url, started[0].prefix) == address

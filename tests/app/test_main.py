@@ -13,7 +13,7 @@ import pytest
 from app import paths
 from app.main import build, create_app
 from app.runs import Run, State
-from app.server import CannotServe, address, listen, why_not, with_own_name, with_token
+from app.server import CannotServe, address, listen, local_address, why_not, with_own_name, with_token
 from app.settings import Settings
 from app.storage.failures import StorageBusy
 from app.storage.store import Store
@@ -121,6 +121,13 @@ def test_the_address_to_open_carries_the_token():
     assert address(Settings(port=81)) == "http://127.0.0.1:81/"
     assert address(Settings(host="::1", port=81, token="t")) == "http://[::1]:81/?token=t"
     assert "0.0.0.0" not in address(Settings(host="0.0.0.0"))
+
+
+def test_the_address_that_was_given_for_others_is_printed_and_the_own_one_is_opened():
+    behind = Settings(port=81, token="a&b", url="https://lab.example/tools", prefix="/tools")
+    assert address(behind) == "https://lab.example/tools/?token=a%26b"
+    assert local_address(behind) == "http://127.0.0.1:81/tools/?token=a%26b"
+    assert address(Settings(port=81, prefix="/tools")) == "http://127.0.0.1:81/tools/"
 
 
 def test_a_busy_port_is_a_sentence():
