@@ -34,8 +34,8 @@ stack, and what has grown there never shrinks again.
 
 How it is measured. Each thing is done by a fresh child of ours, which then waits while we read
 `/proc/<pid>/smaps` from outside ([proc_pid_smaps(5)]). What a region is for stands nowhere in there: we
-tell it from names, rights and neighbours. Blocks are written in full, of the mapping the first half, and
-the threads only wait.
+tell it from names, rights and neighbours, and stacks in one region apart by the marks of their guards or by
+their size. Blocks are written in full, of the mapping the first half, and the threads only wait.
 
 [proc_pid_maps(5)]: https://man7.org/linux/man-pages/man5/proc_pid_maps.5.html
 [proc_pid_smaps(5)]: https://man7.org/linux/man-pages/man5/proc_pid_smaps.5.html
