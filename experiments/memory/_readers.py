@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import resource
+import sys
 from array import array
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -15,6 +16,9 @@ from experiments.memory._smaps import sizes
 
 Way = Literal["strings", "array", "lists", "frozen lists"]
 WAYS: tuple[Way, ...] = get_args(Way)
+
+
+NURSERY_OBJECTS = 300_000  # more than fit into 4 MiB, PyPy's nursery on most machines
 
 
 def strings(count: int) -> list[str]:
@@ -49,7 +53,9 @@ def share_of_copies(way: Way, count: int) -> list[float]:
 
     Returns the MiB that the things take, the MiB that the child copied, and its page faults.
     """
+    gc.collect()
     gc.disable()
+    fill_nursery()
     before = sizes(os.getpid())
     made = MADE[way](count)
     gc.collect()
@@ -67,6 +73,7 @@ def read(way: Way, made: Sequence[object]) -> list[float]:
     """In the child: the MiB that it copied, and the page faults that it took, by reading everything."""
     if "lists" not in way:
         loop_over(made[:1000])  # the pages of the interpreter itself are copied before it counts
+    fill_nursery()
     sizes(os.getpid())
     before, faults = sizes(os.getpid()).private_dirty_mib, minor_faults()
     if "lists" in way:
@@ -75,6 +82,14 @@ def read(way: Way, made: Sequence[object]) -> list[float]:
         loop_over(made)
     faults = minor_faults() - faults
     return [sizes(os.getpid()).private_dirty_mib - before, faults]
+
+
+def fill_nursery() -> None:
+    """Where new objects are made in one stretch of memory until it is full, as by PyPy, copy all of it now:
+    else each step would go on a little further into what both hold."""
+    if sys.implementation.name != "cpython":
+        made = [str(number) for number in range(NURSERY_OBJECTS)]
+        made.clear()
 
 
 def loop_over(made: Sequence[object]) -> None:

@@ -68,7 +68,7 @@ from experiments.kit.machine import available, memory, mib_of
 from experiments.kit.spec import ParameterError
 from experiments.kit.subjects import Group, Worker
 from experiments.memory import _smaps
-from experiments.memory._readers import minor_faults, share_of_copies, ways_here
+from experiments.memory._readers import fill_nursery, minor_faults, share_of_copies, ways_here
 from experiments.memory._sharing import Address, Moment, Reading, Step, read_copies, verdict
 from experiments.memory._smaps import frame, sizes
 from experiments.memory._touch import MIB, PAGE_B, address, mapping
@@ -194,6 +194,7 @@ def child_that_writes(repeat: int, size_b: int, steps: int) -> list[Step | Addre
         room[::PAGE_B] = OLD * pages
         child = group.worker(partial(write, room), name="child")
         told = answer(child, 0, 0)  # by now it has copied what it needs to be there at all
+        fill_nursery()
         list(sizes_of_both(repeat, 0.0, child.pid, told))  # and so have we, who look
         rows += sizes_of_both(repeat, 0.0, child.pid, told)
         rows += same_address(repeat, "before", room, told)
@@ -222,6 +223,8 @@ def answer(child: Worker, begin: int, end: int) -> Told:
 def write(room: mmap.mmap, begin: int, end: int) -> list[int]:
     """In the child: one byte of every page, twice; the second time the page is its own already."""
     pages = (end - begin) // PAGE_B
+    if not pages:
+        fill_nursery()
     new, faults = NEW * pages, minor_faults()
     stamps = [time.thread_time_ns()]
     for _ in range(2):
@@ -256,4 +259,5 @@ def children_that_read(repeat: int, objects: int) -> Iterator[Reading]:
             maker = group.worker(share_of_copies, name=way)
             maker.ask(way, objects)
             held_mib, copied_mib, faults = maker.answer()
-        yield Reading(repeat, way, held_mib, copied_mib, min(1.0, copied_mib / held_mib), faults)
+        if held_mib > 0:  # else the interpreter gave back more than it took, and nobody knows its part
+            yield Reading(repeat, way, held_mib, copied_mib, min(1.0, copied_mib / held_mib), faults)

@@ -63,6 +63,12 @@ WITH_GIL = "So this interpreter may switch between reading and writing."
 WITHOUT_GIL = "This Python runs without a GIL: two threads read the same number at the same moment."
 NOTHING = "Nothing was lost, not even with a call between reading and writing: the threads hardly met."
 LONGER = "Let them work for longer, with a shorter switch interval."
+MET = (
+    "Nothing was lost, not even with a call between reading and writing, although the threads were seen"
+    " interrupted {seen} times."
+)
+UNSEEN = "Nothing was lost, not even with a call between reading and writing."
+OTHER_RULES = "The GIL of {python} is not that of CPython: it is handed over at other places."
 
 
 def losses(record: Record, variant: Variant, guard: Guard = "without a lock") -> list[float]:
@@ -83,12 +89,23 @@ def verdict(record: Record) -> Verdict:
         why = WITH_GIL if record.machine.gil else WITHOUT_GIL
         return Verdict("not atomic", say(f"{LOSES} {why}", lost=percent(fmean(plain)), **values), checks)
     if not any(called):
-        return Verdict("unclear", say(f"{NOTHING} {LONGER}"), checks)
+        return nothing_lost(record, len(plain), checks)
     steps = sum(
         row.expected for row in record[Trial] if (row.variant, row.guard) == (PLAIN, "without a lock")
     )
     headline = say(f"{SAFE} {CALLS}", lost=percent(fmean(called)), steps=steps, **values)
     return Verdict("no loss seen", headline, checks, (doubt(len(plain)),))
+
+
+def nothing_lost(record: Record, repeats: int, checks: tuple[Check, ...]) -> Verdict:
+    """By no variant. Whether the threads met is known from their interruptions, where those were counted."""
+    seen, python = sum(row.seen for row in record[Switch]), record.machine.implementation
+    if python != "CPython" and record.machine.gil:
+        told = say(f"{MET if seen else UNSEEN} {OTHER_RULES}", seen=seen, python=python)
+        return Verdict("no loss seen" if seen else "unclear", told, checks, (doubt(repeats),))
+    if seen:
+        return Verdict("unclear", say(f"{MET} {LONGER}", seen=seen), checks)
+    return Verdict("unclear", say(f"{NOTHING} {LONGER}"), checks)
 
 
 def doubt(repeats: int) -> Sentence:

@@ -1,5 +1,6 @@
 """Rounds for real, whose counts must add up exactly, and verdicts on rows whose answer is known."""
 
+import dataclasses
 import os
 import random
 import threading
@@ -13,7 +14,7 @@ from experiments.kit.machine import gil_enabled
 from experiments.kit.spec import load
 from experiments.sync import _facts, _rules
 from experiments.sync._facts import FACTS, find_out, late
-from experiments.sync._lost import FACT_CLAIMS, lost_of_the_bell
+from experiments.sync._lost import FACT_CLAIMS, lost_of_the_bell, timer_checks
 from experiments.sync._rules import RULES, Shelf, bell, play
 from experiments.sync.condition import Outcome, Timer, Tried, measure, verdict
 from tests.traced import strace
@@ -278,6 +279,21 @@ def test_timers_are_told_in_switch_intervals():
     assert said.ok is True
     same = [Timer("nobody", 0.004)] * 3 + [Timer("a busy thread", 0.005)] * 3
     assert judged(*GOOD, *same).checks[-1].ok is None
+
+
+@pytest.mark.parametrize(
+    ("known", "ends"),
+    [
+        ({"gil": False}, "there is no GIL to wait for."),
+        ({"implementation": "PyPy"}, "PyPy hands its GIL over by rules of its own."),
+    ],
+)
+def test_a_timer_is_not_held_against_the_switch_interval_of_another_interpreter(known, ends):
+    here = dataclasses.replace(Machine.here(), **{"gil": True, "implementation": "CPython"} | known)
+    late = 0.0002 if "gil" in known else 0.002
+    rows = [Timer("nobody", 0.0002)] * 3 + [Timer("a busy thread", late)] * 3
+    (check,) = timer_checks(Record(here, {}, rows))
+    assert (str(check.claim).endswith(ends), check.ok) == (True, True)
 
 
 def test_a_run_that_was_stopped_early_is_unclear():

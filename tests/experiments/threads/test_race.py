@@ -1,3 +1,4 @@
+import dataclasses
 import math
 import os
 import sys
@@ -68,6 +69,25 @@ def test_threads_that_never_met_leave_it_unclear(gil):
     said = verdict(record_of([0] * 3, [0] * 3, gil=gil))
     assert said.answer == "unclear"
     assert "hardly met" in str(said.headline)
+
+
+def test_threads_that_were_seen_interrupted_are_not_said_to_have_hardly_met():
+    seen = [Switch(PLAIN, "JUMP", False, 220, 1.0)]
+    said = verdict(record_of([0] * 3, [0] * 3, seen=seen))
+    assert said.answer == "unclear"
+    assert "hardly met" not in str(said.headline)
+    assert "interrupted 220 times" in str(said.headline)
+
+
+@pytest.mark.parametrize(("interruptions", "answer"), [(220, "no loss seen"), (0, "unclear")])
+def test_another_interpreter_with_a_gil_is_not_told_to_try_what_cannot_help(interruptions, answer):
+    seen = [Switch(PLAIN, "JUMP", False, interruptions, 1.0)]
+    record = record_of([0] * 3, [0] * 3, seen=seen)
+    record.machine = dataclasses.replace(record.machine, implementation="PyPy")
+    said = verdict(record)
+    assert said.answer == answer
+    assert "The GIL of PyPy is not that of CPython" in str(said.headline)
+    assert "Let them work" not in str(said.headline)
 
 
 def test_a_loss_behind_a_lock_contradicts_what_is_known():
