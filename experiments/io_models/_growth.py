@@ -7,11 +7,12 @@ from typing import Annotated, Literal, NamedTuple
 
 from experiments.io_models._semantics import Fact
 from experiments.io_models._watch import Method
-from experiments.kit import Check, Count, Record, Seconds, Verdict, duration, say, times
+from experiments.kit import Check, Count, Record, Seconds, Sentence, Verdict, duration, say, times
 from experiments.kit.stats import Estimate, median, ratio_interval
 
 What = Literal["expected", "seen"]
 
+USUAL_WATCHED = 5000
 FEWEST = 3  # rounds that an interval needs
 APART = 10  # times: from the fewest to the most descriptors, so that what grows with them is seen
 FLAT = 3.0  # times: caches cost something, but nothing that grows with every descriptor
@@ -110,7 +111,9 @@ def verdict(record: Record) -> Verdict:
         return Verdict("unclear", say("It takes {few} rounds to judge.", few=FEWEST))
     few, most = ends(record)
     if most < APART * few:
-        return Verdict("unclear", say("Watch at least {n} times as many as are ready.", n=APART))
+        few_allowed = tuple(limit_doubts(record, most))
+        told = say("Watch at least {n} times as many as are ready.", n=APART)
+        return Verdict("unclear", told, tuple(checks_of(record)), few_allowed)
     sentence = say(
         "With {most} instead of {few} descriptors a wait took {whole_list} as long with poll"
         " ({whole_list_took}) and {ready_list} with epoll ({ready_list_took}).",
@@ -121,7 +124,18 @@ def verdict(record: Record) -> Verdict:
         ready_list=times(epoll.value),
         ready_list_took=duration(median(waits(record, "epoll", most))),
     )
-    return Verdict(answer_of(poll, epoll), sentence, tuple(checks_of(record)))
+    doubts = tuple(limit_doubts(record, most))
+    return Verdict(answer_of(poll, epoll), sentence, tuple(checks_of(record)), doubts)
+
+
+def limit_doubts(record: Record, most: int) -> Iterator[Sentence]:
+    """Where the hard limit allows less than is usual."""
+    for row in record[Limit]:
+        if row.hard < USUAL_WATCHED and most < USUAL_WATCHED:
+            claim = (
+                "A process may have {hard} descriptors here (`ulimit -Hn`), so {most} were watched at most."
+            )
+            yield say(claim, hard=row.hard, most=most)
 
 
 def answer_of(poll: Estimate, epoll: Estimate) -> str:

@@ -233,6 +233,8 @@ def signalled(sock: socket.socket, buffer: bytearray) -> Iterator[Read]:
 def interrupted(sock: socket.socket, buffer: bytearray) -> Iterator[Read]:
     """Compute until the signal interrupts. The handler only stamps: one that read could interrupt itself."""
     number = signal.SIGRTMIN + 4
+    if calls.signals_that_may_wait() == 0:
+        raise CannotRun("This system lets no signal wait for its turn (`ulimit -i` says 0).")
     came: list[int] = []
     fetch, clock = until_empty(sock, buffer), now_ns
 

@@ -22,7 +22,8 @@ Method = Literal["select", "poll", "epoll", "epoll edge", "selectors"]
 METHODS: tuple[Method, ...] = get_args(Method)
 Wait = Callable[[], Sequence[int]]
 
-RESERVE = 100  # descriptors for everything that is not watched
+RESERVE = 100  # descriptors for everything that is not watched, where there are many
+LEAST_RESERVE = 40  # where there are few
 EVENT = (1).to_bytes(8, sys.byteorder)  # what an eventfd is fed and read with
 
 
@@ -39,10 +40,15 @@ def hard_limit() -> int:
     return 1 << 20 if hard == resource.RLIM_INFINITY else hard
 
 
+def reserve(hard: int) -> int:
+    """Descriptors that are kept for everything that is not watched, where so many are allowed."""
+    return RESERVE if hard >= 2 * RESERVE else LEAST_RESERVE
+
+
 def raise_limit(descriptors: int) -> tuple[int, int]:
     """Allow this process so many descriptors; the soft limit before, and now."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = min(descriptors + RESERVE, hard_limit())
+    wanted = min(descriptors + reserve(hard_limit()), hard_limit())
     if soft == resource.RLIM_INFINITY or soft >= wanted:
         return soft, soft
     resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -55,6 +55,7 @@ from typing import Annotated
 
 from experiments.io_models import _idle
 from experiments.io_models._growth import (
+    USUAL_WATCHED,
     Crowded,
     Limit,
     Promise,
@@ -64,7 +65,7 @@ from experiments.io_models._growth import (
     verdict,
 )
 from experiments.io_models._semantics import EXPECTED, FACTS, find_out
-from experiments.io_models._watch import METHODS, RESERVE, Cost, Method, hard_limit, watcher
+from experiments.io_models._watch import METHODS, Cost, Method, hard_limit, reserve, watcher
 from experiments.kit import Bars, Between, Cells, Count, Line, LineGuess, Need, Progress, calls
 from experiments.kit.clock import NS_PER_S
 from experiments.kit.spec import ParameterError
@@ -72,9 +73,10 @@ from experiments.kit.subjects import Group, Worker
 
 __all__ = ["Crowded", "Limit", "Promise", "Served", "Waited", "charts", "guess", "measure", "verdict"]
 
-LEAST, LARGE = 100, 20_000  # descriptors
-MOST = max(LEAST, min(LARGE, hard_limit() - RESERVE))
-USUAL, USUAL_IDLE = min(5000, MOST), min(1000, MOST // 2)
+LARGE = 20_000  # descriptors
+MOST = max(20, min(LARGE, hard_limit() - reserve(hard_limit())))
+LEAST = min(100, MOST)
+USUAL, USUAL_IDLE = min(USUAL_WATCHED, MOST), min(1000, MOST // 2)
 LADDER = (10, 30, 100, 300, 1000, 3000, 10_000)
 CROWD_WAKES = 4  # of all descriptors at once
 REQUESTS = 60
@@ -191,7 +193,7 @@ def cost(descriptors: int, ready: int, idle: int, wakes: int, repeats: int) -> f
 
 def check_room(descriptors: int, idle: int) -> None:
     """ParameterError where the hard limit has come down since the page was made."""
-    most = max(0, hard_limit() - RESERVE)
+    most = max(0, hard_limit() - reserve(hard_limit()))
     for name, value, needed in (("descriptors", descriptors, descriptors), ("idle", idle, 2 * idle)):
         if needed > most:
             raise ParameterError(

@@ -6,6 +6,7 @@ So what an interpreter lacks is not taken for a lack of the system; what the sys
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import os
@@ -24,6 +25,7 @@ CHILD_AT = 16 if ctypes.sizeof(ctypes.c_void_p) == 8 else 12  # in siginfo_t, af
 SIGINFO_B = SIGSET_B = 128
 PIDFD_OPEN = 434  # its number on every architecture but one (alpha)
 THREAD = 1  # RUSAGE_THREAD (<linux/resource.h>), for which PyPy has no name
+SIGPENDING = 11  # RLIMIT_SIGPENDING, likewise
 EFD_NONBLOCK = os.O_NONBLOCK
 LOOK_S = 0.002  # between two looks whether a child has ended, where waitid is refused
 ACTIONS_B = 512  # posix_spawn_file_actions_t has 80 bytes in glibc and in musl
@@ -142,6 +144,13 @@ def wait_for_signal(numbers: Collection[int]) -> Callable[[], object]:
         libc.sigaddset(mask, int(number))
     take = libc.sigwaitinfo
     return lambda: call_library(take, mask, None)  # sigwait(3) goes back to sleep after every other signal
+
+
+def signals_that_may_wait() -> int | None:
+    """How many signals may be queued for this user (getrlimit(2)); None where nobody tells."""
+    with contextlib.suppress(ValueError, OSError):
+        return resource.getrlimit(SIGPENDING)[0]
+    return None
 
 
 def discard_pending(numbers: Collection[int]) -> None:

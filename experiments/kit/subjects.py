@@ -33,13 +33,14 @@ from typing import IO, Any, NamedTuple, NoReturn, Protocol, TypeVar
 
 from experiments.kit import affinity, calls, tally
 from experiments.kit.clock import NS_PER_S, now_ns, run_delay_ns, seconds
+from experiments.kit.limits import FILES, LimitHit, fork, limit_of
 from experiments.kit.supervisor import PR_SET_PDEATHSIG, prctl
 
 T = TypeVar("T")
 READY_S = 10.0  # in which a forked subject is at its gate; a busy machine needs a tenth of a second
 LOOK_S = 0.2  # between two looks whether all are alive, where no descriptor tells it
 FEW_DESCRIPTORS = 256  # with a limit below this, none is spent on telling
-SIZE = struct.Struct("I")  # of an answer, before it
+HEAD = struct.Struct("I?")  # before an answer: its size, and whether it is one, or says why there is none
 
 
 class Usage(NamedTuple):
@@ -147,9 +148,13 @@ class Worker(Subject):
             raise self._died() from error
 
     def answer(self) -> Any:
-        """What it returns; SubjectDied where it ends before that, or another one is lost meanwhile."""
-        (size,) = SIZE.unpack(self._read(SIZE.size))
-        return marshal.loads(self._read(size))
+        """What it returns; LimitHit where it met one, and SubjectDied where it ends before that, or another
+        one is lost meanwhile."""
+        size, answered = HEAD.unpack(self._read(HEAD.size))
+        answer = marshal.loads(self._read(size))
+        if not answered:
+            raise LimitHit(answer)
+        return answer
 
     def _read(self, size: int) -> bytes:
         fd, parts = self._answers.fileno(), []
@@ -205,7 +210,7 @@ class Group:
     ) -> Subject:
         """Call `function(*arguments)` in a child of its own, on one core if told."""
         parent, started_ns = os.getpid(), now_ns()
-        pid = os.fork()
+        pid = fork()
         if pid == 0:
             end_after(self._in_child, parent, core, function, *arguments)
         subject = Subject(pid, name or f"subject {pid}", started_ns)
@@ -217,7 +222,7 @@ class Group:
         with contextlib.ExitStack() as undo:
             (request_r, request_w), (answer_r, answer_w) = (pipe_until(undo) for _ in range(2))
             parent, started_ns = os.getpid(), now_ns()
-            pid = os.fork()
+            pid = fork()
             undo.pop_all()
         if pid == 0:
             os.close(request_w)
@@ -429,7 +434,10 @@ def looks_again() -> Iterator[None]:
 
 def pipe_until(undo: contextlib.ExitStack) -> tuple[int, int]:
     """A pipe that is closed again unless somebody takes it over."""
-    pipe = os.pipe()
+    try:
+        pipe = os.pipe()
+    except OSError as error:
+        raise LimitHit(FILES) from error
     for end in pipe:
         undo.callback(os.close, end)
     return pipe
@@ -450,9 +458,19 @@ def serve(function: Callable[..., Any], request_fd: int, answer_fd: int) -> None
                 arguments = marshal.load(requests)
             except EOFError:
                 return
-            answer = marshal.dumps(function(*arguments))
-            answers.write(SIZE.pack(len(answer)) + answer)
+            answer, answered = answer_of(function, arguments)
+            answers.write(HEAD.pack(len(answer), answered) + answer)
             answers.flush()
+
+
+def answer_of(function: Callable[..., Any], arguments: Iterable[Any]) -> tuple[bytes, bool]:
+    """What a call returned; or the sentence that it came to, where that is for the reader of the run."""
+    try:
+        return marshal.dumps(function(*arguments)), True
+    except Exception as error:
+        if not (sentence := limit_of(error)):
+            raise
+        return marshal.dumps(sentence), False
 
 
 def end_after(function: Callable[..., object], *arguments: object) -> NoReturn:
@@ -461,10 +479,11 @@ def end_after(function: Callable[..., object], *arguments: object) -> NoReturn:
     try:
         function(*arguments)
         rc = 0
-    except SubjectDied as error:
-        print(error, file=sys.stderr, flush=True)  # noqa: T201  # that is where it belongs
-    except BaseException:  # SystemExit too: nothing may climb into the parent's code
-        traceback.print_exc()
+    except BaseException as error:  # SystemExit too: nothing may climb into the parent's code
+        if sentence := limit_of(error):
+            print(sentence, file=sys.stderr)  # noqa: T201  # that is where last words belong
+        else:
+            traceback.print_exc()
         sys.stderr.flush()
     finally:
         os._exit(rc)
@@ -487,15 +506,19 @@ def in_threads(function: Callable[..., T], arguments: Sequence[Iterable[Any]]) -
     errors: list[BaseException] = []
 
     def run(index: int, own: Iterable[Any]) -> None:
-        barrier.wait()
         try:
+            barrier.wait()
             results[index] = function(*own)
         except BaseException as error:
             errors.append(error)
 
     threads = [threading.Thread(target=run, args=item) for item in enumerate(arguments)]
-    for thread in threads:
-        thread.start()
+    try:
+        for thread in threads:
+            thread.start()
+    except RuntimeError:
+        barrier.abort()  # those that are alive would wait for ever
+        raise
     for thread in threads:
         thread.join()
     if errors:

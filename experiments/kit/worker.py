@@ -24,6 +24,7 @@ from typing import Any
 
 from experiments.kit.cgroups import Throttling
 from experiments.kit.clock import known_seconds
+from experiments.kit.limits import limit_of
 from experiments.kit.machine import Machine
 from experiments.kit.rest import Rests
 from experiments.kit.spec import Progress
@@ -219,8 +220,8 @@ def in_subjects(raises: str) -> None:
 
 def failure(error: BaseException) -> Message:
     """What is a sentence for the reader needs neither the name of its kind nor a traceback."""
-    if getattr(error, "is_sentence", False):
-        return {"t": "failed", "why": str(error), "kind": "", "traceback": ""}
+    if sentence := limit_of(error):
+        return {"t": "failed", "why": sentence, "kind": "", "traceback": ""}
     import traceback
 
     text = "".join(traceback.format_exception(error))

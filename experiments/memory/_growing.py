@@ -50,7 +50,9 @@ def take_blocks(mib: int) -> None:
     libc.malloc.restype = ctypes.c_void_p
     libc.malloc.argtypes = [ctypes.c_size_t]
     for _ in range(mib * MIB // BLOCK_B):
-        ctypes.memset(libc.malloc(BLOCK_B), 1, BLOCK_B)
+        if not (block := libc.malloc(BLOCK_B)):
+            raise MemoryError
+        ctypes.memset(block, 1, BLOCK_B)
 
 
 def map_half_used(mib: int) -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Literal, NamedTuple
 
-from experiments.kit import Bytes, Check, Count, Mebibytes, Record, Value, Verdict, say
+from experiments.kit import Bytes, Check, Count, Mebibytes, Record, Sentence, Value, Verdict, say
 from experiments.kit.maps import Kind
 from experiments.kit.sentences import significant
 from experiments.kit.stats import FEWEST, Estimate, estimate, median
 from experiments.memory._growing import Action
 from experiments.memory._touch import MIB, PAGE_B
 
+USUAL_DEPTH = 300  # of the recursion
+SMALL_STACK_MIB = 2.3  # with less, the usual depth does not fit
 HARDLY = 0.05  # of the addresses: threads that wait fill less than this
 CLOSE = 0.05  # of what was asked for; an allocator keeps books of its own
 
@@ -80,9 +82,21 @@ def verdict(record: Record) -> Verdict:
         "share": fine(share.value),
         "threads": int(record.params["threads"]),
     }
+    doubts = tuple(deep_doubts(record))
     if share.beyond(HARDLY) is False:
-        return Verdict("addresses, hardly memory", say(EMPTY, **told), checks)
-    return Verdict("unclear", say(ODD, **told), checks)
+        return Verdict("addresses, hardly memory", say(EMPTY, **told), checks, doubts)
+    return Verdict("unclear", say(ODD, **told), checks, doubts)
+
+
+def deep_doubts(record: Record) -> Iterator[Sentence]:
+    """Where a small stack did not allow what is usual."""
+    depth, allowed = record.params.get("depth", USUAL_DEPTH), [row.stack_mib for row in record[Limit]]
+    if allowed and allowed[0] is not None and depth < USUAL_DEPTH and allowed[0] < SMALL_STACK_MIB:
+        yield say(
+            "A stack may have {allowed} here (`ulimit -s`), so the recursion went {depth} calls deep only.",
+            allowed=size(allowed[0]),
+            depth=int(depth),
+        )
 
 
 EMPTY = (

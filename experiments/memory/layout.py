@@ -59,15 +59,30 @@ from experiments.kit.machine import available, memory, mib_of
 from experiments.kit.spec import ParameterError
 from experiments.kit.subjects import Group, Worker
 from experiments.memory._growing import ACTIONS, Action, perform
-from experiments.memory._places import Growth, Limit, Part, Sum, by_threads, verdict
+from experiments.memory._places import USUAL_DEPTH, Growth, Limit, Part, Sum, by_threads, verdict
 from experiments.memory._touch import MIB
 
 __all__ = ["Growth", "Limit", "Part", "Sum", "charts", "guess", "measure", "verdict"]
 
 LEAST_MIB, USUAL_MIB, MOST_MIB = 16, 64, 1024
 SHARE = 8  # of the memory: the blocks of one child, or half the mapping of the next
+LEAST_DEPTH = 10
 CALL_MIB, ROOM_MIB = 6 / 1024, 0.4  # of stack: a call took 4.6 to 5.0 KiB in CPython 3.10 to 3.13
 
+
+def stack_limit_mib() -> float | None:
+    limit_b, _ = resource.getrlimit(resource.RLIMIT_STACK)
+    return None if limit_b == resource.RLIM_INFINITY else limit_b / MIB
+
+
+def usual_depth() -> int:
+    """As deep as a stack allows here, and no deeper than is usual; `deep_doubts` tells where it is less."""
+    allowed = stack_limit_mib()
+    fits = USUAL_DEPTH if allowed is None else int((allowed - ROOM_MIB) / CALL_MIB)
+    return max(LEAST_DEPTH, min(USUAL_DEPTH, fits))
+
+
+DEPTH = usual_depth()
 charts = [
     Space(
         Part,
@@ -140,7 +155,7 @@ def measure(
         Between(LEAST_MIB, max(USUAL_MIB, min(MOST_MIB, mib_of(memory(), SHARE) or USUAL_MIB))),
         "size of the blocks together, and of the mapping; an eighth of this machine's memory at most",
     ] = USUAL_MIB,
-    depth: Annotated[Count, Between(10, 400), "calls within calls"] = 300,
+    depth: Annotated[Count, Between(LEAST_DEPTH, 400), "calls within calls"] = DEPTH,
     repeats: Annotated[Count, Between(3, 30), "fresh children for each thing that is done"] = 5,
 ) -> Iterator[Part | Growth | Sum | Limit | Progress]:
     check_room(mib)
@@ -184,11 +199,6 @@ def check_stack(depth: int) -> None:
         raise ParameterError(
             f"depth: {depth} may take {needed:.1f} MiB of stack; the limit is {allowed:.1f} MiB (ulimit -s)"
         )
-
-
-def stack_limit_mib() -> float | None:
-    limit_b, _ = resource.getrlimit(resource.RLIMIT_STACK)
-    return None if limit_b == resource.RLIM_INFINITY else limit_b / MIB
 
 
 # -- one child ------------------------------------------------------------------------------------

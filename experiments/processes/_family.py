@@ -13,6 +13,7 @@ import struct
 from typing import NamedTuple
 
 from experiments.kit.clock import now_ns
+from experiments.kit.limits import fork
 from experiments.kit.subjects import Group, SubjectDied, end_after, end_with, wait_readable
 from experiments.kit.supervisor import PR_SET_CHILD_SUBREAPER, prctl
 from experiments.kit.work import burn_until
@@ -130,7 +131,7 @@ class Family:
 def in_adopter(order: str, pid: int, lines: Lines, busy_ns: int) -> list[int]:
     if order == "begin":
         prctl(PR_SET_CHILD_SUBREAPER, 1)
-        parent = os.fork()
+        parent = fork()
         if parent == 0:
             end_after(be_parent, os.getppid(), lines, busy_ns)
         lines.close()
@@ -172,7 +173,7 @@ def be_parent(adopter: int, lines: Lines, busy_ns: int) -> None:
             os.waitpid(child, 0)
             tell(lines, called_ns, now_ns())
             continue
-        pid = os.fork()
+        pid = fork()
         if pid == 0:
             end_after(*((be_child, lines, busy_ns) if order == FORK else (be_orphan, lines)))
         child = pid if order == FORK else child

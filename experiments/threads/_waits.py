@@ -75,6 +75,10 @@ IDLE = "But what should be busy had a core for {busy} of the time only."
 ONE_CORE = "There is one core only."
 SPREAD = "But the answers spread too far to say how many switch intervals that is: ask more of them."
 RIDDLE = "That does not fit what is known of the GIL, so run it again."
+OTHER_RULES = (
+    "The GIL of {implementation} is not that of CPython: it is handed over by other rules, so no number of"
+    " switch intervals follows from that."
+)
 
 
 def verdict(record: Record) -> Verdict:
@@ -89,6 +93,8 @@ def verdict(record: Record) -> Verdict:
     doubt = contradiction(seen, waited, busy_cores, record.machine.gil) or ("" if answer in WHY else SPREAD)
     if busy_cores < CROWD and (doubt in (RIDDLE, SPREAD) or answer == SEVERAL):
         doubt = IDLE
+    if has_other_gil(record) and doubt not in (IDLE, CROWDED):
+        doubt = OTHER_RULES
     lacked = max(0.0, 1 - busy_cores) if doubt == IDLE else None
     because = why_no_core(record, lacked, ours=ONE_CORE if record.machine.cores == 1 else "")
     if doubt in (IDLE, CROWDED):
@@ -99,10 +105,16 @@ def verdict(record: Record) -> Verdict:
         python=duration(seen["python"].value, "threads"),
         process=duration(seen["process"].value, "processes"),
         busy=percent(busy_cores, "running"),
+        implementation=record.machine.implementation,
         **because.values,
     )
     checks = checks_of(record, seen)
     return Verdict("unclear" if doubt else answer, headline, tuple(checks), tuple(unanswered(took)))
+
+
+def has_other_gil(record: Record) -> bool:
+    """What is known of the GIL's switch interval, and of who lets go of it, is known of CPython."""
+    return record.machine.gil and record.machine.implementation != "CPython"
 
 
 def busy_share(record: Record) -> float:
@@ -154,8 +166,11 @@ def checks_of(record: Record, seen: Mapping[str, Estimate]) -> Iterator[Check]:
         low=duration(seen["process"].low, "processes"),
         high=duration(seen["process"].high, "processes"),
     )
-    yield Check(claim, seen["process"].high < python.low or None)
-    if not record.machine.gil:
+    if record.machine.gil:
+        yield Check(claim, seen["process"].high < python.low or None)
+    else:  # there a thread is a neighbour like a process
+        yield Check(claim, seen["process"].value <= SLOW_S or None)
+    if not record.machine.gil or has_other_gil(record):
         return
     small, large, long = (seen[name] for name in ("small hash", "large hash", "long call"))
     interval_s = record.params["interval"] / 1000

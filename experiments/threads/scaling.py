@@ -359,7 +359,16 @@ def verdict(record: Record) -> Verdict:
     )
     answer = "unclear" if doubt else "only with processes" if turns else "yes"
     checks = [*(turn_checks(rounds) if turns else ()), *speed_checks(seen, turns, limit, record.machine.gil)]
-    return Verdict(answer, headline, tuple(checks))
+    return Verdict(answer, headline, tuple(checks), tuple(lacking(record)))
+
+
+def lacking(record: Record) -> Iterator[Sentence]:
+    if not any(row.kind == "interpreters" for row in record[Round]):
+        python = f"{record.machine.implementation} {record.machine.python}"
+        yield say(
+            "{python} has no interpreters with a GIL of their own; CPython 3.12 and later have.",
+            python=python,
+        )
 
 
 def capacity_of(row: Capacity) -> float | None:

@@ -1,6 +1,7 @@
 """Scenes for real, whose turns and ends are exact, and verdicts on rows whose answer is known."""
 
 import asyncio
+import dataclasses
 import errno
 import os
 import threading
@@ -421,6 +422,25 @@ def judged(*found: object, gil: bool = True, block: float = 60):
 def record(*found: object, gil: bool = True, block: float = 60) -> Record:
     machine = Machine(**(Machine.here().as_json() | {"gil": gil}))
     return Record(machine, {"wait": 20, "work": 1, "block": block, "repeats": 3}, found)
+
+
+@pytest.mark.parametrize(
+    ("known", "told"),
+    [
+        (
+            {"gil": False},
+            "a thread leaves the heartbeat 8.00\u00a0ms late: there is no GIL",
+        ),
+        ({"implementation": "PyPy"}, "leaves the heartbeat 8.00\u00a0ms late in a thread: PyPy runs it as"),
+    ],
+)
+def test_what_is_said_of_the_gil_is_said_of_the_one_that_is_there(known, told):
+    cured = [row for row in GOOD if getattr(row, "call", "") != "C call, thread"]
+    measured = record(*cured, *lag("C call, thread", 0.008))
+    measured.machine = dataclasses.replace(measured.machine, **known)
+    checks = verdict(measured).checks
+    assert [check.ok for check in checks if told in str(check.claim)] == [True]
+    assert "keeps the GIL" not in " ".join(str(check.claim) for check in checks)
 
 
 def test_waits_that_overlap_and_turns_that_do_not_are_told():

@@ -252,9 +252,26 @@ def test_what_the_hard_limit_does_not_allow_is_refused_again_in_the_child(monkey
 
 
 def test_a_hard_limit_that_leaves_nothing_is_told_as_nothing(monkeypatch):
-    monkeypatch.setattr(readiness, "hard_limit", lambda: 64)
+    monkeypatch.setattr(readiness, "hard_limit", lambda: 40)
     with pytest.raises(ParameterError, match="the hard limit leaves 0 "):
         readiness.check_room(100, 10)
+
+
+def test_a_low_limit_shortens_what_is_usual_and_is_told():
+    """In a process of its own: the bounds are found when the experiment is loaded."""
+    script = """
+import resource
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+from experiments.kit.spec import load
+experiment = load("io_models.readiness")
+params = experiment.parse({"wakes": 10, "repeats": 3})
+rows = [row for row in experiment.measure(**params) if type(row).__name__ != "Progress"]
+from experiments.kit import Machine, Record
+said = experiment.verdict(Record(Machine.here(), params, rows))
+print(params["descriptors"], params["idle"], *said.doubts)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("24 12 A process may have 64 descriptors here (`ulimit -Hn`), so 24 were")
 
 
 def test_the_bounds_follow_the_machine():

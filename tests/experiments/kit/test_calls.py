@@ -5,6 +5,7 @@ import os
 import resource
 import select
 import signal
+import threading
 import time
 
 import pytest
@@ -91,7 +92,7 @@ def test_signals_are_waited_for_and_thrown_away(named):
     try:
         wait = calls.wait_for_signal({number})
         for _ in range(3):
-            os.kill(os.getpid(), number)
+            signal.pthread_kill(threading.get_ident(), number)
         wait()
         assert signal.sigpending() == {number}
         calls.discard_pending({number, signal.SIGIO})

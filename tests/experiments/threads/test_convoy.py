@@ -1,3 +1,4 @@
+import dataclasses
 import math
 import os
 import re
@@ -51,6 +52,23 @@ def test_beside_a_busy_thread_an_answer_waits_for_a_switch_interval():
     assert said.headline.values["python"].about == "threads"
     assert [check.ok for check in said.checks] == [True] * 5
     assert said.doubts == ()
+
+
+def test_the_gil_of_another_interpreter_is_not_held_against_the_switch_interval_of_cpython():
+    for took_ms in ({}, {"python": [0.57] * 8}, {"python": [0.57, 4, 9, 0.2, 30, 1, 2, 0.3]}):
+        record = record_of(took_ms)
+        record.machine = dataclasses.replace(record.machine, implementation="PyPy")
+        said = verdict(record)
+        assert said.answer == "unclear"
+        assert "The GIL of PyPy is not that of CPython" in str(said.headline)
+        assert "run it again" not in str(said.headline)
+        assert "interval" not in " ".join(str(check.claim) for check in said.checks)
+        assert len(said.checks) == 1
+
+
+def test_without_a_gil_a_thread_is_a_neighbour_like_a_process():
+    said = verdict(record_of({"python": [0.06] * 8}, gil=False))
+    assert (said.answer, [check.ok for check in said.checks]) == ("not at all", [True])
 
 
 def test_beside_several_busy_threads_it_may_lose_several_turns():

@@ -38,6 +38,14 @@ def judged(
     return verdict(Record(machine(**facts), {"workload": workload}, rows, conditions))
 
 
+def test_interpreters_that_are_missing_are_told():
+    said = judged(
+        rounds("threads", [1.0] * 5, 1.0), rounds("processes", [1.9] * 5, 1.9), implementation="PyPy"
+    )
+    assert "PyPy" in str(said.doubts[0])
+    assert "CPython 3.12 and later have" in str(said.doubts[0])
+
+
 FLAT = rounds("threads", [0.97, 0.99, 0.95, 1.02, 0.98], 1.0)
 RISING = rounds("threads", [1.71, 1.75, 1.68, 1.8, 1.7], 1.95)
 PROCESSES = rounds("processes", [1.75, 1.79, 1.7, 1.81, 1.77], 1.95)
