@@ -104,7 +104,7 @@ def context(chromium: Browser, server: Served, complaints: Complaints) -> Iterat
     context = chromium.new_context(
         base_url=server.url, viewport={"width": 1440, "height": 900}, reduced_motion="reduce"
     )
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(PATIENCE_MS)
     context.on("page", complaints.listen)
     yield context
     context.close()

@@ -4,7 +4,7 @@ from playwright.sync_api import Page
 from playwright.sync_api import TimeoutError as TooLong
 
 WIDTHS = (1440, 1024, 768, 660, 390, 320)
-SETTLING_MS = 5_000  # a drawing follows its new width when the browser has told it
+SETTLING_MS = 30_000  # a drawing follows its new width when the browser has told it; the machine may be busy
 
 # Text may leave a box that scrolls, or one that says with an ellipsis that there is more; the window and a
 # box that clips it cut it off. Half a pixel is rounding, and a font may reach over its line a little.

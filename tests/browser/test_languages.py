@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import Complaints
-from tests.browser.pages import press_run
+from tests.browser.pages import PATIENCE_MS, press_run
 from tests.served import Served
 
 HAN = re.compile(r"[\u4e00-\u9fff]")
@@ -46,7 +46,7 @@ def chinese(chromium: Browser, server: Served, complaints: Complaints) -> Iterat
     """A page in the browser of somebody who reads Chinese."""
     complaints.expect("404")
     context = chromium.new_context(base_url=server.url, locale="zh-CN", reduced_motion="reduce")
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(PATIENCE_MS)
     context.on("page", complaints.listen)
     yield context.new_page()
     context.close()
@@ -71,7 +71,7 @@ def test_a_wrong_value_is_told_in_chinese_beside_its_field(chinese: Page, compla
     field = chinese.locator("#p-workers")
     field.fill("99")
     chinese.locator("#run").click()
-    expect(chinese.get_by_role("alert")).to_contain_text("99 超出范围 2 到 32", timeout=20_000)
+    expect(chinese.get_by_role("alert")).to_contain_text("99 超出范围 2 到 32", timeout=PATIENCE_MS)
     expect(field).to_have_attribute("aria-invalid", "true")
     expect(field).to_be_focused()
 

@@ -32,7 +32,7 @@ def visitor(chromium: Browser, fresh: Served) -> Iterator[BrowserContext]:
         base_url=fresh.url, viewport={"width": 1440, "height": 900}, reduced_motion="reduce"
     )
     context.grant_permissions(["clipboard-read", "clipboard-write"])
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(PATIENCE_MS)
     context.on("page", complaints.listen)
     yield context
     context.close()

@@ -15,6 +15,7 @@ from urllib.request import urlopen
 import pytest
 from playwright.sync_api import Browser, Route, TimeoutError, expect
 
+from tests.browser.pages import PATIENCE_MS
 from tests.served import Served
 
 PROBES = (  # what the UI asks for by itself; it works without
@@ -102,10 +103,10 @@ def test_a_trace_opens_in_the_perfetto_ui_with_its_lanes_named_and_its_states_as
     page.goto(f"{page.url.partition('#')[0]}#!/query")  # the UI asks its own engine what it has read
     page.locator(".cm-content").fill(" ".join(QUERY.split()))
     page.keyboard.press("Control+Enter")
-    expect(page.locator("body")).to_contain_text("Query history (1 queries)", timeout=30_000)
+    expect(page.locator("body")).to_contain_text("Query history (1 queries)", timeout=PATIENCE_MS)
     rows = [f"{lane} {state} {n}" for (lane, state), n in told.items()]
     with suppress(TimeoutError):  # the assertion says more
-        page.wait_for_function(SHOWN, arg=rows, timeout=30_000)
+        page.wait_for_function(SHOWN, arg=rows, timeout=PATIENCE_MS)
     seen = " ".join(page.locator("body").inner_text().split())
     assert ([row for row in rows if row not in seen], strangers) == ([], [])
     context.close()
