@@ -103,6 +103,7 @@ BALANCED = 0.02  # of the wall clock
 TIMELY = 0.5  # of the looks that were asked for: with fewer, most came too late to tell anything
 FAIR = 0.05
 BROKEN = 0.25  # of the spinners' core: with more lost, their shares say nothing about turns
+LATE_LOOKS = 0.05  # of the wall clock: as far as the balance may be off where the spinners lost their core
 NICE_STEP = 1.25  # the ratio of the weights of neighbouring nice values (sched(7))
 
 ALL_ON_ONE = "There is one core only: the other processes and the observer are on it, too."
@@ -455,7 +456,10 @@ def check_balance(shares: list[Share]) -> Check:
         off=percent(abs(imbalance(worst))),
         tolerance=percent(tolerance(worst)),
     )
-    return Check(claim, abs(imbalance(worst)) <= tolerance(worst))
+    spinners = [share for share in shares if share.process.startswith("spinner")]
+    crowded = bool(spinners) and lost_share(spinners) > BROKEN  # then looks come when others let them
+    beyond = abs(imbalance(worst)) - tolerance(worst)
+    return Check(claim, True if beyond <= 0 else None if crowded and beyond <= LATE_LOOKS else False)
 
 
 def imbalance(share: Share) -> float:

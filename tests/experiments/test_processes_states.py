@@ -21,6 +21,7 @@ from experiments.processes.states import (
     Span,
     Switch,
     Transition,
+    check_balance,
     lost_share,
     measure,
     tolerance,
@@ -472,3 +473,16 @@ def test_a_wait_that_was_not_seen_is_not_claimed():
 
 def test_nothing_added_up_is_unclear():
     assert judged().answer == "unclear"
+
+
+def test_looks_that_others_made_late_leave_the_balance_open():
+    """Where the spinners lost most of their core; more than that much is wrong on any machine."""
+    for off, crowded, ok in ((0.03, True, None), (0.03, False, False), (0.3, True, False), (0.0, True, True)):
+        spinner = share("spinner 1", 0.1 if crowded else 1.0, off_queue=0.0)
+        quiet = share("sleeper", 0.0, off_queue=1.0 - 0.022 - off)
+        assert check_balance([spinner, quiet]).ok is ok, (off, crowded)
+
+
+def share(process: str, running: float, off_queue: float) -> Share:
+    ready = 1 - running if process.startswith("spinner") else 0.0
+    return Share(process, 1, 1.0, running, ready, off_queue, 0.0, 0.0, 0, 0, 0.0, off_queue, 1000)
