@@ -62,7 +62,9 @@ def seen_meanwhile(record: Record, lacked: float | None = None) -> Iterator[Sent
 
 def explains(share: float | None, lacked: float | None, cores: int) -> bool:
     """Whether others used so much of the run's cores that it may be what was lacking."""
-    return share is not None and share > NOISY and (lacked is None or share * cores >= HALF * lacked)
+    if share is None or share <= NOISY:
+        return False
+    return lacked is None or share * cores >= HALF * min(lacked, cores)
 
 
 def quota(record: Record) -> Iterator[Sentence]:

@@ -68,7 +68,7 @@ from experiments.kit import (
     percent,
     say,
 )
-from experiments.kit.causes import NOTHING, why_no_core
+from experiments.kit.causes import why_no_core
 from experiments.kit.machine import gil_enabled, usable_cores
 from experiments.kit.subjects import Gate, Group
 from experiments.threads import _segment
@@ -274,7 +274,8 @@ def verdict(record: Record) -> Verdict:
     checks = (
         turn_checks(record, seen, seen.waiting, seen.lacking, shares, handover) if needs_gil else iter(())
     )
-    because = why_no_core(record, n * seen.lacking)
+    most = 1 if needs_gil else record.machine.cores  # cores that they could have used together
+    because = why_no_core(record, min(n * seen.lacking, max(0.0, most - seen.together)))
     values: dict[str, Value | int] = {
         "n": n,
         "running": running,
@@ -340,17 +341,24 @@ def in_turns(
         return "unclear", f"{told} But for {{lacking}} they waited for a core. {BECAUSE}"
     if off > 0.1:
         return "unclear", f"{told} Taking turns would make it {1 - 1 / seen.n:.0%}; run it again."
-    if seen.together + seen.n * lacking < ONE_RUNS:
+    if one_runs(record, seen, lacking) < ONE_RUNS:
         return (
             "unclear",
             f"{told} But together they ran {{sum}} of the time, and whoever waits for the GIL leaves one"
-            f" running. {NOTHING}",
+            f" running. {BECAUSE}",
         )
     if record.params["workload"] == "mixed":
         return "waits for the GIL", f"{told} {LATE}"
     if seen.n > 1:
         return "waits for the GIL", f"{told} {ASKING}" if lacking > BUSY else told
     return "nothing to wait for" if lacking < BUSY else "for a core", f"{told} Nobody else asks for it."
+
+
+def one_runs(record: Record, seen: Seen, lacking: float) -> float:
+    """How much of the time one of them ran or, holding the GIL, waited for a core. What waited in the run
+    queue may only have come to ask; so it counts where the process beside them vouches for the rest."""
+    explained = seen.n * lacking if seen.n == 1 or beside(record) else 0
+    return seen.together + explained
 
 
 def side_by_side(
@@ -370,6 +378,8 @@ def side_by_side(
         return "unclear", f"{told} That does not fit a Python without a GIL; run it again."
     if seen.n > 1 and seen.together < 1.15:
         return "unclear", f"{told} They hardly ran abreast, and nothing seen here tells why; run it again."
+    if waiting > FEW and crowded and not beside(record):  # nothing vouches for what is left
+        return "unclear", f"{told} But for {{lacking}} they waited for a core. {BECAUSE}"
     why = "This Python runs without a GIL." if free else "Hashing a large buffer lets go of it."
     lack = " For {lacking} they were ready, but no core was free." if crowded else ""
     if waiting > FEW:

@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from app import runner
 from app.interpreters import Interpreter, default, find
 from app.rooms import rooms, sweep_rooms
 from app.runner import CannotStart, Child, Spare, decode, run_child, start
@@ -233,6 +234,22 @@ async def test_conditions_tell_the_cpu_of_the_run_from_that_of_others(run):
     assert end["conditions"]["foreign_cpu"] > 0.3 / (os.cpu_count() or 1)
     assert 0 <= end["conditions"]["own_cpu"] < 0.3
     assert end["conditions"]["run_delay"] is None  # it has no subjects that could tell
+
+
+async def test_foreign_cpu_is_looked_for_on_the_cores_of_the_run_and_on_no_others(run, monkeypatch):
+    asked, Reading = [], runner.Reading
+
+    class Spy(Reading):
+        @classmethod
+        def now(cls, cores=()):
+            asked.append(list(cores))
+            return Reading(time.monotonic(), None, None, 0.0)
+
+    monkeypatch.setattr(runner, "Reading", Spy)
+    *_, end = await collect(run("facts", {}))
+
+    assert asked[-2:] == [end["machine"]["core_ids"]] * 2
+    assert (end["conditions"]["foreign_cpu"], end["conditions"]["steal"]) == (None, None)
 
 
 @contextmanager

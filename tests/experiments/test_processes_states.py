@@ -463,6 +463,35 @@ def test_foreign_load_on_the_core_is_unclear_or_told(monkeypatch):
     assert "12\u00a0%" in str(some.doubts[0])
 
 
+def test_a_state_that_a_check_says_was_seen_is_in_the_answer():
+    """However short it was: looks mistake no D."""
+    brief = SYNCER._replace(uninterruptible_s=0.002)
+    said = judged(row("spinner 1", 1.0, 1.0, 0.0), row("spinner 2", 1.0, 1.0, 0.0), *OTHERS[:3], brief)
+    assert said.checks[-1].ok is True
+    assert "uninterruptible" in said.answer
+
+
+@pytest.mark.parametrize(
+    ("conditions", "cause"),
+    [
+        (
+            {"foreign_cpu": 0.03, "throttled": 0.8},
+            "The CPU quota of the run's control group was used up in 80",
+        ),
+        ({"foreign_cpu": 0.5, "throttled": 0.0}, "Other programs used 50"),
+        ({"foreign_cpu": 0.03, "throttled": 0.0}, "Nothing seen here tells why."),
+    ],
+)
+def test_what_the_spinners_lacked_is_blamed_on_what_was_measured(conditions, cause):
+    rows = [row("spinner 1", 0.5, 1.5, 0.0), row("spinner 2", 0.5, 1.5, 0.0), *OTHERS]
+    machine = Machine(**{**Machine.here().as_json(), "cores": 2})
+    params = {"seconds": 2.0, "rate": 200.0, "spinners": 2, "nice": 0}
+    said = verdict(Record(machine, params, rows, conditions))
+    assert said.answer == "unclear"
+    assert cause in str(said.headline)
+    assert "thers took" not in str(said.headline)
+
+
 def test_a_wait_that_was_not_seen_is_not_claimed():
     quick = SYNCER._replace(uninterruptible_s=0.0)
     said = judged(row("spinner 1", 1.0, 1.0, 0.0), row("spinner 2", 1.0, 1.0, 0.0), *OTHERS[:3], quick)

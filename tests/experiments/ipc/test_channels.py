@@ -103,6 +103,16 @@ def test_a_buffer_that_brings_nothing_is_not_praised():
     assert [check.ok for check in verdict(record_of(large=500.0)).checks][-1] is None
 
 
+@pytest.mark.parametrize(
+    ("one", "two"),
+    [(ONE_US, TWO_US | {SPINNING: 40.0}), (ONE_US | {SPINNING: 7.0}, TWO_US)],
+    ids=["apart", "together"],
+)
+def test_a_small_difference_proves_nothing_about_spinning(one, two):
+    told = [check for check in verdict(record_of(one=one, two=two)).checks if "spin" in str(check.claim)]
+    assert sorted(str(check.ok) for check in told) == ["None", "True"]
+
+
 def test_a_way_that_could_not_be_had_is_told():
     said = verdict(record_of(absent=[Absent("System V queue", "EPERM")]))
     assert [str(doubt) for doubt in said.doubts] == ["System V queue could not be had here (EPERM)."]

@@ -50,6 +50,7 @@ def test_others_that_used_less_than_half_of_what_was_lacking_are_not_blamed():
     assert told(record(cores=2, foreign_cpu=0.12), 0.9) == NOTHING
     assert "Other programs" in told(record(cores=2, foreign_cpu=0.12), 0.3)
     assert "Other programs" in told(record(cores=8, foreign_cpu=0.12), 0.9)
+    assert "Other programs" in told(record(cores=1, foreign_cpu=0.82), 2.4)  # no more than there are
 
 
 def test_a_quota_whose_periods_nobody_counted_is_told_as_the_fact_that_it_is():

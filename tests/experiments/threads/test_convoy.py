@@ -151,6 +151,23 @@ def test_where_answers_beside_processes_were_quick_no_core_is_said_to_lack():
     assert "spread too far" in str(said.headline)
 
 
+@pytest.mark.parametrize("small_ms", [0.19, 1.0])
+def test_an_answer_that_is_a_little_later_does_not_prove_that_small_hashes_keep_the_gil(small_ms):
+    said = verdict(record_of({"small hash": [small_ms] * 8}))
+    (told,) = (check for check in said.checks if "Small hashes" in str(check.claim))
+    assert (told.ok, str(told.claim).startswith("Perhaps not: Small hashes")) == (None, True)
+
+
+@pytest.mark.parametrize(
+    ("took", "ok"),
+    [([12, 14, 16, 17, 15, 18, 13, 20], True), ([5.1, 5.2, 5.3, 5.1, 5.2, 5.1, 5.3, 5.2], None)],
+)
+def test_a_long_call_is_waited_for_half_and_one_interval(took, ok):
+    (told,) = (c for c in verdict(record_of({"long call": took})).checks if "long call" in str(c.claim))
+    assert told.ok is ok
+    assert "half a call and one interval make 15.0\u00a0ms" in str(told.claim)
+
+
 def test_an_answer_that_never_came_took_for_ever_and_is_told():
     said = verdict(record_of({"long call": [math.inf] * 2 + [22.0] * 6}))
     assert [str(doubt) for doubt in said.doubts] == ["2 questions were never answered."]
