@@ -13,6 +13,7 @@ import socket
 import time
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -31,6 +32,7 @@ from app.payloads import GuessJson
 from app.runner import Spare, run_child
 from app.runs import Run, State, new_id
 from app.stirring import Stirring
+from app.storage.failures import StorageFailed
 from app.storage.store import Store
 from app.views import UnknownRun, Views
 from experiments.kit import machine as facts
@@ -40,7 +42,7 @@ log = logging.getLogger(__name__)
 
 KEPT_AT_THE_END = (
     *("state", "why", "last_words", "machine", "conditions", "verdict"),
-    *("progress", "progress_text", "ended_at", "search", "thumb", "guess"),
+    *("progress", "progress_text", "ended_at", "length_s", "search", "thumb", "guess"),
 )
 
 RunChild = Callable[..., AsyncIterator[dict[str, Any]]]
@@ -163,7 +165,8 @@ class Bench:
         python: str | None = None,
         guess: object = None,
     ) -> Run:
-        """Queue a run, and what somebody expects of it (see `kit.guess`).
+        """Queue a run, and what somebody expects of it (see `kit.guess`). It is stored when this returns;
+        where nothing can be stored, memory has it, and the store's alarms say so.
 
         UnknownExperiment, ParameterError, and QueueFull say why not.
         """
@@ -183,9 +186,20 @@ class Bench:
             host=socket.gethostname(),
             guess=guessed(points) if points else None,
         )
-        self.store.create(run)
+        await self._keep(run)
         self._enqueue(self.views.open(run))
         return run
+
+    async def _keep(self, run: Run) -> None:
+        """Before anybody hears of it: a link that was handed out outlives a kill."""
+        self.store.create(run)
+        with suppress(StorageFailed):
+            await asyncio.to_thread(self.store.flush)
+        try:
+            self._check_room()  # others may have come meanwhile
+        except QueueFull:
+            self.store.delete(run.id)
+            raise
 
     async def stop(self, id: str) -> Run:
         """End a run and all its processes; returns when nothing of it is left."""
@@ -207,10 +221,12 @@ class Bench:
         points = live.experiment.parse_guess(given, live.run.params)
         if live.run.guess is not None:
             raise GuessedAlready("this run has a guess already, and the first one counts")
-        live.change(guess=guessed(points))
+        late = {"late": True} if live.run.state.ended else {}
+        live.change(guess=guessed(points) | late)
         live.redraw(lambda board: board.guess(points))
         if not live.run.state.ended:  # at once, so that this is never written after the run's end
             self.store.update(id, guess=live.run.guess)
+            await asyncio.to_thread(self.store.confirm, id)
         else:
             async with self.views.alone(id):
                 await self._keep_guess(live)
@@ -235,13 +251,22 @@ class Bench:
         return run
 
     async def _update(self, id: str, **changes: Any) -> Run:
+        """Stored when this returns; StorageFailed before anything is changed where it cannot be."""
+
+        def change() -> Run:
+            self.store.confirm(id)
+            run = self.store.update(id, **changes)
+            self.store.confirm(id)
+            return run
+
         try:
-            return await asyncio.to_thread(self.store.update, id, **changes)
+            return await asyncio.to_thread(change)
         except KeyError:  # deleted meanwhile, or never there
             raise UnknownRun(id) from None
 
     async def adopt(self, file: AsyncIterable[bytes]) -> Run:
         """Keep a run that was measured elsewhere, and tell those who watch all runs (see `importer`)."""
+        await asyncio.to_thread(self.store.check_place)
         id = await self.take_in(file, self.store.path.absolute())
         run = await asyncio.to_thread(self.store.admit, id)
         self.latest.add(run)
@@ -253,8 +278,11 @@ class Bench:
         if not run.state.ended:
             raise StillRunning(f"the run is {run.state}; stop it before you delete it")
         async with self.views.alone(id):
+            await asyncio.to_thread(self.store.confirm, id)
             self.store.delete(id)
             self.views.forget(id)
+            with suppress(StorageFailed):  # of a run that only memory had
+                await asyncio.to_thread(self.store.flush)
         self.latest.remove(id)
 
     async def stir(self, kind: str) -> None:
@@ -343,6 +371,7 @@ class Bench:
         self.hub.quiet = True
         await self.stirring.end()
         live.run = replace(live.run, state=State.RUNNING, started_at=time.time())
+        live.began = time.monotonic()
         self._announce(live)
         live.publish({"o": "quiet", "on": True})
         try:
@@ -370,7 +399,7 @@ class Bench:
     async def _conclude(self, live: Live, outcome: dict[str, Any]) -> None:
         """The last step of every run, however it ended: shown, off the bench, and on the disk."""
         live.finish()
-        live.run = replace(live.run, **outcome, ended_at=time.time())
+        live.run = replace(live.run, **outcome, ended_at=time.time(), length_s=live.elapsed_s)
         live.run = replace(live.run, search=self._searched(live), thumb=live.thumb())
         if live in self.running:
             self.running.remove(live)
@@ -380,6 +409,8 @@ class Bench:
             self.store.update(live.run.id, **{name: getattr(live.run, name) for name in KEPT_AT_THE_END})
             self._announce(live)
             await asyncio.to_thread(self.store.flush)
+        except StorageFailed as failure:
+            log.warning("run %s is in memory only: %s", live.run.id, failure)
         except Exception:  # the store tries again by itself; the next run can be measured
             log.exception("the end of run %s could not be stored", live.run.id)
         live.ended.set()

@@ -105,6 +105,7 @@ def as_json(experiment: Experiment, run: Run, tables: Mapping[str, Rows]) -> dic
         "created_at": run.created_at,
         "started_at": run.started_at,
         "ended_at": run.ended_at,
+        "length_s": run.length_s,
     }
 
 

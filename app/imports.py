@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 MOST_VALUES = 16_000_000  # commas in the file: what the values weigh in memory follows from it
 MOST_LISTS = MOST_ROWS + 100_000  # opening brackets and braces: an empty list weighs 20 times its 3 bytes
 MOST_CORES = 8192  # the most that a Linux kernel is built for (CONFIG_NR_CPUS)
+LONGEST_S = 86_400.0  # far more than any run may last
 ARCHIVES = {
     b"PK": "a zip archive",
     b"\x1f\x8b": "a gzip archive",
@@ -155,6 +156,7 @@ def read_run(
         created_at=created_at,
         started_at=optional_moment(record, "started_at"),
         ended_at=optional_moment(record, "ended_at"),
+        length_s=length_of(record),
         host=line("host", member(record, "host"), 255),
         rows=rows,
         origin=origin_of(record),
@@ -183,6 +185,17 @@ def label(read: Callable[[object], str], given: object) -> str:
 def optional_moment(record: Mapping[str, Any], name: str) -> float | None:
     value = member(record, name)
     return None if value is None else moment(name, value)
+
+
+def length_of(record: Mapping[str, Any]) -> float | None:
+    """How long it was measured; files of older versions do not tell."""
+    value = record.get("length_s")
+    if value is None:
+        return None
+    length = number("length_s", value)
+    if not 0 <= length < LONGEST_S:
+        raise ImportRefused(f"length_s: {shown(value)} is not the length of a run")
+    return length
 
 
 def origin_of(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -277,7 +290,14 @@ def guess_of(
     except ParameterError as error:
         raise ImportRefused(str(error)) from None
     given_at = moment("guess.given_at", member(given, "given_at"))
-    return {"points": points, "given_at": given_at, "rows": compared(experiment, points, measured)}
+    guess: GuessJson = {
+        "points": points,
+        "given_at": given_at,
+        "rows": compared(experiment, points, measured),
+    }
+    if isinstance(given.get("late"), bool):
+        guess["late"] = given["late"]
+    return guess
 
 
 def compared(

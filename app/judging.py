@@ -51,7 +51,7 @@ async def compare(live: Live, store: Store) -> None:
 
 
 def judged(live: Live, store: Store) -> Verdict:
-    store.flush()
+    store.check_rows(live.run.id)
     return judge(live.experiment, read_record(live, store))
 
 

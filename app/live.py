@@ -34,6 +34,7 @@ class Live:
     topic: Topic
     stopped: str = ""  # why it is being stopped; empty while nobody asked
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    began: float | None = None  # by the monotonic clock; None while it waits
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     others: dict[str, Edition] = field(default_factory=dict)  # by language; English is `board` and `topic`
     drafts: list[Draft] = field(default_factory=list)  # of editions that are being made
@@ -94,10 +95,14 @@ class Live:
         """About how long it takes in all."""
         return (self.experiment.cost(self.run.params) or GUESSED_COST_S) + STARTING_S
 
+    @property
+    def elapsed_s(self) -> float | None:
+        """Since it began; None while it waits."""
+        return None if self.began is None else time.monotonic() - self.began
+
     def remaining_s(self) -> float:
         """About how long it still takes."""
-        elapsed = time.time() - self.run.started_at if self.run.started_at else 0.0
-        return max(self.cost_s - elapsed, 0.0)
+        return max(self.cost_s - (self.elapsed_s or 0.0), 0.0)
 
     def summary(self) -> dict[str, Any]:
         """The run as the queue shows it."""
@@ -107,6 +112,7 @@ class Live:
             "title": self.experiment.title,
             "state": self.run.state,
             "started_at": self.run.started_at,
+            "elapsed_s": self.elapsed_s,
             "cost_s": self.cost_s,
         }
 

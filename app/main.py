@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import ExitStack, asynccontextmanager, closing
@@ -38,6 +39,8 @@ from app.settings import Settings
 from app.storage.store import Store
 from experiments.kit.spec import Experiment, load_all
 
+log = logging.getLogger(__name__)
+
 
 def create_app(settings: Settings) -> Guard:
     """The whole app behind its guard. StorageFailed and SpecError say why it cannot be."""
@@ -59,6 +62,8 @@ def build(settings: Settings) -> FastAPI:
     experiments = load_all()
     with ExitStack() as undo:  # the history is let go where the rest cannot be
         store = undo.enter_context(closing(Store(paths.database(settings.data))))
+        for alarm in store.alarms():
+            log.warning(alarm)
         app = assemble(settings, experiments, store)
         undo.pop_all()
     return app

@@ -80,7 +80,7 @@ def render(request: Request, template: str, status: int = 200, **facts: Any) -> 
         return urlencode({**request.query_params, **changed})
 
     facts |= {"assets": assets, "stay": stay, "watching": is_watching(request)}
-    text = environment().get_template(template).render(**facts)
+    text = environment().get_template(template).render(alarms=bench_of(request).store.alarms(), **facts)
     headers = {
         "Cache-Control": "no-cache",
         "Content-Language": languages.TAGS[languages.words().language],
@@ -167,7 +167,7 @@ def home(request: Request, q: str = "") -> Response:
         route=route,
         done=done,
         following=next((stop for stop in route.stops if stop.experiment not in (done or {})), None),
-        notices=bench.store.notices(),
+        notices=bench.store.remarks(),
     )
 
 
@@ -473,7 +473,7 @@ def list_runs(
         paged=before is not None,
         newest="/runs?" + urlencode(chosen) if chosen else "/runs",
         older="/runs?" + urlencode(chosen | {"before": following}) if following else "",
-        notices=bench.store.notices(),
+        notices=bench.store.remarks(),
     )
 
 

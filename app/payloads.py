@@ -6,7 +6,7 @@ tells the same in words.
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
 Row = list[Any]
 Patch = list[list[Any]]  # see `figures.patch`
@@ -77,11 +77,15 @@ Op = FigureOp | RunOp | QuietOp | GoneOp
 
 
 class GuessJson(TypedDict):
-    """`given_at` is Unix seconds; `rows` (see `kit.guess.Row`) are None until the run is judged."""
+    """`given_at` is Unix seconds; `rows` (see `kit.guess.Row`) are None until the run is judged.
+
+    `late` is true where the run had ended when it was given, as the order of the two says.
+    """
 
     points: dict[str, float | str]
     given_at: float
     rows: list[dict[str, Any]] | None
+    late: NotRequired[bool]
 
 
 # -- what a worker says, a JSON line each -----------------------------------------------------

@@ -109,7 +109,7 @@ def guesses(whole: Whole) -> list[dict[str, Any]]:
 
 def guessed_late(run: Run) -> bool:
     """A guess that was given when the answer was there already."""
-    return bool(run.guess and run.ended_at and run.guess["given_at"] > run.ended_at)
+    return run.guessed_late
 
 
 def panel(figure: Mapping[str, Any], styles: drawing.Styles) -> dict[str, Any]:

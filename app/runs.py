@@ -56,6 +56,22 @@ class Run:
     origin: dict[str, Any] | None = None  # of an imported run: {"id", "host", "oscope", "file"?}
     search: str = ""  # what the history looks through, beside name and note, in every language
     thumb: str = ""  # the shape of its result for the catalogue: what stands inside a small <svg>
+    length_s: float | None = None  # from start to end, by a clock that nobody sets; None where unknown
+
+    @property
+    def took_s(self) -> float | None:
+        """How long it was measured; None where nobody knows. Older runs have their two moments only, and
+        these are no length where the wall clock was set between them."""
+        if self.length_s is not None or self.started_at is None or self.ended_at is None:
+            return self.length_s
+        return self.ended_at - self.started_at if self.ended_at >= self.started_at else None
+
+    @property
+    def guessed_late(self) -> bool:
+        """Whether the guess was given when the run had ended. Older guesses have a moment only."""
+        if not self.guess or not self.ended_at:
+            return False
+        return bool(self.guess.get("late", self.guess["given_at"] > self.ended_at))
 
     @property
     def points(self) -> dict[str, float | str] | None:

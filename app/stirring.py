@@ -28,7 +28,7 @@ class Stirring:
     def __init__(self, hub: Hub, run_child: Callable[..., AsyncIterator[dict[str, Any]]]) -> None:
         self.run_child = run_child
         self.kind = ""
-        self.until = 0.0  # Unix seconds
+        self.until = 0.0  # by the monotonic clock
         self._task: asyncio.Task[None] | None = None
         self._stop = asyncio.Event()
         self._turn = asyncio.Lock()
@@ -36,7 +36,7 @@ class Stirring:
 
     def state(self) -> dict[str, Any]:
         """What goes on, and for how long still; `kind` is empty when nothing does."""
-        return {"kind": self.kind, "left_s": max(0.0, self.until - time.time()) if self.kind else 0.0}
+        return {"kind": self.kind, "left_s": max(0.0, self.until - time.monotonic()) if self.kind else 0.0}
 
     async def begin(self, kind: str, python: Interpreter) -> None:
         """Returns at once; UnknownStir where there is no such kind."""
@@ -74,5 +74,5 @@ class Stirring:
         self._tell("")
 
     def _tell(self, kind: str) -> None:
-        self.kind, self.until = kind, time.time() + stir.LENGTH_S
+        self.kind, self.until = kind, time.monotonic() + stir.LENGTH_S
         self._topic.publish(self.state())

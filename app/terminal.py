@@ -116,7 +116,7 @@ def shown(value: Any) -> str:
 
 
 def took(run: Run) -> str:
-    return f", {duration(run.ended_at - run.started_at).text}" if run.started_at and run.ended_at else ""
+    return "" if run.took_s is None else f", {duration(run.took_s).text}"
 
 
 def panel(run: Run) -> Any:

@@ -10,9 +10,10 @@ from datetime import date
 from pathlib import Path
 
 from app.runs import Run
-from app.storage.connections import accepts_wal, connect, connect_without_wal, transaction
+from app.storage.connections import accepts_wal, connect, connect_to_read, connect_without_wal, transaction
 from app.storage.failures import StorageFailed, explained
-from app.storage.schema import FIELDS, Rows, as_text, check_ours, chunked, encode, migrate
+from app.storage.place import Place
+from app.storage.schema import FIELDS, MIGRATIONS, Chunk, Rows, as_text, check_ours, chunked, encode, migrate
 
 INSERT = f"insert or ignore into runs({', '.join(FIELDS)}) values({', '.join('?' * len(FIELDS))})"
 UPDATE = f"update runs set {', '.join(f'{name} = ?' for name in FIELDS)} where id = ?"
@@ -22,17 +23,25 @@ OLDEST = """select id from runs where pinned = 0 and state not in ('queued', 'ru
 
 @dataclass
 class Notes:
-    """What is still to be written. `fresh` are runs that the file has not seen."""
+    """What is still to be written. `fresh` are runs that the file has not seen.
+
+    Rows wait as they came until somebody packs them (`chunks`, which weigh a tenth).
+    """
 
     runs: dict[str, Run] = field(default_factory=dict)
     fresh: set[str] = field(default_factory=set)
     columns: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     rows: dict[tuple[str, str], Rows] = field(default_factory=dict)
+    chunks: dict[tuple[str, str], list[Chunk]] = field(default_factory=dict)
     deleted: list[str] = field(default_factory=list)
     admitted: list[str] = field(default_factory=list)  # stored by another process; they may have to go
 
     def __bool__(self) -> bool:
-        return bool(self.runs or self.rows or self.deleted or self.admitted)
+        return bool(self.runs or self.rows or self.chunks or self.deleted or self.admitted)
+
+    def size_b(self) -> int:
+        """Bytes of what is packed."""
+        return sum(len(data) for chunks in self.chunks.values() for _, data in chunks)
 
 
 class Disk:
@@ -49,6 +58,7 @@ class Disk:
         except sqlite3.Error as error:
             raise explained(error, self.path) from error
         try:
+            check_ours(connection)  # before anything is changed in it
             connection.execute("pragma auto_vacuum = incremental")
             self.wal = accepts_wal(connection)
             if not self.wal:
@@ -67,7 +77,9 @@ class Disk:
 
     def write(self, notes: Notes) -> None:
         """All of the notes or none of them."""
-        chunks = {key: chunked(rows) for key, rows in notes.rows.items()}
+        chunks = {**notes.chunks}
+        for key, rows in notes.rows.items():
+            chunks[key] = [*chunks.get(key, ()), *chunked(rows)]
         with transaction(self._connection):
             for run_id in notes.deleted:
                 self._delete(run_id)
@@ -82,9 +94,7 @@ class Disk:
             else:  # never an insert: the run may have been evicted meanwhile
                 self._connection.execute(UPDATE, (*encode(run), run_id))
 
-    def _write_rows(
-        self, run_id: str, table: str, columns: list[str], chunks: list[tuple[int, bytes]]
-    ) -> None:
+    def _write_rows(self, run_id: str, table: str, columns: list[str], chunks: list[Chunk]) -> None:
         row = self._connection.execute("select n from runs where id = ?", (run_id,)).fetchone()
         if row is None:
             return  # deleted meanwhile
@@ -99,6 +109,21 @@ class Disk:
 
     def _delete(self, run_id: str) -> None:
         self._connection.execute("delete from runs where id = ?", (run_id,))
+
+    # The file
+
+    def open_place(self) -> Place:
+        """From now on it can be asked whether the file is still where it was."""
+        return Place(self.path, self._connection, self.wal)
+
+    def copy_to(self, copy: Path) -> None:
+        """All that is in the file, also where no name leads to it any more."""
+        with closing(connect(copy)) as target:
+            self._connection.backup(target)
+
+    def settle(self) -> None:
+        """Bring the log into the file."""
+        self._connection.execute("pragma wal_checkpoint(truncate)").fetchall()
 
     # Room
 
@@ -168,17 +193,21 @@ def keep_whole(path: Path, run: Run, columns: Mapping[str, list[str]], rows: Map
 def copy_whole(path: Path, copy: Path) -> None:
     """A server may be writing: SQLite's own backup takes everything as of one moment."""
     try:
-        with closing(connect(path, mode="ro")) as source, closing(connect(copy)) as target:
+        with closing(connect_to_read(path)) as source, closing(connect(copy)) as target:
             source.backup(target)
     except sqlite3.Error as error:
         raise explained(error, path) from error
 
 
-def look_at(path: Path) -> str | None:
-    """Why this file cannot be read as a history; None where it can. Changes nothing."""
+def look_at(path: Path, whole: bool = False) -> str | None:
+    """Why this file cannot be read as a history; None where it can. Changes nothing.
+
+    `whole` asks for one that need not be brought forward before it is read.
+    """
     try:
-        with closing(connect(path, mode="ro")) as connection:
-            check_ours(connection)
+        with closing(connect_to_read(path)) as connection:
+            if check_ours(connection) < len(MIGRATIONS) and whole:
+                return f"{path} was written by an older oscope, and has to be written to be read"
     except sqlite3.Error as error:
         return str(explained(error, path))
     except StorageFailed as failure:

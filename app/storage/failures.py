@@ -22,6 +22,10 @@ class StorageTooNew(StorageFailed):
     """A newer oscope wrote this file."""
 
 
+class StorageUnwritable(StorageFailed):
+    """The file or its folder may not be written."""
+
+
 class StorageForeign(StorageFailed):
     """Another program wrote this file."""
 
@@ -32,7 +36,7 @@ def anew(failure: StorageFailed) -> StorageFailed:
 
 
 def unwritable(path: Path, error: Exception) -> StorageFailed:
-    return StorageFailed(f"{path} cannot be written ({error}): choose another folder with --data")
+    return StorageUnwritable(f"{path} cannot be written ({error}): choose another folder with --data")
 
 
 def explained(error: Exception, path: Path) -> StorageFailed:

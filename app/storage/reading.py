@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -11,8 +12,9 @@ from typing import Any
 
 from app.folding import fold
 from app.runs import Run
-from app.storage.connections import connect
+from app.storage.connections import connect_to_read
 from app.storage.failures import explained
+from app.storage.place import inode
 from app.storage.schema import FIELDS
 
 SELECT = f"select {', '.join(FIELDS)} from runs"
@@ -26,11 +28,17 @@ NEWEST_HERE = f"""with asked(name) as (values {{}})
 
 
 class Readers:
-    """Read-only connections, one for every reader at a time."""
+    """Read-only connections to one file, one for every reader at a time.
+
+    Where another file has come to its place, those that are open have to do.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._inode = inode(path)
         self._idle: list[sqlite3.Connection] = []
+        self._returned = threading.Condition()
+        self._open = 0
         self._closed = False
 
     def read(self, sql: str, *values: Any) -> list[Any]:
@@ -46,25 +54,32 @@ class Readers:
         try:
             yield connection
         finally:
-            self._idle.append(connection)
+            with self._returned:
+                self._idle.append(connection)
+                self._returned.notify()
             if self._closed:
                 self.close()
 
     def _take(self) -> sqlite3.Connection:
-        with suppress(IndexError):
-            return self._idle.pop()
-        connection = connect(self._path, mode="ro")
+        with self._returned:
+            if not self._idle and self._open and inode(self._path) != self._inode:
+                self._returned.wait_for(lambda: self._idle)
+            if self._idle:
+                return self._idle.pop()
+            self._open += 1
         try:
-            connection.create_function("has", 5, has, deterministic=True)
+            connection = connect_to_read(self._path)
         except BaseException:
-            connection.close()
+            self._open -= 1
             raise
+        connection.create_function("has", 5, has, deterministic=True)
         return connection
 
     def close(self) -> None:
         self._closed = True
         while self._idle:
-            self._idle.pop().close()
+            with suppress(IndexError):
+                self._idle.pop().close()
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from app.storage.failures import StorageForeign, StorageTooNew
 CHUNK = 500  # rows; larger ones pack hardly better and make a small read slow
 
 Rows = list[list[Any]]
+Chunk = tuple[int, bytes]  # the number of rows, and these as `pack` makes them
 
 TABLES = {"runs", "columns", "chunks", "facts"}
 
@@ -58,6 +59,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "create index runs_to_search on runs(n, experiment, state, pinned, name, note, search)",
     ),
     ("alter table runs add column thumb text not null default ''",),
+    ("alter table runs add column length_s real",),
 )
 
 
@@ -119,8 +121,7 @@ def as_text(value: Any) -> str:
 # -- measured rows as rows of the table `chunks` ----------------------------------------------
 
 
-def chunked(rows: Rows) -> list[tuple[int, bytes]]:
-    """(number of rows, packed rows) of each chunk."""
+def chunked(rows: Rows) -> list[Chunk]:
     parts = (rows[at : at + CHUNK] for at in range(0, len(rows), CHUNK))
     return [(len(part), pack(part)) for part in parts]
 

@@ -378,6 +378,7 @@ async def test_who_follows_a_run_sees_it_begin_grow_fall_quiet_and_end(bench):
 
     viewer = Viewer(send, tick_s=0.0)
     writing = asyncio.create_task(viewer.run())
+    await bench.submit("tiny.counting", {"pause": 50})  # so that the next one waits for a moment
     run = await bench.submit("tiny.counting", {"pause": 5})
     viewer.subscribe(await bench.views.topic(f"run:{run.id}"), since=None)
     await ended(bench, run)

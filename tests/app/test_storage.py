@@ -20,7 +20,7 @@ from app.storage.connections import connect
 from app.storage.failures import StorageBusy, StorageFailed, StorageFull, StorageTooNew
 from app.storage.reading import NEWEST_HERE, Readers
 from app.storage.schema import CHUNK, MIGRATIONS, migrate, pack, unpack
-from app.storage.store import DIED, Store
+from app.storage.store import DIED, MEMORY_ONLY, Store
 
 COLUMNS = ["kind", "workers", "wall_s"]
 ROWS = [["threads", 1, 0.25], ["threads", 2, 0.5], ["processes", 2, None]]
@@ -394,20 +394,21 @@ def noise(rows: int) -> list[list[str]]:
     return [[os.urandom(500).hex()] for _ in range(rows)]
 
 
-def test_a_full_disk_costs_the_rows_that_did_not_fit_and_nothing_else(small_disk):
-    with closing(Store(small_disk / "oscope.db")) as store:
-        check_a_full_disk(store, fill=lambda: (small_disk / "film").write_bytes(bytes(room(small_disk))))
+def test_what_does_not_fit_on_a_full_disk_waits_in_memory_and_is_read_from_there(small_disk):
+    path = small_disk / "oscope.db"
+    with closing(Store(path)) as store:
+        rows = check_a_full_disk(store, lambda: (small_disk / "film").write_bytes(bytes(room(small_disk))))
         (small_disk / "film").unlink()
-        check_that_storing_works_again(store)
-    assert integrity(small_disk / "oscope.db") == "ok"
+        check_that_all_is_written(store, path, rows)
+    assert integrity(path) == "ok"
 
 
-def test_a_full_file_costs_the_rows_that_did_not_fit_and_nothing_else(store, path):
+def test_what_does_not_fit_into_a_full_file_waits_in_memory_and_is_read_from_there(store, path):
     """The same for those who may not mount: SQLite itself refuses to let the file grow."""
     limit = store._disk._connection.execute
-    check_a_full_disk(store, fill=lambda: limit("pragma max_page_count = 1").fetchall())
+    rows = check_a_full_disk(store, lambda: limit("pragma max_page_count = 1").fetchall())
     limit("pragma max_page_count = 1000000").fetchall()
-    check_that_storing_works_again(store)
+    check_that_all_is_written(store, path, rows)
     store.close()
     assert integrity(path) == "ok"
 
@@ -418,36 +419,63 @@ def room(folder: Path) -> int:
     return disk.f_bavail * disk.f_frsize
 
 
-def check_a_full_disk(store: Store, fill: Any) -> None:
+def check_a_full_disk(store: Store, fill: Any) -> list[list[str]]:
+    """The rows of the newest run: the first 50 were stored in time."""
     stored = kept(store, state=State.RUNNING)
     store.append(stored.id, "step", ["text"], noise(50))
     store.update(stored.id, state=State.DONE)
     run = kept(store, state=State.RUNNING)
-    store.append(run.id, "step", ["text"], noise(50))
+    rows = noise(700)
+    store.append(run.id, "step", ["text"], rows[:50])
     store.flush()
     fill()
-    store.append(run.id, "step", ["text"], noise(3000))
+    store.append(run.id, "step", ["text"], rows[50:650])
     with pytest.raises(StorageFull, match="is full: free some space and run again"):
         store.flush()
-    why = store.failure
-    assert "is full" in (why or "")
+    assert "is full" in (store.failure or "")
+    store.append(run.id, "step", ["text"], rows[650:])
+    store.check_rows(run.id)
+    store.update(run.id, state=State.DONE)
+    late = kept(store, state=State.DONE)
+    assert [r.id for r in store.list()[0]] == [late.id, run.id, stored.id]
+    assert store.get(run.id).rows == {"step": 700}
+    assert store.rows(run.id, "step") == rows
+    assert (store.columns(run.id), store.rows(late.id, "step")) == ({"step": ["text"]}, [])
+    assert store.alarms() == [f"Storing does not work now: {store.failure}.", MEMORY_ONLY]
+    return rows
+
+
+def check_that_all_is_written(store: Store, path: Path, rows: list[list[str]]) -> None:
+    store.flush()
+    assert (store.failure, store.alarms()) == (None, [])
+    run = store.list()[0][1]
+    assert (run.rows, store.rows(run.id, "step")) == ({"step": 700}, rows)
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("select sum(count) from chunks").fetchone() == (750,)
+
+
+def test_rows_that_memory_cannot_hold_are_given_up_and_who_appends_is_told(store, monkeypatch):
+    monkeypatch.setattr("app.storage.memory.WAITING_B", 200_000)
+    limit = store._disk._connection.execute
+    ended, run = kept(store, state=State.DONE), kept(store, state=State.RUNNING)
+    store.append(run.id, "step", ["text"], noise(50))
+    store.flush()
+    limit("pragma max_page_count = 1").fetchall()
+    store.append(ended.id, "step", ["text"], noise(100))
     with pytest.raises(StorageFull):
-        store.append(run.id, "step", ["text"], noise(1))
-    store.update(run.id, state=State.FAILED, why=why)
-    assert [(r.state, r.why) for r in store.list()[0]] == [("failed", why), ("done", "")]
-    assert store.get(run.id).rows == {"step": 50}
-    assert [len(store.rows(r.id, "step")) for r in (stored, run)] == [50, 50]
-
-
-def check_that_storing_works_again(store: Store) -> None:
+        store.flush()
+    store.append(run.id, "step", ["text"], noise(600))
+    with pytest.raises(StorageFull):
+        store.flush()
+    for ask in (lambda: store.append(run.id, "step", ["text"], noise(1)), lambda: store.check_rows(run.id)):
+        with pytest.raises(StorageFull):
+            ask()
+    store.update(run.id, state=State.FAILED, why=store.failure)
+    assert [store.get(run.id).rows, len(store.rows(run.id, "step"))] == [{"step": 50}, 50]
+    assert len(store.rows(ended.id, "step")) == 100
+    limit("pragma max_page_count = 1000000").fetchall()
     store.flush()
-    assert store.failure is None
-    failed = store.list(state=State.FAILED)[0][0]
-    assert (failed.rows, len(store.rows(failed.id, "step"))) == ({"step": 50}, 50)
-    run = kept(store)
-    store.append(run.id, "step", ["text"], noise(10))
-    store.flush()
-    assert len(store.rows(run.id, "step")) == 10
+    assert [len(store.rows(r.id, "step")) for r in (ended, run)] == [100, 50]
 
 
 def test_while_nothing_can_be_written_the_memory_knows_what_became_of_the_runs(path, monkeypatch):
@@ -465,8 +493,8 @@ def test_while_nothing_can_be_written_the_memory_knows_what_became_of_the_runs(p
         assert [r.id for r in store.list(state=State.FAILED)[0]] == []  # the disk does not know it yet
         assert [r.id for r in store.list(state=State.RUNNING)[0]] == []
         assert [r.id for r in store.list(before=run.id)[0]] == [done.id]
-        assert store.get(run.id).rows == {"round": 0}
-        assert store.notices() == [f"Storing does not work now: {store.failure}."]
+        assert store.rows(run.id, "round") == ROWS
+        assert store.notices() == [f"Storing does not work now: {store.failure}.", MEMORY_ONLY]
         store.delete(done.id)
         with pytest.raises(StorageFailed):
             store.flush()
@@ -523,7 +551,7 @@ def test_a_mistake_in_the_writer_is_told_and_does_not_end_it(store, monkeypatch)
         with pytest.raises(StorageFailed, match="of ours"):
             store.flush()
     store.flush()
-    assert (store.failure, store.rows(run.id, "round")) == (None, [])
+    assert (store.failure, store.rows(run.id, "round")) == (None, ROWS)
 
 
 def test_a_file_that_cannot_be_opened_for_reading_is_named(path):
