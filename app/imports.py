@@ -44,6 +44,7 @@ ARCHIVES = {
     b"\x28\xb5\x2f\xfd": "a zstd archive",
     b"7z\xbc\xaf": "a 7z archive",
 }
+TEXT = re.compile(rb'"(?:[^"\\]++|\\.)*+"(\s*+:)?', re.DOTALL)
 ID = re.compile(r"[0-9a-f]{10}")
 VERSION = re.compile(r"(\d{1,4})\.(\d{1,4})\.(\d{1,4})\S{0,20}")
 
@@ -88,7 +89,31 @@ def parse(content: bytes | bytearray) -> Mapping[str, Any]:
         raise ImportRefused(f"the file is not JSON, or it is damaged: {error}") from None
     if not isinstance(record, dict):
         raise ImportRefused("the file is JSON, but not a run that oscope exported")
+    written = names_written(content)
+    if written not in (names_read(record, rows=False), names_read(record)):
+        raise ImportRefused("the file says something twice: two members of an object have the same name")
     return record
+
+
+def names_written(content: bytes | bytearray) -> int:
+    """How many members the objects of this JSON have, as it is written: the texts that a colon follows."""
+    return sum(1 for text in TEXT.finditer(content) if text.lastindex)
+
+
+def names_read(value: object, rows: bool = True) -> int:
+    """How many members were read: of those with one name it is the last one alone.
+
+    Without those in lists of lists, as rows are: a million of them take their time.
+    """
+    total, left = 0, [value]
+    while left:
+        inside = left.pop()
+        if isinstance(inside, dict):
+            total += len(inside)
+            left += inside.values()
+        elif isinstance(inside, list) and inside and (rows or type(inside[0]) is not list):
+            left += inside
+    return total
 
 
 def check_version(record: Mapping[str, Any]) -> None:

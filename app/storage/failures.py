@@ -30,6 +30,10 @@ class StorageForeign(StorageFailed):
     """Another program wrote this file."""
 
 
+class StorageDamaged(StorageFailed):
+    """What lies in the file is no history, or not any more."""
+
+
 def anew(failure: StorageFailed) -> StorageFailed:
     """To be raised once more; one exception raised again and again would keep all its tracebacks."""
     return type(failure)(*failure.args)
@@ -45,7 +49,7 @@ def explained(error: Exception, path: Path) -> StorageFailed:
     if code == sqlite3.SQLITE_FULL:
         return StorageFull(f"the disk that holds {path.parent} is full: free some space and run again")
     if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
-        return StorageFailed(
+        return StorageDamaged(
             f"{path} is not a readable history ({error}): move it away, or choose another folder with --data"
         )
     if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM):

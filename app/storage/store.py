@@ -12,6 +12,7 @@ import os
 import sqlite3
 import threading
 import time
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -25,7 +26,14 @@ from app.folding import words_of
 from app.runs import Run, State
 from app.storage.connections import Claim
 from app.storage.disk import Disk, Notes, look_at
-from app.storage.failures import StorageFailed, StorageFull, StorageUnwritable, anew, explained
+from app.storage.failures import (
+    StorageDamaged,
+    StorageFailed,
+    StorageFull,
+    StorageUnwritable,
+    anew,
+    explained,
+)
 from app.storage.memory import Memory
 from app.storage.place import Place, Whereabouts, log_of
 from app.storage.reading import NEWEST_HERE, SELECT, Readers, Wish
@@ -57,6 +65,9 @@ REPLACED = (
 OVERWRITTEN = (
     "{path} was written over while oscope had it open. Runs are kept in {name} beside it from now on, "
     "and what memory still had of earlier ones (since {day})."
+)
+DAMAGED = (
+    "Parts of {path} are damaged: what can be read is shown. Export what you need, and move the file away."
 )
 
 Strings = list[str]  # inside the store, `list` is the method
@@ -182,7 +193,9 @@ class Store:
         found = self._read(f"{SELECT} where id = ?", id)
         if not found:
             raise KeyError(f"there is no run {id}")
-        return decode(found[0])
+        for run in self._decoded(found):
+            return run
+        raise StorageDamaged(DAMAGED.format(path=self.path).rstrip("."))
 
     def list(
         self,
@@ -208,7 +221,7 @@ class Store:
         elif before is not None:
             fresh = []
         sql, values = wish.query(None if before is None else self._number(before), limit + 1)
-        found = [decode(row) for row in self._read(sql, *values)]
+        found = [*self._decoded(self._read(sql, *values))]
         stored = [now.get(run.id, run) for run in found if run.id not in ids]
         wanted = [run for run in [*fresh, *stored] if wish.suits(run)]
         more = len(wanted) > limit or len(found) > limit
@@ -241,7 +254,7 @@ class Store:
         """Experiment → its newest run that was measured here to its end, where there is one."""
         asked = [*experiments]
         found = self._read(NEWEST_HERE.format(", ".join(["(?)"] * len(asked))), *asked) if asked else []
-        newest = {run.experiment: run for run in map(decode, found)}
+        newest = {run.experiment: run for run in self._decoded(found)}
         with self._changed:
             for run in reversed(self._fresh()):
                 if run.experiment in asked and run.state is State.DONE and not run.origin:
@@ -269,7 +282,28 @@ class Store:
                 return []
             raise
         chunks = self._read("select data from chunks where run = ? and name = ? order by id", number, table)
-        return [row for chunk in chunks for row in unpack(chunk[0])]
+        return [row for chunk in chunks for row in self._unpacked(chunk[0])]
+
+    def _unpacked(self, chunk: bytes) -> Rows:
+        """A damaged chunk costs itself: what is readable stays readable."""
+        try:
+            return unpack(chunk)
+        except (zlib.error, ValueError, TypeError):
+            self._tell_once(DAMAGED.format(path=self.path))
+            return []
+
+    def _decoded(self, rows: Sequence[Any]) -> Iterator[Run]:
+        """Runs; one that cannot be read is left out."""
+        for row in rows:
+            try:
+                yield decode(row)
+            except (ValueError, TypeError, KeyError):
+                self._tell_once(DAMAGED.format(path=self.path))
+
+    def _tell_once(self, event: str) -> None:
+        if event not in self._events:
+            log.warning(event)
+            self._events.append(event)
 
     def columns(self, id: str) -> dict[str, Strings]:
         """The names of the columns of each table, as they were when its first rows were stored."""
@@ -297,7 +331,9 @@ class Store:
             readers = self._readers
             try:
                 return readers.read(sql, *values)
-            except StorageFailed:
+            except StorageFailed as failure:
+                if isinstance(failure, StorageDamaged):
+                    self._tell_once(DAMAGED.format(path=self.path))
                 if readers is self._readers:  # else the file was opened anew meanwhile
                     raise
 
@@ -377,9 +413,10 @@ class Store:
         found = self._read("select id from runs where state in ('queued', 'running') order by n")
         left = [str(row[0]) for row in found if row[0] not in self._memory.live]
         for run_id in left:
-            started_at = self.get(run_id).started_at or 0.0
-            ended_at = max(self._last_write_at, started_at)  # the last sign of life
-            self.update(run_id, state=State.FAILED, why=DIED, ended_at=ended_at)
+            with suppress(StorageDamaged):
+                started_at = self.get(run_id).started_at or 0.0
+                ended_at = max(self._last_write_at, started_at)  # the last sign of life
+                self.update(run_id, state=State.FAILED, why=DIED, ended_at=ended_at)
         return left
 
     def close(self) -> None:

@@ -294,13 +294,27 @@ def test_a_member_that_is_wrong_is_named(record, experiments, spoil, says):
     assert says in complaint(json.dumps(record).encode(), experiments)
 
 
-def test_of_a_member_that_is_there_twice_the_last_one_counts_and_is_judged(record, experiments):
-    """As every reader of JSON has it; the first one is nowhere to be seen."""
-    twice = json.dumps(record).replace('"experiment": "tiny', '"experiment": "a.b", "experiment": "tiny')
-    assert imports.read(twice.encode(), experiments).run.experiment == "tiny.counting"
-    record["experiment"] = "no.such"
-    forged = json.dumps(record).replace('"experiment"', '"experiment": "tiny.counting", "experiment"', 1)
-    assert complaint(forged.encode(), experiments) == "there is no experiment 'no.such' here"
+@pytest.mark.parametrize(
+    ("once", "twice"),
+    [
+        ('"experiment"', '"experiment": "a.b", "experiment"'),
+        ('"params": {', '"params": {"n": 1, '),
+        ('"columns"', '"rows": [], "columns"'),
+        ('"machine": {', '"machine": {"c\\u006fres": 1, '),
+    ],
+)
+def test_a_file_that_says_something_twice_is_refused(once, twice, record, experiments):
+    """Readers of JSON do not agree which of the two counts."""
+    forged = json.dumps(record).replace(once, twice, 1)
+    assert forged != json.dumps(record)
+    assert complaint(forged.encode(), experiments) == (
+        "the file says something twice: two members of an object have the same name"
+    )
+
+
+def test_texts_that_look_like_members_are_none(record, experiments):
+    record["note"] = 'he said: "a": 1, \\"b\\": {"c":\n2} \\'
+    assert imports.read(json.dumps(record).encode(), experiments).run.note.startswith("he said")
 
 
 def test_counts_progress_origin_and_pin_are_not_taken_from_the_file(record, experiments):

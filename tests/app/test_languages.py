@@ -8,7 +8,7 @@ import pytest
 from app import api, conditions, courses, guard, languages, limits, pages
 from app.languages import ENGLISH, Words, preferred
 from app.runs import State
-from app.storage.store import MEMORY_ONLY, MOVED, NO_WAL, OVERWRITTEN, REPLACED, WRITTEN_ANEW
+from app.storage.store import DAMAGED, MEMORY_ONLY, MOVED, NO_WAL, OVERWRITTEN, REPLACED, WRITTEN_ANEW
 from experiments.kit.sentences import percent, say
 from experiments.kit.spec import chapters, load_all
 from tests.app import texts
@@ -50,7 +50,7 @@ TABLES = [  # texts that stand in tables, and reach people through a variable
     *(text for _, *told in conditions.CONDITIONS for text in told),
     *(label for _, label in pages.MACHINE_CHANNELS),
     *(state.value for state in State),
-    *(NO_WAL, MEMORY_ONLY, MOVED, WRITTEN_ANEW, REPLACED, OVERWRITTEN),
+    *(NO_WAL, DAMAGED, MEMORY_ONLY, MOVED, WRITTEN_ANEW, REPLACED, OVERWRITTEN),
     *(text for chapter in chapters() for text in (chapter.title, chapter.about)),
     *(text for route in courses.routes().values() for text in (route.title, route.about)),
     *(stop.say for route in courses.routes().values() for stop in route.stops),
