@@ -19,8 +19,8 @@ from app.runs import Run, State, new_id
 from app.storage.connections import connect
 from app.storage.failures import StorageBusy, StorageFailed, StorageFull, StorageTooNew
 from app.storage.reading import NEWEST_HERE, Readers
-from app.storage.schema import CHUNK, MIGRATIONS, migrate, pack, unpack
-from app.storage.store import DIED, MEMORY_ONLY, Store
+from app.storage.schema import CHUNK, FIELDS, MIGRATIONS, as_text, encode, migrate, pack, unpack
+from app.storage.store import DAMAGED, DIED, MEMORY_ONLY, Store
 
 COLUMNS = ["kind", "workers", "wall_s"]
 ROWS = [["threads", 1, 0.25], ["threads", 2, 0.5], ["processes", 2, None]]
@@ -648,6 +648,55 @@ def test_an_older_history_is_brought_forward_step_by_step(path):
         migrate(connection, steps)
         assert connection.execute("select id, label from runs").fetchall() == [(run.id, "none")]
         assert connection.execute("pragma user_version").fetchone() == (len(steps),)
+
+
+@pytest.mark.parametrize("version", range(1, len(MIGRATIONS) + 1))
+def test_a_history_of_every_older_version_is_brought_forward_without_loss(version, path):
+    path.parent.mkdir()
+    run = a_run(state=State.DONE, rows={"round": 3}, created_at=900.0, started_at=1000.0, ended_at=1002.5)
+    with closing(connect(path)) as older:
+        migrate(older, MIGRATIONS[:version])
+        known = {row[1] for row in older.execute("pragma table_info(runs)")}
+        told = {n: v for n, v in zip(FIELDS, encode(run), strict=True) if n in known}
+        places = ", ".join("?" * len(told))
+        older.execute(f"insert into runs({', '.join(told)}) values({places})", [*told.values()])
+        older.execute("insert into columns values(1, 'round', ?)", (as_text(COLUMNS),))
+        older.execute("insert into chunks values(1, 1, 'round', 3, ?)", (pack(ROWS),))
+    with closing(Store(path)) as store:
+        brought = store.get(run.id)
+        assert replace(brought, search="") == run
+        assert brought.took_s == 2.5
+        assert (store.rows(run.id, "round"), store.columns(run.id)) == (ROWS, {"round": COLUMNS})
+    assert integrity(path) == "ok"
+
+
+@pytest.mark.parametrize("version", [0, 3])
+def test_a_file_of_another_program_is_named_and_left_alone(version, path):
+    path.parent.mkdir()
+    with closing(connect(path)) as theirs:
+        theirs.execute("create table runs(a)")
+        theirs.execute(f"pragma user_version = {version}")
+    before = path.read_bytes()
+    with pytest.raises(StorageFailed, match="was written by another program"):
+        Store(path)
+    assert path.read_bytes() == before
+
+
+def test_damaged_parts_of_a_history_cost_themselves(path):
+    with closing(Store(path)) as store:
+        whole, rows, run = kept(store), kept(store), kept(store)
+        for one in (whole, rows, run):
+            store.append(one.id, "round", COLUMNS, ROWS)
+    with closing(sqlite3.connect(path)) as file, file:
+        file.execute("update chunks set data = x'00' where run = 2")
+        file.execute("update runs set params = '{' where n = 3")
+    with closing(Store(path)) as store:
+        assert [r.id for r in store.list()[0]] == [rows.id, whole.id]
+        assert [store.rows(r.id, "round") for r in (whole, rows)] == [ROWS, []]
+        with pytest.raises(StorageFailed, match="are damaged"):
+            store.get(run.id)
+        assert store.alarms() == [DAMAGED.format(path=path)]
+        store.recover()
 
 
 def test_a_step_forward_that_breaks_leaves_the_file_as_it_was(path):

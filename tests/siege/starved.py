@@ -42,7 +42,7 @@ def besiege(served: Served, megabytes: int = 300) -> dict[str, object]:
     """A run that wants more than there is."""
     with little_memory(served.process.pid, megabytes << 20):
         begun = time.monotonic()
-        run = served.ended(served.run("memory.paging", None, size=1024), 120)
+        run = served.ended(served.run("memory.paging", None, mib=1024), 120)
         took = time.monotonic() - begun
         answered = answer_s(served)
         again = served.ended(served.run("threads.gil_wait", None, seconds=0.3))
