@@ -6,6 +6,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
+
 from tests.served import Served
 from tests.siege.ground import answer_s, arguments, ground, report
 
@@ -29,7 +31,8 @@ def little_memory(pid: int, limit_b: int) -> Iterator[Path]:
     try:
         name = "memory.limit_in_bytes" if root.name == "memory" else "memory.max"
         (group / name).write_text(str(limit_b))
-        (group / "cgroup.procs").write_text(str(pid))
+        for member in [pid, *psutil.Process(pid).children(recursive=True)]:  # one waits for the next run
+            (group / "cgroup.procs").write_text(str(getattr(member, "pid", member)))
         yield group
     finally:
         for left in (group / "cgroup.procs").read_text().split():
