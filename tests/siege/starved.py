@@ -1,4 +1,4 @@
-"""A server in a control group with little memory: the kernel kills what is measured, and the server lives."""
+"""A run in a control group with too little memory: the kernel kills it, and the server lives."""
 
 import contextlib
 import os
@@ -16,7 +16,7 @@ ROOTS = (Path("/sys/fs/cgroup/memory"), Path("/sys/fs/cgroup"))
 
 @contextlib.contextmanager
 def little_memory(pid: int, limit_b: int) -> Iterator[Path]:
-    """Puts a process with all that it starts into a group of its own; OSError where that is not allowed."""
+    """Puts the children of a process, one of which waits for the next run, into a group of their own."""
     root = next(root for root in ROOTS if (root / "cgroup.procs").exists())
     group = root / f"oscope-siege-{pid}"
     group.mkdir()
@@ -31,24 +31,28 @@ def little_memory(pid: int, limit_b: int) -> Iterator[Path]:
     try:
         name = "memory.limit_in_bytes" if root.name == "memory" else "memory.max"
         (group / name).write_text(str(limit_b))
-        for member in [pid, *psutil.Process(pid).children(recursive=True)]:  # one waits for the next run
-            (group / "cgroup.procs").write_text(str(getattr(member, "pid", member)))
+        for member in psutil.Process(pid).children(recursive=True):
+            (group / "cgroup.procs").write_text(str(member.pid))
         yield group
     finally:
         for left in (group / "cgroup.procs").read_text().split():
             with contextlib.suppress(OSError):
                 (root / home.lstrip("/") / "cgroup.procs").write_text(left)
-        group.rmdir()
+        with contextlib.suppress(OSError):  # a process of it may still be ending
+            group.rmdir()
 
 
-def besiege(served: Served, megabytes: int = 300) -> dict[str, object]:
-    """A run that wants more than there is."""
+def besiege(served: Served, megabytes: int = 4) -> dict[str, object]:
+    """A run that needs more than there is, and one after it that does not."""
+    served.ended(served.run("threads.gil_wait", None, seconds=0.3))
+    while not psutil.Process(served.process.pid).children():
+        time.sleep(0.05)
     with little_memory(served.process.pid, megabytes << 20):
         begun = time.monotonic()
-        run = served.ended(served.run("memory.paging", None, mib=1024), 120)
+        run = served.ended(served.run("threads.gil_wait", None, seconds=0.3), 120)
         took = time.monotonic() - begun
         answered = answer_s(served)
-        again = served.ended(served.run("threads.gil_wait", None, seconds=0.3))
+    again = served.ended(served.run("threads.gil_wait", None, seconds=0.3))
     return {
         "limit, MB": megabytes,
         "the run": f"{run['state']}: {run['why'] or (run['verdict'] or {}).get('headline')}",
@@ -62,6 +66,6 @@ def besiege(served: Served, megabytes: int = 300) -> dict[str, object]:
 if __name__ == "__main__":
     if os.geteuid():
         raise SystemExit("a control group of its own takes root")
-    given = arguments(__doc__ or "", megabytes=300)
+    given = arguments(__doc__ or "", megabytes=4)
     with ground() as own:
         report(besiege(own, **vars(given)))
