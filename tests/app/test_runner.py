@@ -49,7 +49,7 @@ def run(root):
     """Run a nasty experiment; all its messages."""
 
     def begin(name, params=None, **options):
-        options = {"python": default(), "deadline_s": 20, "memory_b": 512 * MB, "root": root} | options
+        options = {"python": default(), "deadline_s": 60, "memory_b": 512 * MB, "root": root} | options
         return run_child(f"nasty.{name}", params or {}, **options)
 
     return begin
