@@ -28,7 +28,10 @@ from app.stirring import UnknownStir
 from app.storage.failures import StorageFailed
 from app.trace import NoLanes
 from app.views import UnknownRun
+from app.whole import Whole
+from experiments.kit.guess import Numbers, shortened
 from experiments.kit.machine import Machine
+from experiments.kit.numbers import read_whole
 from experiments.kit.spec import Experiment, Field, ParameterError, Table
 
 router = APIRouter(prefix="/api")
@@ -134,6 +137,7 @@ async def end_stir(bench: TheBench) -> Response:
 async def start_run(request: Request, bench: TheBench) -> Response:
     """Queue a run. Given parameters go over the preset's, and those over the defaults."""
     order = read_order(await request.body())
+    check_types(bench.experiment(order["experiment"]), order.get("params", {}), order.get("guess"))
     run = await bench.submit(**order)
     url = f"/runs/{run.id}"
     placed = {"id": run.id, "state": run.state, "position": bench.position(run.id), "url": to(url)}
@@ -153,7 +157,7 @@ def list_runs(
     bench: TheBench,
     experiment: str | None = None,
     state: State | None = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    limit: Annotated[Whole, Query(ge=1, le=200)] = 50,
     before: str | None = None,
     q: str = "",
     pinned: bool | None = None,
@@ -194,6 +198,7 @@ async def guess_run(request: Request, run: TheRun, bench: TheBench) -> Response:
         given = from_json(await request.body())
     except ValueError:
         raise HTTPException(400, "the body is not JSON") from None
+    check_types(bench.experiment(run.experiment), {}, given)
     return Answer((await bench.guess(run.id, given)).as_json())
 
 
@@ -288,6 +293,24 @@ def read_order(body: bytes) -> dict[str, Any]:
         if not isinstance(order.get(name), str | None):
             raise HTTPException(422, f"{name}: it is not a name")
     return order
+
+
+def check_types(experiment: Experiment, params: Mapping[str, Any], guess: object) -> None:
+    """In JSON a text is no number; forms and the command line have nothing but texts."""
+    for field in experiment.params:
+        if field.name in params:
+            check_type(field, params[field.name])
+    if isinstance(guess, Mapping) and isinstance(experiment.guess, Numbers):
+        for key, value in guess.items():
+            if isinstance(value, str):
+                raise ParameterError(f"guess: {key[:80]}: {shortened(value)} is not a number")
+
+
+def check_type(field: Field, value: object) -> None:
+    if field.type is bool and not isinstance(value, bool):
+        raise ParameterError(f"{field.name}: {value!r} is neither true nor false")
+    if field.type in (int, float) and isinstance(value, str):
+        raise ParameterError(f"{field.name}: {value!r} is not a number")
 
 
 def order_schema(experiments: Mapping[str, Experiment]) -> dict[str, Any]:
@@ -417,7 +440,7 @@ def complaint(error: Mapping[str, Any]) -> str:
         "missing": "is missing",
     }
     value = error.get("input")
-    shown = value if isinstance(value, str) and value.lstrip("-").isdigit() else repr(value)
+    shown = value if isinstance(value, str) and read_whole(value) is not None else repr(value)
     return f"{error['loc'][-1]}: {shown} {rules.get(error['type'], error['msg'])}"
 
 

@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 
 COOKIE = "oscope-route"
-BEGUN = re.compile(r"([a-z]{1,20})\.(\d{1,12})")
+BEGUN = re.compile(r"([a-z]{1,20})\.([0-9]{1,12})")
 
 
 @dataclass(frozen=True)

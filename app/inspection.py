@@ -15,6 +15,7 @@ from app.figures.words import size_of
 from app.processes import anatomy
 from app.processes.anatomy import Anatomy, NoProcess
 from app.processes.census import Census
+from app.whole import Whole
 
 router = APIRouter(include_in_schema=False)
 
@@ -31,13 +32,13 @@ async def show_all(request: Request) -> Response:
 
 
 @router.api_route("/processes/{pid}", methods=["GET", "HEAD"])
-async def show_one(request: Request, pid: int) -> Response:
+async def show_one(request: Request, pid: Whole) -> Response:
     """Its control block, threads, address space, descriptors and family."""
     return pages.render(request, "process.html", here="processes", **await told(request, pid))
 
 
 @router.get("/processes/{pid}/parts")
-async def show_parts(request: Request, pid: int) -> Response:
+async def show_parts(request: Request, pid: Whole) -> Response:
     """What the page swaps in while somebody looks."""
     return pages.render(request, "_process.html", **await told(request, pid))
 

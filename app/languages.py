@@ -25,6 +25,7 @@ from experiments.kit.spec import Experiment
 LANGUAGES = {"en": "English", "zh": "中文"}
 TAGS = {"en": "en", "zh": "zh-Hans"}  # BCP 47, for `lang`
 COOKIE = "oscope-language"
+WEIGHT = re.compile(r"[01](\.[0-9]{0,3})?")  # RFC 9110, 12.4.2
 LOCALE = Path(__file__).with_name("locale")
 HELPS = ("title", "question", "article")  # of an experiment's file, beside its [texts]
 FEWEST_LETTERS = 5  # of a template that recognises texts; "{value} at {place}" is in many that mean else
@@ -229,8 +230,7 @@ def preferred(cookie: str, accepts: str) -> str:
 
 def weighed(part: str) -> tuple[float, str] | None:
     tag, _, weight = part.strip().partition(";q=")
-    try:
-        q = float(weight or 1)
-    except ValueError:
+    if not WEIGHT.fullmatch(weight or "1"):
         return None
+    q = float(weight or 1)
     return (q, tag.partition("-")[0].lower()) if tag and q > 0 else None

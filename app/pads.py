@@ -8,6 +8,7 @@ from typing import Any
 from app import prose
 from app.figures import words
 from app.languages import t
+from experiments.kit.numbers import read_number
 from experiments.kit.sentences import plain
 from experiments.kit.spec import Experiment, ParameterError
 
@@ -82,10 +83,8 @@ def field(told: Mapping[str, Any], point: Mapping[str, Any]) -> dict[str, Any]:
 
 def given(experiment: Experiment, sent: Mapping[str, str]) -> dict[str, Any] | None:
     """The guess in a sent form, unchecked; None where every field of it was left empty."""
-    typed = {
-        name.removeprefix(PREFIX): value.strip() for name, value in sent.items() if name.startswith(PREFIX)
-    }
-    filled = {key: value for key, value in typed.items() if value}
+    typed = {name.removeprefix(PREFIX): value for name, value in sent.items() if name.startswith(PREFIX)}
+    filled = {key: value for key, value in typed.items() if value.strip()}
     if not filled:
         return None
     if getattr(experiment.guess, "unit", "") == "share":
@@ -94,7 +93,5 @@ def given(experiment: Experiment, sent: Mapping[str, str]) -> dict[str, Any] | N
 
 
 def as_share(percent: str) -> float | str:
-    try:
-        return float(percent) / PERCENT
-    except ValueError:
-        return percent  # the guess's own check has the sentence for it
+    number = read_number(percent)
+    return percent if number is None else number / PERCENT  # the guess's own check has the sentence for it

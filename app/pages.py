@@ -7,7 +7,6 @@ wrong is raised as it is: `main` answers with `error_page` here and with JSON un
 from __future__ import annotations
 
 import asyncio
-import gzip
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -23,7 +22,7 @@ from markupsafe import Markup
 from pydantic_core import to_json
 
 from app import card, catalogue, courses, labels, languages, links, markup, pads, prose, takeaway, templating
-from app.assets import Assets, accepts_gzip
+from app.assets import Assets
 from app.bench import Bench, QueueFull
 from app.conditions import conditions, noisy
 from app.courses import Begun
@@ -42,8 +41,6 @@ from experiments.kit.spec import Chapter, Experiment, ParameterError, chapters
 
 router = APIRouter(include_in_schema=False)
 
-PACKED_FROM = 4096  # characters of a page; smaller ones fit a few packets anyway
-PACKED_LEVEL = 4  # 250 kB in 3 ms; higher ones cost more than they save
 LATEST = 6  # runs on the home page
 PAGE = 30  # runs on a page of the history
 TABLE_ROWS = 200  # of a figure's table in HTML; the files have all of them
@@ -84,12 +81,9 @@ def render(request: Request, template: str, status: int = 200, **facts: Any) -> 
     headers = {
         "Cache-Control": "no-cache",
         "Content-Language": languages.TAGS[languages.words().language],
-        "Vary": "Accept-Encoding, Accept-Language, Cookie",
+        "Vary": "Accept-Language, Cookie",
     }
-    if len(text) < PACKED_FROM or not accepts_gzip(request):
-        return HTMLResponse(text, status, headers)
-    packed = gzip.compress(text.encode(), PACKED_LEVEL, mtime=0)
-    return HTMLResponse(packed, status, headers | {"Content-Encoding": "gzip"})
+    return HTMLResponse(text, status, headers)
 
 
 def is_watching(request: Request) -> bool:

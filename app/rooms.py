@@ -130,7 +130,7 @@ def is_owned(room: Path) -> bool:
     if room.name.startswith(LIBRARY):
         return (room / "experiments").exists()
     pid, _, rest = room.name.partition("-")
-    return pid.isdigit() and started(int(pid)) == rest.partition("-")[0] != ""
+    return pid.isascii() and pid.isdigit() and started(int(pid)) == rest.partition("-")[0] != ""
 
 
 def started(pid: int) -> str:

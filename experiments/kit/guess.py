@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from experiments.kit.charts import STATES
+from experiments.kit.numbers import read_number
 from experiments.kit.sentences import Value, duration, percent, significant, times
 
 if TYPE_CHECKING:
@@ -272,11 +273,15 @@ def number_in(given: object, unit: str) -> float:
     if isinstance(given, bool) or not isinstance(given, int | float | str):
         return math.nan
     try:
-        if isinstance(given, str) and unit == "share" and given.rstrip().endswith("%"):
-            return float(given.rstrip().removesuffix("%")) / 100
-        return float(given)
-    except (ValueError, OverflowError):
+        if not isinstance(given, str):
+            return float(given) + 0.0
+    except OverflowError:
         return math.nan
+    percent = unit == "share" and given.endswith("%")
+    number = read_number(given.removesuffix("%").removesuffix(" ") if percent else given)
+    if number is None:
+        return math.nan
+    return number / 100 if percent else number
 
 
 def shortened(given: object) -> str:

@@ -23,6 +23,7 @@ from experiments.kit.charts import Bars, Chart
 from experiments.kit.docstrings import NoSource, docstring_of
 from experiments.kit.guess import Guess, GuessError
 from experiments.kit.machine import Machine
+from experiments.kit.numbers import read_number
 from experiments.kit.units import Unit
 from experiments.kit.verdict import Verdict
 
@@ -104,9 +105,11 @@ class Field:
         if isinstance(given, bool) or not isinstance(given, int | float | str):
             raise ParameterError(f"{self.name}: {given!r} is not a number")
         try:
-            value = float(given)
-        except (ValueError, OverflowError):
-            raise ParameterError(f"{self.name}: {given!r} is not a number") from None
+            value = read_number(given) if isinstance(given, str) else float(given) + 0.0
+        except OverflowError:
+            value = None
+        if value is None:
+            raise ParameterError(f"{self.name}: {given!r} is not a number")
         if not math.isfinite(value):
             raise ParameterError(f"{self.name}: {given!r} is not a finite number")
         if self.type is int and not value.is_integer():

@@ -393,7 +393,7 @@ async def test_the_record_carries_the_guess(bench, client):
 
 
 async def test_the_form_takes_a_guess_without_a_script(bench, client):
-    sent = {"n": "3", "pause": "0", "guess.half@2": " 3 "}
+    sent = {"n": "3", "pause": "0", "guess.half@2": "3"}
     answer = await client.post("/experiments/tiny.counting", data=sent)
     assert answer.status_code == 303
     run = await bench.views.run(answer.headers["location"].removeprefix("/runs/"))
