@@ -16,7 +16,7 @@ from fastapi.responses import JSONResponse
 from pydantic_core import from_json, to_json
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from app import __version__, downloads, drawing, exports, labels, languages, pads, uploads
+from app import __version__, contract, downloads, drawing, exports, labels, languages, pads, uploads
 from app.addresses import to
 from app.bench import Bench, Busy, GuessedAlready, NotRunning, QueueFull, StillRunning, UnknownExperiment
 from app.catalogue import describe
@@ -55,6 +55,8 @@ def bench_of(request: Request) -> Bench:
 
 async def run_of(id: str, bench: Annotated[Bench, Depends(bench_of)]) -> Run:
     """The run a path names; what cannot be an id is no run either."""
+    if id == "import":  # an address of its own, which only takes files
+        raise HTTPException(405)
     if not RUN_ID.fullmatch(id):
         raise UnknownRun(id)
     return await bench.views.run(id)
@@ -157,7 +159,7 @@ def list_runs(
     bench: TheBench,
     experiment: str | None = None,
     state: State | None = None,
-    limit: Annotated[Whole, Query(ge=1, le=200)] = 50,
+    limit: Annotated[Whole, Query(ge=1, le=contract.LARGEST_PAGE)] = contract.PAGE,
     before: str | None = None,
     q: str = "",
     pinned: bool | None = None,
@@ -379,14 +381,12 @@ def field_schema(field: Field) -> dict[str, Any]:
 
 
 def document(app: FastAPI, experiments: Mapping[str, Experiment]) -> None:
-    """Let /openapi.json tell the truth about the body that starts a run, for these experiments."""
+    """Let /openapi.json tell the truth, for these experiments."""
 
     def openapi() -> dict[str, Any]:
         if not app.openapi_schema:
             schema = get_openapi(title=app.title, version=app.version, routes=app.routes)
-            body = {"required": True, "content": {"application/json": {"schema": order_schema(experiments)}}}
-            schema["paths"]["/api/runs"]["post"]["requestBody"] = body
-            app.openapi_schema = schema
+            app.openapi_schema = contract.complete(schema, order_schema(experiments))
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]

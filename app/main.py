@@ -12,6 +12,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
+from starlette.routing import Match, Route
 
 from app import (
     __version__,
@@ -30,6 +31,7 @@ from app import (
 from app.assets import Assets
 from app.bench import Bench
 from app.guard import Guard
+from app.heads import Heads
 from app.hub import Hub
 from app.limits import ALONE, SHARED
 from app.processes import watch
@@ -50,7 +52,7 @@ def create_app(settings: Settings) -> Guard:
     """The whole app behind its guard. StorageFailed and SpecError say why it cannot be."""
     app = build(settings)
     return Guard(
-        Readers(app, app.state.words),
+        Heads(Readers(app, app.state.words)),
         allowed_hosts=settings.allowed_hosts,
         token=settings.token,
         viewer_token=settings.viewer_token,
@@ -131,12 +133,24 @@ async def live(app: FastAPI) -> AsyncIterator[None]:
 async def explain(request: Request, error: Exception) -> Response:
     """What went wrong, in a sentence: JSON for programs, a page for people."""
     known = api.as_http(error, request.url.path)
+    if known.status_code == 405:
+        known.headers = {"Allow": ", ".join(sorted(allowed(request)))}
     known.detail = languages.t(str(known.detail))
     if request.url.path.startswith("/api/"):
         return api.answer(known)
     page = pages.error_page(request, known.status_code, known.detail)
     page.headers.update(known.headers or {})
     return page
+
+
+def allowed(request: Request) -> set[str]:
+    """All methods of this address; the framework names those of the first handler alone."""
+    routers = (api, pages, comparison, inspection, guiding)
+    routes = [route for part in routers for route in part.router.routes if isinstance(route, Route)]
+    here = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
+    exact = [route for route in here if route.path == request.url.path]  # not also that of any run
+    methods = {method for route in exact or here for method in route.methods or ()} or {"GET"}
+    return methods | ({"HEAD"} if "GET" in methods else set())
 
 
 async def apologise(request: Request, error: Exception) -> Response:
