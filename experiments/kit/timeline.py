@@ -9,7 +9,7 @@ it did not run. Sorting the bursts of all threads of a process afterwards tells 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise, repeat
 from typing import NamedTuple
@@ -195,6 +195,18 @@ def joined(runs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
         else:
             whole.append((start, end))
     return whole
+
+
+def masked(spans: Iterable[Span], hidden: Sequence[tuple[int, int]]) -> Iterator[Span]:
+    """The same, with what lies in a hidden stretch as "unknown"."""
+    for span in spans:
+        at = span.start_ns
+        for start, end in hidden:
+            if start < span.end_ns and at < end:
+                yield from clipped(span._replace(start_ns=at), start)
+                yield Span(span.lane, "unknown", max(at, start), min(end, span.end_ns))
+                at = min(end, span.end_ns)
+        yield from clipped(span._replace(start_ns=at), span.end_ns)
 
 
 def clipped(span: Span, end_ns: int) -> Iterator[Span]:

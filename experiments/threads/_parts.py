@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from experiments.kit import timeline
-from experiments.kit.clock import seconds
+from experiments.kit.clock import known_sum, seconds
 from experiments.kit.timeline import Hold, Span
 from experiments.threads._segment import Lane
 
@@ -45,16 +45,23 @@ class Part:
         """How long two threads that compute ran at the same moment."""
         return timeline.overlap_ns({name: flat for name, flat in self.bursts().items() if name != READER})
 
+    def idle(self) -> list[tuple[int, int]]:
+        """Where none of the threads ran, in gaps so long that no hand-over explains them."""
+        return timeline.gaps(self.bursts(), GAP_NS, self.begin_ns, self.until_ns)
+
     def idle_ns(self) -> int:
-        """How long none of the threads ran, in gaps so long that no hand-over explains them."""
-        return sum(
-            end - start for start, end in timeline.gaps(self.bursts(), GAP_NS, self.begin_ns, self.until_ns)
-        )
+        return sum(end - start for start, end in self.idle())
+
+    def unexplained(self) -> list[tuple[int, int]]:
+        """The same, where the run queue does not account for half of it: nobody knows what it was."""
+        waited_ns = known_sum(lane.delay_ns for lane in self.lanes.values())
+        return self.idle() if waited_ns is None or 2 * waited_ns < self.idle_ns() else []
 
     def spans(self) -> list[Span]:
-        return [
+        drawn = (
             span for name in self.lanes for span in self.lane_spans(name) if span.start_ns < self.until_ns
-        ]
+        )
+        return list(timeline.masked(drawn, self.unexplained()))
 
     def lane_spans(self, name: str) -> Iterator[Span]:
         lane = self.lanes[name]

@@ -63,6 +63,16 @@ def test_a_reader_is_blocked_until_the_data_were_sent_and_then_waits_for_the_gil
     assert blocked_ns(reader) == 3 * MS
 
 
+@pytest.mark.parametrize(("delay_ms", "state"), [(0, "unknown"), (100, "ready")])
+def test_a_gap_that_the_run_queue_does_not_explain_is_drawn_as_unknown(delay_ms, state):
+    first = lane(0, 5)._replace(delay_ns=0)
+    second = lane(105, 110)._replace(delay_ns=delay_ms * MS)
+    part = Part({"thread 1": first, "thread 2": second}, 0, 110 * MS, True)
+    gap = [span for span in part.spans() if span.lane == "thread 2" and span.start_ns == 5 * MS]
+    assert [(span.state, span.end_ns // MS) for span in gap] == [(state, 105)]
+    assert "gil" not in {s.state for s in part.spans() if 5 * MS < s.start_ns < 105 * MS and not delay_ms}
+
+
 def test_too_many_spans_are_cut_to_their_beginning():
     spans = [timeline.Span("a", "running", i * MS, (i + 1) * MS) for i in range(100)]
     kept, until_ns = shortened(spans, 0, 100 * MS, 10)
