@@ -10,6 +10,7 @@ import os
 import resource
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import IO
@@ -54,11 +55,20 @@ def answer(file: IO[bytes], database: Path) -> dict[str, str]:
         raise
 
 
+def limit_memory(most_b: int) -> None:
+    """No more than this, and no more than whoever started oscope allows."""
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    limit_b = most_b if hard == resource.RLIM_INFINITY else min(most_b, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (limit_b, limit_b))
+
+
 def main() -> None:
     _, database, memory_b = sys.argv
-    resource.setrlimit(resource.RLIMIT_AS, (int(memory_b), int(memory_b)))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    os.nice(NICENESS)
+    limit_memory(int(memory_b))
+    with suppress(OSError):
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with suppress(OSError):
+        os.nice(NICENESS)
     sys.stdout.buffer.write(to_json(answer(sys.stdin.buffer, Path(database))))
 
 

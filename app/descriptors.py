@@ -6,16 +6,17 @@ import resource
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+UNTOLD = 1024  # what systems have allowed for long, where this one does not tell
 _before: tuple[int, int] | None = None  # the limits that this process was started with
 
 
 def raise_limit() -> None:
     """Let this process use all that it may. A server has one descriptor for each connection."""
     global _before
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft == hard:
-        return
     with suppress(OSError, ValueError):  # refused in a sandbox: it goes on with what it has
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if soft == hard:
+            return
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
         _before = _before or (soft, hard)
 
@@ -43,4 +44,7 @@ def limit_before() -> Iterator[None]:
 
 def descriptor_limit() -> int:
     """As it is now: somebody may change it from outside."""
-    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    try:
+        return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    except OSError:
+        return UNTOLD

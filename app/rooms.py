@@ -57,8 +57,8 @@ def make_private(folder: Path) -> Path:
     status = folder.lstat()
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o022:
         raise PermissionError(f"{folder} is not a folder that only you can write to; remove it")
-    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
-        raise PermissionError(f"{folder} cannot be written; remove it, or allow it to yourself")
+    if status.st_mode & 0o700 != 0o700:  # made under an umask that kept ourselves out
+        folder.chmod(0o700)
     return folder
 
 

@@ -7,6 +7,7 @@ holds the lifeline: a line "stop" on the child's stdin, or closing it, ends the 
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import logging
 import os
@@ -127,16 +128,25 @@ def launch(python: Interpreter, room: Path, root: Path) -> subprocess.Popen[byte
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     with open(room / "output", "ab") as output:  # a file, not a pipe: nobody has to drain it
         os.fchmod(output.fileno(), 0o600)  # whatever the umask is
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=output,
-            cwd=root,
-            env=environment | python.env | {"TMPDIR": str(room)},
-            bufsize=0,
-            start_new_session=True,
-        )
+
+        def begin(**apart: Any) -> subprocess.Popen[bytes]:
+            return subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=output,
+                cwd=root,
+                env=environment | python.env | {"TMPDIR": str(room)},
+                bufsize=0,
+                **apart,
+            )
+
+        try:
+            process = begin(start_new_session=True)
+        except OSError as error:
+            if error.errno not in (errno.EPERM, errno.ENOSYS):
+                raise
+            process = begin(process_group=0)  # the system refuses sessions
     try:
         restore_limit(process.pid)
     except BaseException:

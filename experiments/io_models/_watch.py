@@ -22,6 +22,7 @@ Method = Literal["select", "poll", "epoll", "epoll edge", "selectors"]
 METHODS: tuple[Method, ...] = get_args(Method)
 Wait = Callable[[], Sequence[int]]
 
+UNTOLD_LIMIT = 1024  # descriptors, where the system does not tell
 RESERVE = 100  # descriptors for everything that is not watched, where there are many
 LEAST_RESERVE = 40  # where there are few
 EVENT = (1).to_bytes(8, sys.byteorder)  # what an eventfd is fed and read with
@@ -36,7 +37,10 @@ class Cost(NamedTuple):
 
 def hard_limit() -> int:
     """How many descriptors a process of this user may have."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    except OSError:  # refused: what systems have allowed for long
+        return UNTOLD_LIMIT
     return 1 << 20 if hard == resource.RLIM_INFINITY else hard
 
 
@@ -47,7 +51,10 @@ def reserve(hard: int) -> int:
 
 def raise_limit(descriptors: int) -> tuple[int, int]:
     """Allow this process so many descriptors; the soft limit before, and now."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    except OSError:
+        return hard_limit(), hard_limit()
     wanted = min(descriptors + reserve(hard_limit()), hard_limit())
     if soft == resource.RLIM_INFINITY or soft >= wanted:
         return soft, soft

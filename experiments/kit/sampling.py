@@ -300,10 +300,13 @@ def woken_promptly() -> Iterator[None]:
 def ask_for_slice(slice_ns: int) -> None:
     """The calling thread's slice, 0 for the default. Where it cannot be had nothing happens."""
     number = SCHED_SETATTR.get(platform.machine())
-    if number is None or os.sched_getscheduler(0) != os.SCHED_OTHER:
+    try:
+        policy, nice = os.sched_getscheduler(0), os.getpriority(os.PRIO_PROCESS, 0)
+    except (AttributeError, OSError):
+        return
+    if number is None or policy != os.SCHED_OTHER:
         return
     import ctypes
 
-    nice = os.getpriority(os.PRIO_PROCESS, 0)
     attributes = SCHED_ATTR.pack(SCHED_ATTR.size, os.SCHED_OTHER, 0, nice, 0, slice_ns, 0, 0)
     ctypes.CDLL(None).syscall(number, 0, attributes, 0)

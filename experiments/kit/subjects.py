@@ -312,10 +312,10 @@ class Other:
 
 def pidfd_of(pid: int) -> int:
     """Tells of its end without a look; -1 where there is none, or none to spare."""
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != resource.RLIM_INFINITY and soft < FEW_DESCRIPTORS:
-        return -1
     try:
+        soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if soft != resource.RLIM_INFINITY and soft < FEW_DESCRIPTORS:
+            return -1
         return calls.open_pidfd(pid)
     except (OSError, AttributeError):
         return -1

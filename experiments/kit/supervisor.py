@@ -90,7 +90,7 @@ def lead(measure: Callable[[], Note], supervisor: int, note: int, place: Place) 
     """Measure as the leader of a session of its own, note what is to be told, and never return."""
     status = 1
     try:
-        os.setsid()
+        lead_session()
         prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != supervisor:
             os._exit(1)  # it died before we asked to die with it
@@ -107,6 +107,15 @@ def lead(measure: Callable[[], Note], supervisor: int, note: int, place: Place) 
             sys.stdout.flush()
             sys.stderr.flush()
         os._exit(status)
+
+
+def lead_session() -> None:
+    """Where a session is refused, a process group is what is left of it."""
+    try:
+        os.setsid()
+    except OSError:
+        with suppress(OSError):
+            os.setpgid(0, 0)
 
 
 def shed_inheritance() -> None:
@@ -358,8 +367,11 @@ def closing_line(why: str, status: int | None, killed: int, told: Note) -> dict[
     }
 
 
-def children_cpu_s() -> float:
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+def children_cpu_s() -> float | None:
+    try:
+        usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    except OSError:
+        return None
     return usage.ru_utime + usage.ru_stime
 
 

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
+from experiments.kit.calls import Refused
+
 MIB = 1 << 20
 PAGE_B = os.sysconf("SC_PAGE_SIZE")
 STATM = "/proc/self/statm"  # sizes in pages: all that is mapped, and what is really there (proc(5))
@@ -97,7 +99,11 @@ def mapping(size_b: int, huge: bool) -> Iterator[tuple[mmap.mmap, int]]:
         room.close()
         room = anonymous(size_b + spare)
     with room:
-        room.madvise(mmap.MADV_HUGEPAGE if huge else mmap.MADV_NOHUGEPAGE)
+        try:
+            room.madvise(mmap.MADV_HUGEPAGE if huge else mmap.MADV_NOHUGEPAGE)
+        except OSError as error:
+            why = f"This system does not let a program choose the size of pages (madvise: {error.strerror})."
+            raise Refused(why) from error
         yield room, -address(room) % spare if spare else 0
 
 

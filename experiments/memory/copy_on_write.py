@@ -128,9 +128,10 @@ guess = NumberGuess(
     measured=read_copies,
 )
 
+LARGEST_MIB = max(USUAL_MIB, min(MOST_MIB, mib_of(memory(), TWICE) or USUAL_MIB))  # of this machine
 presets = {
     "quick": {"mib": 32, "objects": 100_000, "repeats": 1},
-    "careful": {"mib": 256, "steps": 16, "objects": 500_000, "repeats": 5},
+    "careful": {"mib": min(256, LARGEST_MIB), "steps": 16, "objects": 500_000, "repeats": 5},
 }
 needs = (Need(_smaps.missing),)
 
@@ -138,7 +139,7 @@ needs = (Need(_smaps.missing),)
 def measure(
     mib: Annotated[
         Mebibytes,
-        Between(LEAST_MIB, max(USUAL_MIB, min(MOST_MIB, mib_of(memory(), TWICE) or USUAL_MIB))),
+        Between(LEAST_MIB, LARGEST_MIB),
         "memory that the child writes; an eighth of this machine's at most",
     ] = USUAL_MIB,
     steps: Annotated[Count, Between(4, 32), "how often we look while the child writes"] = 8,

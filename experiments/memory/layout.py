@@ -71,8 +71,18 @@ CALL_MIB, ROOM_MIB = 6 / 1024, 0.4  # of stack: a call took 4.6 to 5.0 KiB in CP
 
 
 def stack_limit_mib() -> float | None:
-    limit_b, _ = resource.getrlimit(resource.RLIMIT_STACK)
+    try:
+        limit_b, _ = resource.getrlimit(resource.RLIMIT_STACK)
+    except OSError:  # refused; /proc tells it, too
+        return told_stack_limit_mib()
     return None if limit_b == resource.RLIM_INFINITY else limit_b / MIB
+
+
+def told_stack_limit_mib() -> float | None:
+    """The line "Max stack size  8388608  unlimited  bytes" (proc_pid_limits(5))."""
+    with open("/proc/self/limits") as limits:
+        soft = next(line for line in limits if line.startswith("Max stack size")).split()[3]
+    return int(soft) / MIB if soft.isdigit() else None
 
 
 def usual_depth() -> int:

@@ -16,12 +16,19 @@ from app.runner import Spare, decode, run_child
 from app.server import serve
 from app.settings import Settings
 from app.storage.store import Store
-from tests.experiments.kit.denied import ROOT, under_refusal
+from experiments.kit.spec import names
+from experiments.memory.layout import stack_limit_mib, told_stack_limit_mib
+from tests.experiments.kit.denied import ROOT, run_denied, under_refusal
 from tests.lacking import environment, make_python
 from tests.nasty.root import build_root
 
 PIDFD_OPEN = 434  # the same number on every architecture
-CALLS = {"x86_64": {"waitid": 247}, "aarch64": {"waitid": 95}}.get(os.uname().machine, {})
+CALLS = {
+    "x86_64": {"waitid": 247, "setsid": 112, "prlimit64": 302, "getrusage": 98, "getpriority": 140},
+    "aarch64": {"waitid": 95, "setsid": 157, "prlimit64": 261, "getrusage": 165, "getpriority": 141},
+}.get(os.uname().machine, {})
+
+MANNERS = ["setsid", "prlimit64", "getrusage", "getpriority"]
 
 RUN = """
 import asyncio, json, os, sys
@@ -68,7 +75,9 @@ def test_an_optional_function_of_os_is_not_needed_to_run_and_to_end(root, tmp_pa
 
 
 @pytest.mark.parametrize("refusal", [errno.ENOSYS, errno.EPERM], ids=errno.errorcode.get)
-@pytest.mark.parametrize("others", [[], ["waitid"]], ids=str)
+@pytest.mark.parametrize(
+    "others", [[], ["waitid"], ["setsid", "prlimit64", "getrusage", "getpriority"]], ids=str
+)
 def test_a_refused_optional_call_is_not_needed_to_run_and_to_end(root, refusal, others):
     if not set(others) <= CALLS.keys():
         pytest.skip(f"the numbers of calls on {os.uname().machine} are not known here")
@@ -76,6 +85,36 @@ def test_a_refused_optional_call_is_not_needed_to_run_and_to_end(root, refusal, 
     command = under_refusal([sys.executable, "-c", RUN, str(root)], refusal, calls)
 
     assert answer_of(command) == ["done", "", "hello", []]
+
+
+def test_the_doctor_names_what_is_missing_and_what_stands_in(root, tmp_path):
+    python = make_python(tmp_path / "venv", "os.pidfd_open")
+    script = "import json; from app import doctor; print(json.dumps([f.says for f in doctor.substitutes()]))"
+    assert answer_of([python, "-c", script], env=environment()) == [
+        "this Python has no os.pidfd_open: a thread waits for the end of each run instead"
+    ]
+    refused = under_refusal([sys.executable, "-c", script], errno.ENOSYS, [PIDFD_OPEN])
+    assert answer_of(refused)[0].startswith(
+        "this system refuses pidfd_open (Function not implemented): a thread"
+    )
+    assert answer_of([sys.executable, "-c", script]) == []
+
+
+@pytest.mark.parametrize("memory", ["None", "256 << 20", "64 << 30"])
+def test_a_small_machine_is_no_mistake_in_a_file(memory):
+    script = (
+        f"from experiments.kit import machine; machine.memory = machine.available = lambda: {memory}\n"
+        "from experiments.kit.spec import load_all; print(len(load_all()))"
+    )
+    assert answer_of([sys.executable, "-c", script]) == len(names())
+
+
+def test_the_limit_of_a_stack_is_known_where_asking_for_it_is_refused():
+    script = "from experiments.memory.layout import stack_limit_mib; print(stack_limit_mib())"
+    assert str(stack_limit_mib()) == str(told_stack_limit_mib())
+    if "prlimit64" not in CALLS:
+        pytest.skip("the number of prlimit64 is not known here")
+    assert run_denied(script, calls=[CALLS["prlimit64"]]) == f"{stack_limit_mib()}\n"
 
 
 # What is acquired before the `async with`

@@ -125,6 +125,12 @@ def test_a_room_is_ours_and_usable_whatever_the_umask_is(mask):
     assert [folder.stat().st_mode & 0o777 for folder in made] == [0o700] * 3
 
 
+def test_a_folder_that_an_umask_kept_us_out_of_is_opened_again():
+    rooms().chmod(0o000)
+
+    assert rooms().stat().st_mode & 0o777 == 0o700
+
+
 def test_a_lent_room_is_there_for_as_long_as_it_is_needed():
     with lend_room() as room:
         (room / "file").touch()
