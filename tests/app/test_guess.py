@@ -114,12 +114,15 @@ def guesses_in(view):
 # -- on the bench -----------------------------------------------------------------------------
 
 
-async def test_a_guess_is_kept_with_its_run_and_held_against_the_rows_with_the_verdict(bench, store):
-    before = time.time()
-    run = await bench.submit("tiny.counting", guess={"half@2": "3"})
+async def test_a_guess_is_kept_with_its_run_and_held_against_the_rows_with_the_verdict(
+    bench, store, monkeypatch
+):
+    with monkeypatch.context() as clock:
+        clock.setattr(time, "time", lambda: 1000.0)
+        run = await bench.submit("tiny.counting", guess={"half@2": "3"})
     assert run.guess["points"] == SAID
     assert run.guess["rows"] is None
-    assert before <= run.guess["given_at"] <= time.time()
+    assert run.guess["given_at"] == 1000.0
     done = await ended(bench, run)
     assert done.guess == {"points": SAID, "given_at": run.guess["given_at"], "rows": [ROW]}
     assert (await asyncio.to_thread(store.get, run.id)).guess == done.guess
