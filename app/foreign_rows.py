@@ -63,18 +63,19 @@ def read_table(table: Table, given: object) -> Rows:
 
 
 def column_names(table: Table, given: object) -> list[str]:
-    """The names that the file gives; they have to be those of today, in any order."""
+    """The names that the file gives; they have to be those of today, in any order. What may be unknown may
+    be missing: an earlier version did not measure it."""
     if not isinstance(given, list):
         raise ImportRefused(f"table {table.name}: its columns are not a list")
     names = [column.get("name") if isinstance(column, dict) else column for column in given]
     wanted = [field.name for field in table.columns]
-    missing = [name for name in wanted if name not in names]
+    missing = [field.name for field in table.columns if field.name not in names and not field.optional]
     if missing:
         raise ImportRefused(f"table {table.name}: the column {missing[0]} is missing")
     foreign = [name for name in names if name not in wanted]
     if foreign:
         raise ImportRefused(f"table {table.name}: the column {shown(foreign[0])} is not known here")
-    if len(names) != len(wanted):
+    if len(names) != len(set(names)):
         raise ImportRefused(f"table {table.name}: a column is there twice")
     return [str(name) for name in names]
 
@@ -83,8 +84,8 @@ def in_order(table: Table, names: Sequence[str], rows: Rows) -> Rows:
     wanted = [field.name for field in table.columns]
     if names == wanted:
         return rows
-    places = [names.index(name) for name in wanted]
-    return [[row[place] for place in places] for row in rows]
+    places = [names.index(name) if name in names else None for name in wanted]
+    return [[None if place is None else row[place] for place in places] for row in rows]
 
 
 def check_column(table: Table, field: Field, values: list[Any]) -> None:

@@ -13,7 +13,7 @@ import psutil
 import pytest
 from fastapi import FastAPI
 
-from app import __version__, api, exports, importer, imports, limits
+from app import __version__, api, exports, foreign_rows, importer, imports, limits
 from app.assets import Assets
 from app.bench import Bench
 from app.foreign_rows import MOST_ROWS
@@ -116,6 +116,13 @@ def test_columns_may_come_in_another_order(record, experiments):
     table["columns"] = table["columns"][::-1]
     table["rows"] = [row[::-1] for row in table["rows"]]
     assert read(record, experiments).rows == {"step": ROWS}
+
+
+def test_a_column_that_may_be_unknown_may_be_missing_in_an_older_file():
+    table = loaded("threads.gil_wait").table("handover")
+    names = [column.name for column in table.columns if column.name != "idle_s"]
+    older = {"columns": names, "rows": [[400, 200.0, 0.005, 0.006, 0.0, 900, 0, 1.0]]}
+    assert foreign_rows.read_table(table, older) == [[400, 200.0, 0.005, 0.006, 0.0, 900, 0, 1.0, None]]
 
 
 def test_a_run_that_failed_comes_without_a_verdict_and_without_a_machine(record, experiments):
