@@ -53,6 +53,16 @@ def facts() -> dict[str, Any]:
     }
 
 
+def online_cores() -> list[int]:
+    """The numbers of the cores that are switched on, in the order of `psutil.cpu_times` (proc_stat(5))."""
+    try:
+        lines = PROC_STAT.read_text().splitlines()
+    except OSError:
+        return []
+    words = (line.partition(" ")[0] for line in lines)
+    return [int(word[3:]) for word in words if word.startswith("cpu") and word[3:].isdigit()]
+
+
 class Reading(NamedTuple):
     """Sums in seconds: what ran on the cores of a run since boot, what the host took, what we used."""
 

@@ -25,13 +25,14 @@ from app import card, catalogue, courses, labels, languages, links, markup, pads
 from app.assets import Assets
 from app.bench import Bench, QueueFull
 from app.conditions import conditions, noisy
+from app.cores import name_ranges
 from app.courses import Begun
 from app.editions import Edition, spoken
 from app.figures import Board
 from app.folding import LONGEST_SEARCH, fold, words_of
 from app.interpreters import Interpreter
 from app.live import Live
-from app.machine import facts, tells_load
+from app.machine import facts, online_cores, tells_load
 from app.payloads import FigureSpec
 from app.runs import Run, State
 from app.storage.failures import StorageFailed
@@ -152,7 +153,7 @@ def home(request: Request, q: str = "") -> Response:
         here="bench",
         machine=machine,
         stir_s=round(stir.LENGTH_S),
-        channels=channels(facts()["logical_cores"]),
+        channels=channels(facts()["logical_cores"], online_cores()),
         load_told=tells_load(),
         chapters=shelves(bench, q),
         q=q[:LONGEST_SEARCH],
@@ -171,17 +172,17 @@ def measured_since(bench: Bench, on: Begun) -> dict[str, Run]:
     return {name: run for name, run in newest.items() if run.created_at >= on.since - 1}
 
 
-def channels(cores: int) -> list[dict[str, Any]]:
-    """The traces of the scope: cores or groups of them, then what the whole machine does."""
+def channels(cores: int, numbers: Sequence[int] = ()) -> list[dict[str, Any]]:
+    """The traces of the scope: cores by their numbers, or groups of them, then what the machine does."""
+    named = list(numbers) if len(numbers) == cores else list(range(cores))
     groups = min(cores, CORE_CHANNELS)
     bounds = [round(n * cores / groups) for n in range(groups + 1)]
-    shown = [{"kind": "cores", "first": a, "end": b, "label": core_label(a, b)} for a, b in pairwise(bounds)]
+    shown = [
+        {"kind": "cores", "first": a, "end": b, "label": f"cpu{name_ranges(named[a:b])}"}
+        for a, b in pairwise(bounds)
+    ]
     shown += [{"kind": kind, "label": languages.t(label)} for kind, label in MACHINE_CHANNELS]
     return [channel | {"number": n} for n, channel in enumerate(shown, 1)]
-
-
-def core_label(first: int, end: int) -> str:
-    return f"cpu{first}" if end - first == 1 else f"cpu{first}–{end - 1}"
 
 
 def shelves(bench: Bench, q: str = "") -> list[tuple[Chapter, list[Entry]]]:

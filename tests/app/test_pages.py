@@ -12,7 +12,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from app import languages, pages
+from app import languages, machine, pages
 from app.main import build
 from app.markup import REL
 from app.runs import Run, State
@@ -130,6 +130,21 @@ async def test_the_channels_of_a_large_machine_are_groups_of_cores():
         "cpu5–7",
         "cpu8–9",
     ]
+
+
+async def test_channels_are_named_by_the_numbers_of_the_cores_and_not_by_their_count(tmp_path, monkeypatch):
+    stat = tmp_path / "stat"
+    stat.write_text("cpu  9 9 9\ncpu0 1 1 1\ncpu2 1 1 1\ncpu4 1 1 1\nintr 5\n")
+    monkeypatch.setattr(machine, "PROC_STAT", stat)
+    assert machine.online_cores() == [0, 2, 4]
+    assert [channel["label"] for channel in pages.channels(3, machine.online_cores())][:3] == [
+        "cpu0",
+        "cpu2",
+        "cpu4",
+    ]
+    assert pages.channels(10, [0, 2, *range(4, 12)])[0]["label"] == "cpu0, 2"
+    stat.unlink()
+    assert machine.online_cores() == []
 
 
 async def test_an_experiment_shows_its_form_its_article_and_its_code(client):
