@@ -124,14 +124,14 @@ def test_what_is_set_on_slides_survives_a_reload(page: Page):
     handle.focus()
     page.keyboard.press("ArrowRight")
     guessed = handle.get_attribute("aria-valuenow")
-    page.keyboard.press("PageDown")
+    turn(page, "PageDown")
     assert slide(page) == "run"
     page.locator("#form [name=spinners]").last.fill("4")
     page.reload()
     assert slide(page) == "run"
     expect(page.locator("#form [name=spinners]").last).to_have_value("4")
     expect(page.locator("#command")).to_contain_text("--spinners 4")
-    page.keyboard.press("PageUp")
+    turn(page, "PageUp")
     expect(handle).to_have_class("handle set")
     assert handle.get_attribute("aria-valuenow") == guessed
 
@@ -147,12 +147,12 @@ def test_a_handle_keeps_its_arrows_until_escape_and_a_clicker_moves_anyway(page:
     assert slide(page) == "guess"
     page.keyboard.press("Escape")
     assert slide(page) == "guess"
-    page.keyboard.press("ArrowRight")
+    turn(page, "ArrowRight")
     assert slide(page) == "run"
     page.locator("#form [data-range]").first.focus()
     page.keyboard.press("ArrowRight")
     assert slide(page) == "run"
-    page.keyboard.press("PageUp")
+    turn(page, "PageUp")
     assert slide(page) == "guess"
 
 
