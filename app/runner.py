@@ -36,6 +36,7 @@ from experiments.kit.supervisor import read
 log = logging.getLogger(__name__)
 
 Message = dict[str, Any]
+VMSTAT = Path("/proc/vmstat")
 
 READ_B = 1 << 16
 AHEAD = 64  # messages read before anybody asked for them; then the pipe fills and the child waits
@@ -256,6 +257,7 @@ class Child:
         self.forget_exit: Callable[[], None] | None = None
         self.cores: list[int] = []  # that the run may use; all, until it says which
         self.failed: Message = {}
+        self.memory_kills: int | None = None  # before it began
         self.messages: deque[Message] = deque()
         self.torn = b""  # the beginning of a line whose rest is still to come
         self.news = asyncio.Event()
@@ -279,6 +281,7 @@ class Child:
     def begin(self) -> None:
         self.loop = asyncio.get_running_loop()
         self.before = Reading.now()
+        self.memory_kills = memory_kills()
         os.set_blocking(self.stdout.fileno(), False)
         self.loop.add_reader(self.stdout, self.read)
         self.forget_exit = watch_exit(self.process, self.see_exit)
@@ -379,14 +382,23 @@ class Child:
         code = self.process.returncode
         if code < 0:
             by = signal.Signals(-code).name
-            return closing_line("killed", signal=by, sentence=f"its supervisor was ended by {by}")
+            said = f"its supervisor was ended by {by}"
+            return closing_line("killed", signal=by, sentence=self.starved(by) or said)
         said = f"the interpreter ended with exit code {code} before it measured"
         return closing_line("failed", rc=code, sentence=said)
 
+    def starved(self, by: str | None) -> str:
+        """The sentence for a run that the kernel ended for want of memory; empty where it did not."""
+        kills = memory_kills()
+        if by != "SIGKILL" or kills is None or self.memory_kills is None or kills <= self.memory_kills:
+            return ""
+        return "the kernel ended it, because the machine or its control group had no memory left"
+
     def complete(self, end: Message) -> Message:
         cores = len(self.cores) or os.cpu_count() or 1
+        starved = self.starved(end.get("signal")) if end["why"] == "failed" else ""
         return end | {
-            "sentence": end.get("sentence") or sentence(end, self.failed, self.spec),
+            "sentence": end.get("sentence") or starved or sentence(end, self.failed, self.spec),
             "conditions": conditions(
                 self.before or Reading.now(self.cores), Reading.now(self.cores), end, cores
             ),
@@ -452,6 +464,16 @@ def decode(line: bytes) -> Message | None:
     except ValueError:
         return None
     return message if isinstance(message, dict) and "t" in message else None
+
+
+def memory_kills() -> int | None:
+    """How many processes the kernel has killed for want of memory since it booted, in whatever control
+    group (proc_vmstat(5), "oom_kill"); None where it does not say."""
+    try:
+        told = dict(line.split() for line in VMSTAT.read_text().splitlines())
+        return int(told["oom_kill"])
+    except (OSError, KeyError, ValueError):
+        return None
 
 
 def sentence(end: Message, failed: Message, spec: Message) -> str:
