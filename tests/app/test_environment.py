@@ -115,7 +115,10 @@ def test_a_place_that_does_not_answer_holds_no_interpreters(code, monkeypatch):
     def fail(*_args, **_options):
         raise OSError(code, os.strerror(code))
 
-    real = {name: getattr(os, name) for name in ("stat", "lstat", "listdir", "scandir", "access", "statvfs")}
+    real = {
+        name: getattr(os, name)
+        for name in ("stat", "lstat", "listdir", "scandir", "access", "statvfs", "mkdir")
+    }
     monkeypatch.setenv("PATH", "/stale/bin")
     monkeypatch.setenv("PYENV_ROOT", "/stale/pyenv")
     monkeypatch.setenv("HOME", "/stale/home")
