@@ -10,7 +10,7 @@ import asyncio
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, lru_cache
 from itertools import pairwise
 from typing import Any
 from urllib.parse import urlencode
@@ -134,8 +134,16 @@ class Entry:
     @property
     def first_sentence(self) -> str:
         """Of the article, in the reader's language."""
-        said = markup.read_article(languages.t(self.experiment.article))[0]
-        return re.split(r"(?<=\.) |(?<=。)", said, maxsplit=1)[0]
+        return opening(languages.t(self.experiment.article))
+
+
+@lru_cache(
+    maxsize=256
+)  # reading an article as Markdown takes milliseconds, and the home page shows all of them
+def opening(article: str) -> str:
+    """Its first sentence."""
+    said = markup.read_article(article)[0]
+    return re.split(r"(?<=\.) |(?<=。)", said, maxsplit=1)[0]
 
 
 @router.api_route("/", methods=["GET", "HEAD"])
