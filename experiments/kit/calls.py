@@ -7,7 +7,6 @@ So what an interpreter lacks is not taken for a lack of the system; what the sys
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import errno
 import os
 import resource
@@ -15,13 +14,17 @@ import signal
 import struct
 import time
 from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING
 
 from experiments.kit.proc import Switches
 from experiments.kit.supervisor import read
 
+if TYPE_CHECKING:
+    import ctypes  # where it is needed, for not every subinterpreter can import it
+
 P_PID, WNOHANG, WEXITED, WNOWAIT = 1, 1, 4, 0x01000000  # <linux/wait.h>
 CLD_EXITED = 1  # of si_code: it left by itself, and si_status is its exit code
-CHILD_AT = 16 if ctypes.sizeof(ctypes.c_void_p) == 8 else 12  # in siginfo_t, after signo, errno and code
+CHILD_AT = 16 if struct.calcsize("P") == 8 else 12  # in siginfo_t, after signo, errno and code
 SIGINFO_B = SIGSET_B = 128
 PIDFD_OPEN = 434  # its number on every architecture but one (alpha)
 THREAD = 1  # RUSAGE_THREAD (<linux/resource.h>), for which PyPy has no name
@@ -38,11 +41,15 @@ class Refused(RuntimeError):
 
 
 def library() -> ctypes.CDLL:
+    import ctypes
+
     return ctypes.CDLL(None, use_errno=True)
 
 
 def call_library(call: Callable[..., int], *arguments: object) -> int:
     """Call a function of the C library, again if a signal has broken it off; OSError where it fails."""
+    import ctypes
+
     while (answer := call(*arguments)) < 0:
         if (code := ctypes.get_errno()) != errno.EINTR:
             raise OSError(code, os.strerror(code))
@@ -66,6 +73,8 @@ def exit_code(pid: int, wait: bool = False) -> int | None:
 
 
 def exit_code_by_waitid(pid: int, wait: bool) -> int | None:
+    import ctypes
+
     flags = WEXITED | WNOWAIT | (0 if wait else WNOHANG)
     if hasattr(os, "waitid"):
         seen = os.waitid(os.P_PID, pid, flags)
@@ -98,6 +107,8 @@ def exit_code_by_proc(pid: int, wait: bool) -> int | None:
 
 def open_pidfd(pid: int) -> int:
     """A descriptor that becomes readable when the process ends (pidfd_open(2))."""
+    import ctypes
+
     if hasattr(os, "pidfd_open"):
         return os.pidfd_open(pid)
     return call_library(library().syscall, ctypes.c_long(PIDFD_OPEN), ctypes.c_int(pid), ctypes.c_uint(0))
@@ -105,6 +116,8 @@ def open_pidfd(pid: int) -> int:
 
 def spawn(path: str, arguments: list[str], stdin: str) -> int:
     """Start a program whose standard input is this file, opened for reading by the new process itself."""
+    import ctypes
+
     if hasattr(os, "posix_spawn"):
         opens = [(os.POSIX_SPAWN_OPEN, 0, stdin, os.O_RDONLY, 0)]
         return os.posix_spawn(path, arguments, {}, file_actions=opens)
@@ -135,6 +148,8 @@ def wait_for_signal(numbers: Collection[int]) -> Callable[[], object]:
 
     It is one system call. The handler of another signal runs meanwhile, and may raise.
     """
+    import ctypes
+
     if hasattr(signal, "sigwaitinfo"):
         wanted, wait = set(numbers), signal.sigwaitinfo
         return lambda: wait(wanted)
@@ -164,6 +179,8 @@ def discard_pending(numbers: Collection[int]) -> None:
 
 def eventfd(flags: int = 0) -> int:
     """A counter in the kernel behind a descriptor, which begins at nought (eventfd(2))."""
+    import ctypes
+
     if hasattr(os, "eventfd"):
         return os.eventfd(0, flags)
     return call_library(library().eventfd, ctypes.c_uint(0), ctypes.c_int(flags))

@@ -5,6 +5,8 @@ import os
 import resource
 import select
 import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -128,3 +130,10 @@ def test_switches_of_a_thread_are_counted(named):
     for _ in range(5):
         time.sleep(0.001)
     assert calls.thread_switches().voluntary >= before.voluntary + 5
+
+
+def test_what_runs_in_a_subinterpreter_imports_no_ctypes():
+    """CPython 3.12 cannot load it there."""
+    script = "import sys, experiments.threads._crews; print('ctypes' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
