@@ -39,6 +39,10 @@ def slide(page: Page) -> str:
     return page.evaluate("document.documentElement.dataset.slideName")
 
 
+def expect_slide(page: Page, name: str) -> None:
+    expect(page.locator("html")).to_have_attribute("data-slide-name", name)
+
+
 def turn(page: Page, key: str) -> None:
     """To the next slide. One that is longer than the window is read to its end first."""
     before = place(page).inner_text()
@@ -95,7 +99,7 @@ def test_a_slide_stands_alone_is_told_has_the_focus_and_survives_a_reload(page: 
     before = place(page).inner_text()
     page.reload()
     expect(place(page)).to_have_text(before)
-    assert slide(page) == "verdict"
+    expect_slide(page, "verdict")
     assert f"/runs/{run}?present#/verdict" in page.url
 
 
@@ -125,10 +129,10 @@ def test_what_is_set_on_slides_survives_a_reload(page: Page):
     page.keyboard.press("ArrowRight")
     guessed = handle.get_attribute("aria-valuenow")
     turn(page, "PageDown")
-    assert slide(page) == "run"
+    expect_slide(page, "run")
     page.locator("#form [name=spinners]").last.fill("4")
     page.reload()
-    assert slide(page) == "run"
+    expect_slide(page, "run")
     expect(page.locator("#form [name=spinners]").last).to_have_value("4")
     expect(page.locator("#command")).to_contain_text("--spinners 4")
     turn(page, "PageUp")
@@ -144,16 +148,16 @@ def test_a_handle_keeps_its_arrows_until_escape_and_a_clicker_moves_anyway(page:
     handle.focus()
     page.keyboard.press("ArrowRight")
     expect(handle).not_to_have_attribute("aria-valuenow", value)
-    assert slide(page) == "guess"
+    expect_slide(page, "guess")
     page.keyboard.press("Escape")
-    assert slide(page) == "guess"
+    expect_slide(page, "guess")
     turn(page, "ArrowRight")
-    assert slide(page) == "run"
+    expect_slide(page, "run")
     page.locator("#form [data-range]").first.focus()
     page.keyboard.press("ArrowRight")
-    assert slide(page) == "run"
+    expect_slide(page, "run")
     turn(page, "PageUp")
-    assert slide(page) == "guess"
+    expect_slide(page, "guess")
 
 
 def test_run_on_its_slide_measures_and_stays_covered_until_skipped(page: Page, server: Served):
@@ -168,9 +172,9 @@ def test_run_on_its_slide_measures_and_stays_covered_until_skipped(page: Page, s
     assert found
     assert server.ended(found[1])["params"]["spinners"] == 3
     turn(page, "PageDown")
-    assert slide(page) == "run"
+    expect_slide(page, "run")
     turn(page, "PageDown")
-    assert slide(page) == "verdict"  # covered figures are no slides
+    expect_slide(page, "verdict")  # covered figures are no slides
     expect(page.locator(".slide-now .say:visible")).to_have_text("Covered until you have guessed.")
     go_to(page, "guess")
     page.get_by_role("button", name="Skip").click()
