@@ -69,7 +69,7 @@ def sets_of_parameters() -> Iterator[tuple[str, dict[str, Any]]]:
 def test_the_command_orders_the_same_run_as_printed(monkeypatch, name: str, params: dict, python: str):
     ordered = []
 
-    def order_only(order: local.Order, _watch: object) -> None:
+    def order_only(order: local.Order, *_: object) -> None:
         ordered.append(order)
         raise SystemExit(0)
 

@@ -34,7 +34,7 @@ ZH = languages.load("zh", load_all())
 SCRIPT = languages.sections("zh")["script"]
 ENGLISH_ONLY = {  # modules of the terminal, of the protocol, and of a store that refuses to open
     *("cli", "doctor", "local", "server", "terminal", "rooms", "hub", "sockets", "interactive"),
-    *("protocols", "visits", "repeats"),
+    *("contract", "protocols", "visits", "repeats"),
     *("endings", "streams", "place", "connections", "memory", "reading", "schema", "store"),
 }
 UNHEARD = {  # parts of sentences that are known whole, and what only programs are told

@@ -60,7 +60,7 @@ async def test_every_answer_passes_the_guard(settings):
         assert answer.status_code == 421
         answer = await client.get("/api/nothing")
         assert "default-src 'none'" in answer.headers["content-security-policy"]
-    guard.app.app.state.store.close()
+    guard.app.app.app.state.store.close()
 
 
 async def test_a_mistake_of_ours_is_a_sentence_outside_and_a_traceback_inside(app):

@@ -27,7 +27,7 @@ RUN = Run(
     experiment="threads.scaling",
     params=SCALING.parse({}),
     state=State.DONE,
-    conditions={"foreign_cpu": 0.25, "run_delay": 0.5, "steal": 0.0, "own_cpu": 0.01},
+    conditions={"foreign_cpu": 0.25, "run_delay": 0.5, "throttled": 0.5, "steal": 0.0, "own_cpu": 0.01},
     guess={"points": {"threads@4": 2.6}, "given_at": 0.0, "rows": [ROW]},
 )
 
