@@ -327,7 +327,8 @@ async def test_pages_ask_for_nothing_outside_and_run_no_inline_script(client, ap
     await asyncio.to_thread(keep, app, "00000000a1")
     for path in ("/", f"/experiments/{NAME}", "/runs", "/runs/00000000a1"):
         page = (await client.get(path)).text
-        loaded = re.sub(r'<a href="https://[^"]*" rel="[^"]*noreferrer[^"]*"', "<a", page)  # followed, not loaded
+        # What is followed by a click is not loaded by the page.
+        loaded = re.sub(r'<a href="https://[^"]*" rel="[^"]*noreferrer[^"]*"', "<a", page)
         assert not re.search(r'(src|href)="(https?:)?//', loaded), path
         assert all("src=" in tag or "application/json" in tag for tag in re.findall("<script[^>]*>", page))
         assert not re.search(r"\son[a-z]+=", page), path
