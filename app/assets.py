@@ -24,6 +24,7 @@ from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from app import addresses, paths
+from app.files import write_whole
 
 FOR_EVER = "public, max-age=31536000, immutable"
 PLOTLY_VERSION = metadata.version("plotly")
@@ -112,6 +113,7 @@ class Assets:
             if os.path.isfile(packed):  # also where the folder may not be entered
                 return packed
             try:
+                packed.parent.mkdir(parents=True, exist_ok=True)
                 write_whole(packed, gzip.compress(paths.plotly().read_bytes(), 6, mtime=0))
             except OSError:
                 return None
@@ -129,14 +131,6 @@ def digest(files: list[tuple[str, bytes]]) -> str:
         total.update(f"{name}\0{len(content)}\0".encode())
         total.update(content)
     return total.hexdigest()[:12]
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """All of it or nothing, also if two servers do it at once."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_name(f"{path.name}.{os.getpid()}")
-    half.write_bytes(content)
-    half.replace(path)
 
 
 def accepts_gzip(request: Request) -> bool:

@@ -28,7 +28,7 @@ from app.latest import SHOWN, Latest
 from app.limits import ALONE, RunLimits
 from app.live import Live
 from app.measuring import carry_out
-from app.payloads import GuessJson
+from app.payloads import GuessJson, Message
 from app.runner import Spare, run_child
 from app.runs import Run, State, new_id
 from app.stirring import Stirring
@@ -45,7 +45,7 @@ KEPT_AT_THE_END = (
     *("progress", "progress_text", "ended_at", "length_s", "search", "thumb", "guess"),
 )
 
-RunChild = Callable[..., AsyncIterator[dict[str, Any]]]
+RunChild = Callable[..., AsyncIterator[Message]]
 TakeIn = Callable[[AsyncIterable[bytes], Path], Awaitable[str]]
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
-from app import __version__, addresses, catalogue, endings, paths, streams
+from app import __version__, addresses, catalogue, endings, files, paths, streams
 from app.downloads import FORMS
 from app.languages import LANGUAGES
 from experiments.kit.docstrings import NoSource, docstring_of
@@ -423,7 +423,7 @@ def export(run_id: str, form: str, output: str | None, lang: str, theme: str, da
         sys.stdout.buffer.write(content)
         return
     try:
-        streams.write_whole(Path(target), content)
+        files.write_whole(Path(target), content)
     except OSError as error:
         refuse(f"{target} cannot be written: {error.strerror}")
     click.echo(f"wrote {target}", err=True)

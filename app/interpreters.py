@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from app import paths
+from app.files import write_whole
 
 OLDEST = (3, 10)  # what the kit and the experiments are written for
 PROBE_S = 5.0  # an interpreter that needs longer to say its version is none for us
@@ -202,6 +203,4 @@ def save(cache: Path | None, known: dict[str, Facts]) -> None:
         return
     with suppress(OSError):
         cache.parent.mkdir(parents=True, exist_ok=True)
-        part = cache.with_suffix(f".{os.getpid()}")
-        part.write_text(json.dumps(known))
-        part.replace(cache)
+        write_whole(cache, json.dumps(known).encode())

@@ -18,6 +18,7 @@ from typing import Any
 from app import adoption, downloads, exports, interpreters, languages, paths
 from app.bench import Bench
 from app.endings import End
+from app.files import write_whole
 from app.hub import Hub
 from app.interpreters import Interpreter
 from app.limits import IMPORT_B
@@ -30,7 +31,6 @@ from app.storage.disk import copy_whole, keep_whole
 from app.storage.failures import StorageFailed
 from app.storage.schema import Rows
 from app.storage.store import Store
-from app.streams import write_whole
 from app.trace import NoLanes
 from experiments.kit.spec import Experiment, ParameterError, SpecError, load, load_all
 

@@ -10,7 +10,7 @@ import functools
 import os
 import sys
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -78,7 +78,9 @@ class Reading(NamedTuple):
         return cls(time.monotonic(), *Busy.now(cores), own.user + own.system)
 
 
-def conditions(before: Reading, after: Reading, end: dict[str, Any], cores: int) -> dict[str, float | None]:
+def conditions(
+    before: Reading, after: Reading, end: Mapping[str, Any], cores: int
+) -> dict[str, float | None]:
     """What disturbed the run, as shares of its cores; `end` is the run's closing line.
 
     None is what nobody could measure. `run_delay` is a share of the time in which the subjects wanted to

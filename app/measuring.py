@@ -12,12 +12,11 @@ from typing import Any, cast
 from app.editions import ROWS_AT_ONCE
 from app.judging import compare, verdict_on
 from app.live import Live
+from app.payloads import End, Failed, Message, RowsMessage
 from app.runs import State
 from app.storage.store import Store
 
 log = logging.getLogger(__name__)
-
-Message = dict[str, Any]
 
 
 async def carry_out(live: Live, store: Store, messages: AsyncIterator[Message]) -> dict[str, Any]:
@@ -38,7 +37,7 @@ async def carry_out(live: Live, store: Store, messages: AsyncIterator[Message]) 
     return outcome
 
 
-async def take_rows(live: Live, store: Store, message: Message) -> None:
+async def take_rows(live: Live, store: Store, message: RowsMessage) -> None:
     """Drawn first, stored second."""
     table = live.experiment.table(message["table"])
     rows = message["rows"]
@@ -54,8 +53,8 @@ class Reader:
 
     def __init__(self, live: Live) -> None:
         self.live = live
-        self.failed: Message = {}
-        self.end: Message = {}
+        self.failed: Failed | None = None
+        self.end: End | None = None
 
     def take(self, message: Message) -> None:
         if message["t"] == "hello":
@@ -70,13 +69,18 @@ class Reader:
 
     def outcome(self) -> dict[str, Any]:
         """What changes in the run: its state and why, its conditions, the machine at the end."""
+        end = self.end
         known = {
-            "conditions": self.end.get("conditions") or {},
-            "machine": self.end.get("machine") or self.live.run.machine,
+            "conditions": (end and end.get("conditions")) or {},
+            "machine": (end and end["machine"]) or self.live.run.machine,
         }
-        if self.end.get("why") == "done" and not self.failed:
+        if end and end["why"] == "done" and not self.failed:
             return known | {"state": State.DONE, "progress": 1.0}
         if self.live.stopped:
             return known | {"state": State.STOPPED, "why": self.live.stopped}
-        why = str(self.end.get("sentence") or self.failed.get("why") or "the run ended without a word")
-        return known | {"state": State.FAILED, "why": why, "last_words": self.end.get("last_words", "")}
+        said = (end and end.get("sentence")) or (self.failed and self.failed["why"])
+        return known | {
+            "state": State.FAILED,
+            "why": str(said or "the run ended without a word"),
+            "last_words": end.get("last_words", "") if end else "",
+        }

@@ -118,3 +118,26 @@ class Failed(TypedDict):
     why: str
     kind: str
     traceback: str
+
+
+class End(TypedDict):
+    """The closing line of the supervisor; the server adds `sentence`, `conditions` and `last_words`.
+
+    Times are seconds; what nobody could measure is None.
+    """
+
+    t: Literal["end"]
+    why: str
+    rc: int | None
+    signal: str | None
+    machine: dict[str, Any] | None
+    cpu_s: float | None
+    run_s: float | None
+    delay_s: float | None
+    killed: int
+    sentence: NotRequired[str]
+    conditions: NotRequired[dict[str, float | None]]
+    last_words: NotRequired[str]
+
+
+Message = Hello | RowsMessage | ProgressMessage | Failed | End

@@ -20,7 +20,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import pydantic_core
 
@@ -28,6 +28,7 @@ from app import paths
 from app.descriptors import restore_limit
 from app.interpreters import Interpreter
 from app.machine import Reading, conditions
+from app.payloads import End, Failed, Message
 from app.rooms import end_inhabitants, library, make_room, remove_room, rooms
 from experiments.kit.affinity import usable_cores
 from experiments.kit.machine import niceness
@@ -35,7 +36,7 @@ from experiments.kit.supervisor import read
 
 log = logging.getLogger(__name__)
 
-Message = dict[str, Any]
+Spec = dict[str, Any]  # of a run: the line on the worker's stdin
 VMSTAT = Path("/proc/vmstat")
 
 READ_B = 1 << 16
@@ -248,7 +249,7 @@ class Child:
     """A worker with its spec. Leaving the `async with` ends it and everything that it has started,
     and removes its room; so does a failure on the way in."""
 
-    def __init__(self, started: Started, spec: Message) -> None:
+    def __init__(self, started: Started, spec: Spec) -> None:
         """Takes over what was started; nothing here may fail, for nobody would end it."""
         self.process, self.room = started.process, started.room
         self.spec = spec
@@ -256,7 +257,7 @@ class Child:
         self.late: asyncio.TimerHandle | None = None
         self.forget_exit: Callable[[], None] | None = None
         self.cores: list[int] = []  # that the run may use; all, until it says which
-        self.failed: Message = {}
+        self.failed: Failed | None = None
         self.memory_kills: int | None = None  # before it began
         self.messages: deque[Message] = deque()
         self.torn = b""  # the beginning of a line whose rest is still to come
@@ -376,7 +377,7 @@ class Child:
 
     # Ending
 
-    async def stand_in(self) -> Message:
+    async def stand_in(self) -> End:
         """The closing line of a supervisor that could not write it."""
         await asyncio.to_thread(end_inhabitants, self.room, groups=self.groups)
         code = self.process.returncode
@@ -394,10 +395,11 @@ class Child:
             return ""
         return "the kernel ended it, because the machine or its control group had no memory left"
 
-    def complete(self, end: Message) -> Message:
+    def complete(self, end: End) -> End:
         cores = len(self.cores) or os.cpu_count() or 1
         starved = self.starved(end.get("signal")) if end["why"] == "failed" else ""
-        return end | {
+        return {
+            **end,
             "sentence": end.get("sentence") or starved or sentence(end, self.failed, self.spec),
             "conditions": conditions(
                 self.before or Reading.now(self.cores), Reading.now(self.cores), end, cores
@@ -463,7 +465,7 @@ def decode(line: bytes) -> Message | None:
         message: object = pydantic_core.from_json(line)
     except ValueError:
         return None
-    return message if isinstance(message, dict) and "t" in message else None
+    return cast(Message, message) if isinstance(message, dict) and "t" in message else None
 
 
 def memory_kills() -> int | None:
@@ -476,7 +478,7 @@ def memory_kills() -> int | None:
         return None
 
 
-def sentence(end: Message, failed: Message, spec: Message) -> str:
+def sentence(end: End, failed: Failed | None, spec: Spec) -> str:
     """Why the run ended, for its page; empty where it is done."""
     match end["why"]:
         case "done":
@@ -497,10 +499,10 @@ def sentence(end: Message, failed: Message, spec: Message) -> str:
     return f"the experiment left with exit code {end['rc']} before it was done"
 
 
-def closing_line(why: str, **known: Any) -> Message:
+def closing_line(why: str, **known: Any) -> End:
     """An `end` as the supervisor would have written it, had it known no more."""
-    nothing = {"rc": None, "signal": None, "machine": None, "cpu_s": None, "run_s": None, "delay_s": None}
-    return {"t": "end", "why": why, **nothing, "killed": 0, **known}
+    nothing = dict.fromkeys(("rc", "signal", "machine", "cpu_s", "run_s", "delay_s"))
+    return cast(End, {"t": "end", "why": why, **nothing, "killed": 0, **known})
 
 
 def last_words(room: Path) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from app.hub import Hub
 from app.interpreters import Interpreter
+from app.payloads import Message
 from experiments.kit import stir
 
 log = logging.getLogger(__name__)
@@ -25,7 +26,7 @@ class UnknownStir(LookupError):
 class Stirring:
     """At most one at a time: who asks for another one ends the first."""
 
-    def __init__(self, hub: Hub, run_child: Callable[..., AsyncIterator[dict[str, Any]]]) -> None:
+    def __init__(self, hub: Hub, run_child: Callable[..., AsyncIterator[Message]]) -> None:
         self.run_child = run_child
         self.kind = ""
         self.until = 0.0  # by the monotonic clock

@@ -8,7 +8,6 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any
 
 UNDELIVERED = 2  # the exit code where something could not be written where it was asked for
@@ -84,40 +83,3 @@ def silence() -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.close(nowhere)
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """The whole file or none: written beside its place, then moved there. Devices and pipes just take it."""
-    path = Path(os.path.realpath(path))
-    if os.path.exists(path) and not os.path.isfile(path):
-        path.write_bytes(content)
-    elif os.path.exists(path) and not os.access(path.parent, os.W_OK):
-        write_over(path, content)
-    else:
-        write_beside(path, content)
-
-
-def write_beside(path: Path, content: bytes) -> None:
-    part = path.with_name(f".{path.name[:200]}.{os.getpid()}")
-    try:
-        with part.open("xb") as file:
-            if path.exists():
-                os.fchmod(file.fileno(), path.stat().st_mode & 0o777)
-            file.write(content)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def write_over(path: Path, content: bytes) -> None:
-    """In a folder where no other file can be made; the room is taken before anything is changed."""
-    with path.open("r+b") as file:
-        before = file.seek(0, os.SEEK_END)
-        try:
-            os.posix_fallocate(file.fileno(), 0, max(len(content), 1))
-        except OSError:
-            file.truncate(before)
-            raise
-        file.seek(0)
-        file.write(content)
-        file.truncate()

@@ -55,7 +55,7 @@ MAY_USE_APP = {  # the parts of the app that a lower part may import
     "folding": set(),
     "storage": {"runs", "folding"},
     "hub": set(),
-    "interpreters": {"paths"},
+    "interpreters": {"files", "paths"},
     "figures": {"runs", "languages", "drawing", "payloads"},
     "exports": {"runs", "languages", "payloads"},
     "languages": set(),

@@ -213,7 +213,11 @@ def signalled(sock: socket.socket, buffer: bytearray) -> Iterator[Read]:
     """Sleep until the signal comes, then fetch. SIGIO is what is left where the signal queue is full."""
     number = signal.SIGRTMIN + 3
     numbers = {number, int(signal.SIGIO)}
-    fetch, wait, clock = until_empty(sock, buffer), calls.wait_for_signal(numbers), now_ns
+    fetch, clock = until_empty(sock, buffer), now_ns
+    try:
+        wait = calls.wait_for_signal(numbers)
+    except OSError as error:
+        raise CannotRun(f"This system refuses to wait for signals ({error.strerror}).") from error
 
     def read(size: int) -> Reading:
         done = syscalls = ready = 0

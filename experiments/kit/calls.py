@@ -146,10 +146,12 @@ def succeeded(code: int) -> None:
 def wait_for_signal(numbers: Collection[int]) -> Callable[[], object]:
     """A function that sleeps until one of these blocked signals is there, and takes it (sigwaitinfo(2)).
 
-    It is one system call. The handler of another signal runs meanwhile, and may raise.
+    It is one system call. The handler of another signal runs meanwhile, and may raise. OSError where the
+    system refuses the call: it is tried here, without waiting.
     """
     import ctypes
 
+    try_to_take(numbers)
     if hasattr(signal, "sigwaitinfo"):
         wanted, wait = set(numbers), signal.sigwaitinfo
         return lambda: wait(wanted)
@@ -159,6 +161,21 @@ def wait_for_signal(numbers: Collection[int]) -> Callable[[], object]:
         libc.sigaddset(mask, int(number))
     take = libc.sigwaitinfo
     return lambda: call_library(take, mask, None)  # sigwait(3) goes back to sleep after every other signal
+
+
+def try_to_take(numbers: Collection[int]) -> None:
+    """Take one of these signals if it is there already (sigtimedwait(2) that waits for no time)."""
+    import ctypes
+
+    if hasattr(signal, "sigtimedwait"):
+        signal.sigtimedwait(set(numbers), 0)
+        return
+    libc, mask, no_time = library(), ctypes.create_string_buffer(SIGSET_B), (ctypes.c_long * 2)()
+    libc.sigemptyset(mask)
+    for number in numbers:
+        libc.sigaddset(mask, int(number))
+    with contextlib.suppress(BlockingIOError):  # none is there
+        call_library(libc.sigtimedwait, mask, None, no_time)
 
 
 def signals_that_may_wait() -> int | None:
@@ -171,7 +188,11 @@ def signals_that_may_wait() -> int | None:
 def discard_pending(numbers: Collection[int]) -> None:
     """Take all of these blocked signals that have come so far."""
     while pending := signal.sigpending() & set(numbers):
-        signal.sigwait(pending)
+        try:
+            signal.sigwait(pending)
+        except OSError:  # refused; one that is ignored is thrown away, too (sigaction(2))
+            for number in pending:
+                signal.signal(number, signal.signal(number, signal.SIG_IGN))
 
 
 # -- the rest ---------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import platform
 import resource
 import select
 import signal
@@ -14,6 +15,7 @@ import pytest
 
 from experiments.kit import calls
 from experiments.kit.subjects import Group
+from tests.experiments.kit.denied import run_denied
 
 NAMES = (
     *(f"os.{name}" for name in ("waitid", "pidfd_open", "eventfd", "posix_spawn")),
@@ -137,3 +139,20 @@ def test_what_runs_in_a_subinterpreter_imports_no_ctypes():
     script = "import sys, experiments.threads._crews; print('ctypes' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="names the call by its number on x86-64")
+def test_a_wait_for_signals_that_the_system_refuses_is_known_by_trying():
+    script = """if True:
+        import signal
+        from experiments.kit import calls
+        signal.pthread_sigmask(signal.SIG_BLOCK, {40})
+        try:
+            calls.wait_for_signal({40})
+        except OSError as error:
+            print(error.strerror)
+        signal.raise_signal(40)
+        calls.discard_pending({40})
+        print(signal.sigpending())
+    """
+    assert run_denied(script, errno.ENOSYS, [128]).splitlines() == ["Function not implemented", "set()"]
