@@ -200,7 +200,9 @@ export class Guessing {
     }
     this.isSending = true;
     try {
-      await ask("PUT", to(`/api/runs/${this.run}/guess`), this.guess.given());
+      if (!document.body.classList.contains("watching")) {
+        await ask("PUT", to(`/api/runs/${this.run}/guess`), this.guess.given());
+      } // whoever only watches guesses for themselves: the run is not theirs
       this.memory.known = "guessed";
       this.went = true;
       this.uncover();
