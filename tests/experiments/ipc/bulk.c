@@ -64,7 +64,7 @@ static long used(int who) {
 
 int main(int argc, char **argv) {
     size_t size = atol(argv[2]);
-    char *piece = memset(malloc(size), 1, size);
+    char *piece = memset(aligned_alloc(4096, size), 1, size);
     make(argv[1], size);
     if (!fork()) {
         take(piece, size, atol(argv[3]));
