@@ -25,7 +25,10 @@ TRACING = Path("/sys/kernel/tracing")
 PARANOID = Path("/proc/sys/kernel/perf_event_paranoid")
 CLOCK = Path("/sys/devices/system/clocksource/clocksource0/current_clocksource")
 KIND_CLOCKS = {"tsc", "arch_sys_counter", "kvm-clock"}  # read without a system call
-SETTINGS = ("OSCOPE_DATA", "OSCOPE_HOST", "OSCOPE_PYTHONS", "OSCOPE_TOKEN")  # README, "Settings"
+SETTINGS = (  # README, "Settings"
+    *("OSCOPE_DATA", "OSCOPE_HOST", "OSCOPE_PREFIX", "OSCOPE_PYTHONS"),
+    *("OSCOPE_TOKEN", "OSCOPE_URL", "OSCOPE_VIEWER_TOKEN"),
+)
 ROOM_B = 1 << 30  # free bytes below which a history soon meets a full disk
 
 

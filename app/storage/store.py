@@ -14,7 +14,7 @@ import threading
 import time
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -98,14 +98,18 @@ class Store:
             if not os.path.exists(path) or look_at(path, whole=True):
                 raise
             self._failure = failure
-        self._readers = self._open_readers()
         self._memory = Memory()
         self._events: Strings = []  # what happened to the file while this oscope had it open
         self._changed = threading.Condition()
         self._told = self._hurry = self._written = 0  # counts of notes: taken, waited for, on the disk
         self._closing = False
-        self._writer = threading.Thread(target=self._write_on, name="store", daemon=True)
-        self._writer.start()
+        with ExitStack() as undo:
+            undo.callback(self._give_back)
+            self._readers = self._open_readers()
+            undo.callback(self._readers.close)
+            self._writer = threading.Thread(target=self._write_on, name="store", daemon=True)
+            self._writer.start()
+            undo.pop_all()
 
     # Told from anywhere, at the price of a note in memory
 
@@ -438,11 +442,10 @@ class Store:
         try:
             self._disk = Disk(self.path)
             self._place = self._disk.open_place()
-        except (sqlite3.Error, OSError) as error:
+        except BaseException as error:
             self._give_back()
-            raise explained(error, self.path) from error
-        except StorageFailed:
-            self._give_back()
+            if isinstance(error, sqlite3.Error | OSError):
+                raise explained(error, self.path) from error
             raise
 
     def _give_back(self) -> None:

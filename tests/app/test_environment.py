@@ -161,7 +161,7 @@ def test_every_setting_of_the_environment_is_documented_and_known_to_the_doctor(
     text = "\n".join(file.read_text() for file in files)
     import re
 
-    used = set(re.findall(r"OSCOPE_[A-Z]+", text))
+    used = set(re.findall(r"OSCOPE_[A-Z_]+", text))
     assert used == set(doctor.SETTINGS)
     assert all(f"`{name}`" in (ROOT / "README.md").read_text() for name in used)
     monkeypatch.setenv("OSCOPE_DTAA", "typo")

@@ -328,7 +328,7 @@ def test_the_model_that_had_the_data_first_in_the_same_rounds_is_the_answer():
 
 
 def test_a_model_that_had_to_read_less_is_not_called_the_first():
-    rows = reads(blocking=1000, non_blocking=900, multiplexed=1100, signal_driven=90)
+    rows = reads(blocking=1000, non_blocking=600, multiplexed=1100, signal_driven=90)
     less = [row._replace(size_b=row.size_b // 2) if row.model == "signal-driven" else row for row in rows]
     assert first(record(*less)) == {"blocking": False, "non-blocking": True, "multiplexed": False}
 
