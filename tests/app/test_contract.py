@@ -25,7 +25,7 @@ from app.settings import Settings
 from experiments.kit.machine import Machine
 from tests.app.serving import serving
 
-SECONDS = 25
+SECONDS = 15
 SEED = "9"
 # Which points a guess has depends on the parameters, and what a run costs on all of them together: no schema
 # can say that, so what is right by the schema may be refused there, with a sentence.
