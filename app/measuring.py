@@ -72,7 +72,7 @@ class Reader:
         end = self.end
         known = {
             "conditions": (end and end.get("conditions")) or {},
-            "machine": (end and end["machine"]) or self.live.run.machine,
+            "machine": (end and end.get("machine")) or self.live.run.machine,
         }
         if end and end["why"] == "done" and not self.failed:
             return known | {"state": State.DONE, "progress": 1.0}

@@ -130,11 +130,11 @@ class End(TypedDict):
     why: str
     rc: int | None
     signal: str | None
-    machine: dict[str, Any] | None
     cpu_s: float | None
-    run_s: float | None
-    delay_s: float | None
     killed: int
+    machine: NotRequired[dict[str, Any] | None]  # like the next two: by the measuring half, if it got so far
+    run_s: NotRequired[float | None]
+    delay_s: NotRequired[float | None]
     sentence: NotRequired[str]
     conditions: NotRequired[dict[str, float | None]]
     last_words: NotRequired[str]
