@@ -220,13 +220,21 @@ def in_subjects(raises: str) -> None:
 
 def failure(error: BaseException) -> Message:
     """What is a sentence for the reader needs neither the name of its kind nor a traceback."""
-    if sentence := limit_of(error):
+    if sentence := limit_of(error) or ended_process(error):
         return {"t": "failed", "why": sentence, "kind": "", "traceback": ""}
     import traceback
 
     text = "".join(traceback.format_exception(error))
     kind = type(error).__name__
     return {"t": "failed", "why": str(error) or kind, "kind": kind, "traceback": text[-TRACEBACK_CHARS:]}
+
+
+def ended_process(error: BaseException) -> str:
+    """The sentence for a process that ended while it was looked at in /proc; "" where that was not it."""
+    path = str(getattr(error, "filename", None) or "")
+    pid = path.removeprefix("/proc/").partition("/")[0]
+    gone = isinstance(error, FileNotFoundError | ProcessLookupError) and path.startswith("/proc/")
+    return f"process {pid} ended while it was looked at" if gone and pid.isdigit() else ""
 
 
 def tallied() -> dict[str, float | None]:

@@ -103,3 +103,10 @@ def test_a_run_within_a_limit_ends_in_a_result_or_a_sentence(limit, name, tmp_pa
     assert end["why"] in ("done", "failed"), end
     assert "Traceback" not in end["last_words"]
     assert "Error" not in end["sentence"].partition(" ")[0]
+
+
+@pytest.mark.parametrize("error", [FileNotFoundError, ProcessLookupError])
+def test_a_process_that_ends_while_it_is_looked_at_is_a_sentence(error):
+    told = failure(error(2, "No such file or directory", "/proc/4185/exe"))
+    assert (told["why"], told["kind"]) == ("process 4185 ended while it was looked at", "")
+    assert failure(error(2, "No such file or directory", "/proc/uptime"))["kind"] == error.__name__
