@@ -129,10 +129,10 @@ class Look(NamedTuple):
 class Sampler:
     """Live values of the machine, each since the sample before.
 
-    `sample()` gives {"t": Unix seconds, "cores": [{"user", "system", "steal"} as shares of that core],
-    "runnable": tasks running or waiting for a core, "switches_s": context switches a second,
-    "memory": share in use, "own": share of the machine that this server used}. What the system does not
-    tell is None.
+    `sample()` gives {"t": seconds of a clock that nobody sets, "cores": [{"user", "system", "steal"} as
+    shares of that core], "runnable": tasks running or waiting for a core, "switches_s": context switches a
+    second, "memory": share in use, "own": share of the machine that this server used}. What the system does
+    not tell is None.
     """
 
     def __init__(self) -> None:
@@ -151,7 +151,7 @@ class Sampler:
         switches = less(now.switches, before.switches)
         memory = known(lambda: psutil.virtual_memory().percent)
         return {
-            "t": round(time.time(), 3),
+            "t": round(now.at_s, 3),
             "cores": shares_of(before.cores, now.cores),
             "runnable": runnable(),
             "switches_s": None if switches is None else round(switches / elapsed_s),

@@ -160,6 +160,7 @@ def test_samples_speak_of_the_time_since_the_one_before(monkeypatch):
     assert sample["cores"] == [{"user": 0.5, "system": 0.25, "steal": 0.05}]
     assert sample["switches_s"] == 250
     assert sample["own"] == 0.25
+    assert sample["t"] == 2.0  # and not what the wall clock says, which somebody may set
 
 
 class Times:

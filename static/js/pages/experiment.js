@@ -131,8 +131,8 @@ function complain(text) {
 let asking = false;
 
 async function start() {
-  if (asking || (run && !ended(run))) {
-    return;
+  if (page.watching || asking || (run && !ended(run))) {
+    return; // keys come here, too, and they know nothing of the button
   }
   asking = true;
   showButtons();
