@@ -258,6 +258,12 @@ def below(prefix: str, path: str) -> str:
     return path
 
 
+def location(path: str, query: str) -> str:
+    """A path of oscope's own as a redirect names it: with one slash, for `//host` leads elsewhere."""
+    quoted = "/" + quote(path.lstrip("/"))
+    return f"{quoted}?{query}" if query else quoted
+
+
 # -- who asks ---------------------------------------------------------------------------------
 
 ROOT = Address()

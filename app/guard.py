@@ -14,7 +14,7 @@ import hmac
 import html
 from collections.abc import Collection, Iterable, Mapping
 from typing import Literal
-from urllib.parse import parse_qsl, quote, urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from pydantic_core import to_json
 from starlette.exceptions import HTTPException
@@ -306,8 +306,8 @@ class Guard:
     def _welcome(self, knock: Knock, role: Role) -> dict[str, str]:
         """To the same page without the token in its address, where others could read it."""
         query = urlencode([(name, value) for name, value in knock.query if name != "token"])
-        path = knock.address.prefix + "/" + quote(knock.path.lstrip("/"))  # not //host, which leads elsewhere
-        answer = {"location": f"{path}?{query}" if query else path, "cache-control": "no-store"}
+        place = knock.address.prefix + addresses.location(knock.path, query)
+        answer = {"location": place, "cache-control": "no-store"}
         if role == self._remembered(knock) or self._remembered(knock) == "presenter":
             return answer  # the presenter who tries the viewers' address stays the presenter
         cookie = f"{knock.cookie}={self._sessions[role]}; Path=/; HttpOnly; SameSite=Lax"

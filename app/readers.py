@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from urllib.parse import parse_qsl, quote, urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from app import addresses
 from app.languages import COOKIE, LANGUAGES, Words, preferred, speaking
 
 YEAR_S = 365 * 24 * 3600
@@ -42,7 +43,6 @@ def chosen(scope: Scope) -> Response | None:
     if scope["method"] not in ("GET", "HEAD") or wish not in LANGUAGES or scope["path"].startswith("/api/"):
         return None
     rest = urlencode([(name, value) for name, value in query if name != "lang"])
-    path = "/" + quote(scope["path"].lstrip("/"))  # not //host, which leads elsewhere
-    response = Response(status_code=303, headers={"location": f"{path}?{rest}" if rest else path})
+    response = Response(status_code=303, headers={"location": addresses.location(scope["path"], rest)})
     response.set_cookie(COOKIE, wish, max_age=YEAR_S, samesite="lax")
     return response

@@ -5,7 +5,27 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
+
+from app.settings import Settings
+from tests.app.serving import whole_app
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory):
+    """The whole app with an empty history."""
+    folder = tmp_path_factory.mktemp("app")
+    with whole_app(Settings(data=folder, cache=folder)) as app:
+        yield app
+
+
+@pytest.fixture
+async def client(app):
+    """Somebody on this machine."""
+    transport = httpx.ASGITransport(app, client=("127.0.0.1", 5000))
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as client:
+        yield client
 
 
 @pytest.fixture

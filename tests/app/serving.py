@@ -1,16 +1,36 @@
-"""A real server for tests: uvicorn as oscope runs it, in the test's own event loop."""
+"""The app for tests: as `main` builds it, and behind a real server: uvicorn in the test's own event loop."""
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
 
 import uvicorn
+from fastapi import FastAPI
 from starlette.types import ASGIApp
 
+from app.main import create_app
 from app.protocols import Connections
+from app.settings import Settings
 from app.sockets import UVICORN
 from app.visits import Listener, Visits
+
+
+@contextmanager
+def whole_app(settings: Settings) -> Iterator[Any]:
+    """With everything that stands before it."""
+    app = create_app(settings)
+    try:
+        yield app
+    finally:
+        inside(app).state.store.close()
+
+
+def inside(app: Any) -> FastAPI:
+    while not isinstance(app, FastAPI):
+        app = app.app
+    return app
 
 
 class Server(uvicorn.Server):

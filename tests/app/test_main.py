@@ -11,13 +11,14 @@ import httpx
 import pytest
 
 from app import paths
-from app.main import build, create_app
+from app.main import build
 from app.runs import Run, State
 from app.server import CannotServe, address, listen, local_address, why_not, with_own_name, with_token
 from app.settings import Settings
 from app.storage.failures import StorageBusy
 from app.storage.store import Store
 from experiments.kit.spec import names
+from tests.app.serving import whole_app
 from tests.served import serve
 
 
@@ -54,13 +55,12 @@ async def test_no_document_of_the_api_comes_from_elsewhere(app):
 
 
 async def test_every_answer_passes_the_guard(settings):
-    guard = create_app(settings)
-    async with client_of(guard) as client:
-        answer = await client.get("/api/health", headers={"host": "evil.example"})
-        assert answer.status_code == 421
-        answer = await client.get("/api/nothing")
-        assert "default-src 'none'" in answer.headers["content-security-policy"]
-    guard.app.app.app.state.store.close()
+    with whole_app(settings) as guard:
+        async with client_of(guard) as client:
+            answer = await client.get("/api/health", headers={"host": "evil.example"})
+            assert answer.status_code == 421
+            answer = await client.get("/api/nothing")
+            assert "default-src 'none'" in answer.headers["content-security-policy"]
 
 
 async def test_a_mistake_of_ours_is_a_sentence_outside_and_a_traceback_inside(app):

@@ -6,13 +6,11 @@ from typing import Any
 
 import httpx
 import pytest
-from fastapi import FastAPI
 from starlette.routing import WebSocketRoute
 from websockets.asyncio.client import connect
 
-from app.main import create_app
 from app.settings import Settings
-from tests.app.serving import serving
+from tests.app.serving import inside, serving, whole_app
 
 SAFE = {"GET", "HEAD"}
 TOKENS = {"presenter": "sesame", "viewer": "peephole"}
@@ -29,15 +27,8 @@ def settings(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def app(settings):
-    app = create_app(settings)
-    yield app
-    inside(app).state.store.close()
-
-
-def inside(app: Any) -> FastAPI:
-    while not isinstance(app, FastAPI):
-        app = app.app
-    return app
+    with whole_app(settings) as app:
+        yield app
 
 
 @pytest.fixture(scope="module")
