@@ -28,7 +28,7 @@ async def test_a_server_that_was_stopped_goes_on_with_its_run_and_its_pages(tmp_
 @pytest.mark.slow
 async def test_sockets_that_say_half_a_thing_keep_nobody_waiting_for_good(tmp_path):
     with serve(tmp_path / "data") as served:
-        figures = half_open.besiege(served, sockets=120, seconds=2.0, limit=96)
+        figures = half_open.besiege(served, sockets=400, seconds=2.0, limit=256)
     assert figures["without an answer"] == 0
     assert figures["log lines a second"] <= 2
 
