@@ -9,10 +9,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from app import exports
 from experiments.kit.charts import Chart
 from experiments.kit.sentences import trimmed
-from experiments.kit.spec import Experiment, Table
+from experiments.kit.spec import Experiment, Field, Table
 
 
 def describe(experiment: Experiment) -> dict[str, Any]:
@@ -36,8 +35,12 @@ def describe(experiment: Experiment) -> dict[str, Any]:
 
 
 def describe_table(table: Table) -> dict[str, Any]:
-    columns = [exports.column(field) for field in table.columns]
+    columns = [describe_column(field) for field in table.columns]
     return {"name": table.name, "caption": table.caption, "columns": columns}
+
+
+def describe_column(field: Field) -> dict[str, str]:
+    return {"name": field.name, "unit": field.unit, "help": field.help}
 
 
 def describe_chart(chart: Chart) -> dict[str, Any]:

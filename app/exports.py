@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from app import __version__
+from app.catalogue import describe_column
 from app.languages import ENGLISH, Words
 from app.payloads import FigureSpec
 from experiments.kit.spec import Experiment, Field, Table
@@ -66,13 +67,10 @@ SKIPPED = " \u00a0\u200b\u200e\u200f\u202a\u202b\u202d\u202e\u2066\u2067\u2068\u
 SAFE_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
 
 
-def column(field: Field) -> dict[str, str]:
-    return {"name": field.name, "unit": field.unit, "help": field.help}
-
-
 def as_table(table: Table, rows: Rows) -> dict[str, Any]:
     """`{"columns": [{"name", "unit", "help"}], "rows": [[…]]}`."""
-    return {"columns": [column(field) for field in table.columns], "rows": [list(row) for row in rows]}
+    columns = [describe_column(field) for field in table.columns]
+    return {"columns": columns, "rows": [list(row) for row in rows]}
 
 
 def as_json(experiment: Experiment, run: Run, tables: Mapping[str, Rows]) -> dict[str, Any]:

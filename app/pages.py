@@ -27,6 +27,7 @@ from app.bench import Bench, QueueFull
 from app.conditions import conditions, noisy
 from app.cores import name_ranges
 from app.courses import Begun
+from app.drawing.lanes import pitch
 from app.editions import Edition, spoken
 from app.figures import Board
 from app.folding import LONGEST_SEARCH, fold, words_of
@@ -66,7 +67,8 @@ ADVICE = {
 
 @cache
 def environment() -> Environment:
-    return templating.environment(pads=pads, noisy=noisy, embed=embed, languages=languages)
+    more = {"pads": pads, "noisy": noisy, "embed": embed, "languages": languages, "lane_pitch": pitch}
+    return templating.environment(**more)
 
 
 def render(request: Request, template: str, status: int = 200, **facts: Any) -> HTMLResponse:

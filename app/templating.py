@@ -7,7 +7,6 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from app import __version__, addresses, languages, paths, prose
-from app.drawing.lanes import size
 from experiments.kit.sentences import duration, percent
 
 
@@ -29,7 +28,6 @@ def environment(**more: Any) -> Environment:
         "t": languages.t,
         "count": languages.count,
         "html": prose.html,
-        "lane_pitch": lambda lanes: round(sum(size(lanes))),
         **more,
     }
     return made

@@ -49,7 +49,6 @@ def names(text: str) -> list[str]:
 
 GROUPS = {group: (names(modules), imports.split()) for group, modules, _, imports in
           table(section(ARCHITECTURE, "The parts of `app/`"))}  # fmt: skip
-GROUP_OF = {module: group for group, (modules, _) in GROUPS.items() for module in modules}
 
 
 def modules_in(folder: str) -> set[str]:
@@ -60,9 +59,17 @@ def modules_in(folder: str) -> set[str]:
     }
 
 
-def test_every_part_of_the_app_is_on_the_page_once_and_no_other():
-    named = [module for modules, _ in GROUPS.values() for module in modules]
-    assert sorted(named) == sorted(modules_in("app"))
+def modules_of(group: str) -> list[str]:
+    folder = ROOT / "app" / group
+    return sorted(modules_in(f"app/{group}")) if folder.is_dir() else [group]
+
+
+def test_every_package_of_the_app_is_on_the_page_with_its_modules():
+    places = modules_in("app") - {"locale"}
+    assert sorted(places) == sorted(GROUPS)
+    assert {group: sorted(modules) for group, (modules, _) in GROUPS.items()} == {
+        place: modules_of(place) for place in places
+    }
 
 
 def test_every_module_of_the_kit_is_on_the_page_once_and_no_other():
@@ -86,10 +93,10 @@ def imported(path: Path) -> Iterator[str]:
 def test_the_page_says_who_imports_whom():
     seen = {group: set() for group in GROUPS}
     for path in APP:
-        group = GROUP_OF.get(path.relative_to(ROOT / "app").parts[0].removesuffix(".py"))
-        parts = [name.split(".")[1] for name in imported(path) if name.startswith("app.")]
-        if group:
-            seen[group] |= {GROUP_OF[part] for part in parts if part in GROUP_OF} - {group}
+        group = path.relative_to(ROOT / "app").parts[0].removesuffix(".py")
+        if group in GROUPS:
+            parts = {name.split(".")[1] for name in imported(path) if name.startswith("app.")}
+            seen[group] |= parts & set(GROUPS) - {group}
     wrong = {
         group: " ".join(sorted(imports))
         for group, imports in seen.items()

@@ -64,6 +64,11 @@ def size(lanes: int) -> tuple[float, float]:
     return next((height, gap) for up_to, height, gap in SIZES if lanes <= up_to)
 
 
+def pitch(lanes: int) -> int:
+    """From one of so many lanes to the next, in pixels."""
+    return round(sum(size(lanes)))
+
+
 def in_groups(traces: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Lanes of a group stand together, in the order in which groups and lanes appeared."""
     groups: dict[str, list[Mapping[str, Any]]] = {}
