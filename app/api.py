@@ -17,10 +17,11 @@ from pydantic_core import from_json, to_json
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from app import __version__, contract, downloads, drawing, exports, labels, languages, pads, uploads
-from app.addresses import to
 from app.bench import Bench, Busy, GuessedAlready, NotRunning, QueueFull, StillRunning, UnknownExperiment
 from app.catalogue import describe
 from app.downloads import FormName
+from app.ground.addresses import to
+from app.ground.whole import Whole
 from app.records import tables_of
 from app.refusals import ImportRefused
 from app.runs import Run, State
@@ -28,7 +29,6 @@ from app.stirring import UnknownStir
 from app.storage.failures import StorageFailed
 from app.trace import NoLanes
 from app.views import UnknownRun
-from app.whole import Whole
 from experiments.kit.guess import Numbers, shortened
 from experiments.kit.machine import Machine
 from experiments.kit.numbers import read_whole

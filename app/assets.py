@@ -23,8 +23,8 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from app import addresses, paths
-from app.files import write_whole
+from app.ground import addresses, paths
+from app.ground.files import write_whole
 
 FOR_EVER = "public, max-age=31536000, immutable"
 PLOTLY_VERSION = metadata.version("plotly")

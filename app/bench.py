@@ -20,15 +20,15 @@ from pathlib import Path
 from typing import Any
 
 from app import importer, search
+from app.ground.limits import ALONE, RunLimits
+from app.ground.payloads import GuessJson, Message
 from app.hub import Hub
 from app.interpreters import Interpreter
 from app.judging import compare
 from app.languages import ENGLISH, Words
 from app.latest import SHOWN, Latest
-from app.limits import ALONE, RunLimits
 from app.live import Live
 from app.measuring import carry_out
-from app.payloads import GuessJson, Message
 from app.runner import Spare, run_child
 from app.runs import Run, State, new_id
 from app.stirring import Stirring

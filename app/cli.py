@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
-from app import __version__, addresses, catalogue, endings, files, paths, streams
+from app import __version__, catalogue, endings, streams
 from app.downloads import FORMS
+from app.ground import addresses, files, paths
 from app.languages import LANGUAGES
 from experiments.kit.docstrings import NoSource, docstring_of
 from experiments.kit.numbers import read_whole
@@ -118,7 +119,7 @@ def serve(
 ) -> None:
     """Serve the bench: the pages, the live figures and the JSON interface."""
     from app import server
-    from app.settings import Settings
+    from app.ground.settings import Settings
 
     url, prefix = public_address(url, prefix)
     settings = Settings(

@@ -12,8 +12,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from app import __version__, interpreters, paths
+from app import __version__, interpreters
 from app.cores import name_ranges
+from app.ground import paths
 from app.interpreters import Interpreter
 from app.machine import tells_load
 from app.storage.disk import look_at

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from app import exports
 from app.exports import Rows, Whole
+from app.ground.payloads import FigureSpec
 from app.languages import ENGLISH, Words
-from app.payloads import FigureSpec
 from experiments.kit.spec import Experiment
 
 if TYPE_CHECKING:

@@ -19,9 +19,9 @@ from pydantic_core import from_json
 from app import __version__, labels
 from app.exports import FORMAT
 from app.foreign_rows import MOST_ROWS, Rows, counts, read_tables
+from app.ground.limits import IMPORT_B
+from app.ground.payloads import GuessJson
 from app.labels import LabelError
-from app.limits import IMPORT_B
-from app.payloads import GuessJson
 from app.records import record_of
 from app.refusals import ImportRefused, line, mapping, member, moment, number, shown, text
 from app.runs import Run, State, new_id

@@ -10,12 +10,12 @@ from fastapi.responses import Response
 from markupsafe import Markup
 
 from app import drawing, languages, pages
-from app.addresses import is_forwarded, is_loopback
 from app.figures.words import size_of
+from app.ground.addresses import is_forwarded, is_loopback
+from app.ground.whole import Whole
 from app.processes import anatomy
 from app.processes.anatomy import Anatomy, NoProcess
 from app.processes.census import Census
-from app.whole import Whole
 
 router = APIRouter(include_in_schema=False)
 

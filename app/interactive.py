@@ -16,8 +16,9 @@ from functools import cache
 
 from pydantic_core import to_json
 
-from app import languages, paths, report
+from app import languages, report
 from app.exports import Whole
+from app.ground import paths
 
 ENTRY = "offline.js"
 STYLES = ("css/figures.css", "css/offline.css")

@@ -21,8 +21,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from app import paths
-from app.files import write_whole
+from app.ground import paths
+from app.ground.files import write_whole
 
 OLDEST = (3, 10)  # what the kit and the experiments are written for
 PROBE_S = 5.0  # an interpreter that needs longer to say its version is none for us

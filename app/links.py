@@ -6,9 +6,9 @@ import socket
 from functools import lru_cache
 from typing import Any
 
-from app import addresses
-from app.addresses import is_loopback
-from app.settings import Settings
+from app.ground import addresses
+from app.ground.addresses import is_loopback
+from app.ground.settings import Settings
 
 EVERYWHERE = ("0.0.0.0", "::", "")
 

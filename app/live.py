@@ -12,9 +12,9 @@ from typing import Any
 from app.drawing.thumb import thumbnail
 from app.editions import Draft, Edition, Ops, spoken
 from app.figures import Board, telling
+from app.ground.payloads import Op
 from app.hub import Topic
 from app.languages import ENGLISH
-from app.payloads import Op
 from app.runs import Run, State
 from app.storage.schema import Rows
 from experiments.kit.spec import GUESSED_COST_S, Experiment

@@ -15,13 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app import adoption, downloads, exports, interpreters, languages, paths
+from app import adoption, downloads, exports, interpreters, languages
 from app.bench import Bench
 from app.endings import End
-from app.files import write_whole
+from app.ground import paths
+from app.ground.files import write_whole
+from app.ground.limits import IMPORT_B
 from app.hub import Hub
 from app.interpreters import Interpreter
-from app.limits import IMPORT_B
 from app.live import Live
 from app.records import tables_of
 from app.refusals import ImportRefused

@@ -16,7 +16,6 @@ from starlette.routing import Match, Route
 
 from app import (
     __version__,
-    addresses,
     api,
     comparison,
     guiding,
@@ -24,21 +23,21 @@ from app import (
     interpreters,
     languages,
     pages,
-    paths,
     scope,
     sockets,
 )
 from app.assets import Assets
 from app.bench import Bench
+from app.ground import addresses, paths
+from app.ground.limits import ALONE, SHARED
+from app.ground.settings import Settings
 from app.guard import Guard
 from app.heads import Heads
 from app.hub import Hub
-from app.limits import ALONE, SHARED
 from app.processes import watch
 from app.readers import Readers
 from app.rooms import sweep_rooms
 from app.runner import Spare
-from app.settings import Settings
 from app.storage.store import Store
 from experiments.kit.spec import Experiment, load_all
 

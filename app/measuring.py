@@ -10,9 +10,9 @@ from dataclasses import replace
 from typing import Any, cast
 
 from app.editions import ROWS_AT_ONCE
+from app.ground.payloads import End, Failed, Message, RowsMessage
 from app.judging import compare, verdict_on
 from app.live import Live
-from app.payloads import End, Failed, Message, RowsMessage
 from app.runs import State
 from app.storage.store import Store
 

@@ -31,10 +31,10 @@ from app.drawing.lanes import pitch
 from app.editions import Edition, spoken
 from app.figures import Board
 from app.folding import LONGEST_SEARCH, fold, words_of
+from app.ground.payloads import FigureSpec
 from app.interpreters import Interpreter
 from app.live import Live
 from app.machine import facts, online_cores, tells_load
-from app.payloads import FigureSpec
 from app.runs import Run, State
 from app.storage.failures import StorageFailed
 from experiments.kit import stir

@@ -10,7 +10,7 @@ from starlette.requests import cookie_parser
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app import addresses
+from app.ground import addresses
 from app.languages import COOKIE, LANGUAGES, Words, preferred, speaking
 
 YEAR_S = 365 * 24 * 3600

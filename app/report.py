@@ -18,11 +18,12 @@ from markupsafe import Markup
 from pygments.lexers.python import PythonLexer
 from pygments.token import Token
 
-from app import catalogue, drawing, interpreters, languages, pads, paths, prose, templating
+from app import catalogue, drawing, interpreters, languages, pads, prose, templating
 from app.conditions import conditions
 from app.drawing.tokens import declarations
 from app.exports import Whole
 from app.figures.words import escape
+from app.ground import paths
 from app.runs import Run, State
 from experiments.kit.spec import chapters
 

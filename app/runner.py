@@ -24,11 +24,11 @@ from typing import IO, Any, cast
 
 import pydantic_core
 
-from app import paths
-from app.descriptors import restore_limit
+from app.ground import paths
+from app.ground.descriptors import restore_limit
+from app.ground.payloads import End, Failed, Message
 from app.interpreters import Interpreter
 from app.machine import Reading, conditions
-from app.payloads import End, Failed, Message
 from app.rooms import end_inhabitants, library, make_room, remove_room, rooms
 from experiments.kit.affinity import usable_cores
 from experiments.kit.machine import niceness

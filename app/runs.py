@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from app.payloads import GuessJson
+from app.ground.payloads import GuessJson
 from experiments.kit.sentences import SentenceJson
 from experiments.kit.verdict import VerdictJson
 

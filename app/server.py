@@ -16,12 +16,12 @@ import click
 import uvicorn
 
 from app import links, sockets, streams
-from app.addresses import is_loopback
-from app.descriptors import limit_before, raise_limit
+from app.ground.addresses import is_loopback
+from app.ground.descriptors import limit_before, raise_limit
+from app.ground.repeats import Repeats
+from app.ground.settings import Settings
 from app.main import create_app
 from app.protocols import Connections
-from app.repeats import Repeats
-from app.settings import Settings
 from app.storage.failures import StorageFailed
 from app.visits import Listener, Visits
 from experiments.kit.spec import SpecError

@@ -8,9 +8,9 @@ import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+from app.ground.payloads import Message
 from app.hub import Hub
 from app.interpreters import Interpreter
-from app.payloads import Message
 from experiments.kit import stir
 
 log = logging.getLogger(__name__)

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from app import exports
-from app.addresses import to
 from app.downloads import FORMS
+from app.ground.addresses import to
 from app.languages import t, words
 from app.prose import number
 from app.runs import Run

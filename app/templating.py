@@ -6,7 +6,8 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from app import __version__, addresses, languages, paths, prose
+from app import __version__, languages, prose
+from app.ground import addresses, paths
 from experiments.kit.sentences import duration, percent
 
 

@@ -18,8 +18,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from app.addresses import is_loopback
-from app.descriptors import descriptor_limit
+from app.ground.addresses import is_loopback
+from app.ground.descriptors import descriptor_limit
 
 log = logging.getLogger(__name__)
 

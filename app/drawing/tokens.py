@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from functools import cache
 
-from app import paths
+from app.ground import paths
 
 THEMES = ("light", "dark")
 RULE = re.compile(r'^:root(\[data-theme="dark"\])?\s*\{(.*?)^\}', re.DOTALL | re.MULTILINE)

@@ -10,7 +10,7 @@ from app.figures.axes import Group, Spread
 from app.figures.figure import YOURS, Figure, Guessed, Row, picker
 from app.figures.patch import Patch
 from app.figures.words import escape, in_order, is_number, name_of, number, role, tick, words
-from app.payloads import FigureTable
+from app.ground.payloads import FigureTable
 from experiments.kit.charts import Bars
 
 HATCHES = ("", "/", "\\", "x", "-", ".")

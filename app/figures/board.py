@@ -17,8 +17,8 @@ from app.figures.shares import SharesFigure
 from app.figures.space import SpaceFigure
 from app.figures.states import StatesFigure
 from app.figures.timeline import TimelineFigure
+from app.ground.payloads import FigureOp, FigureSpec
 from app.languages import ENGLISH, Words
-from app.payloads import FigureOp, FigureSpec
 from experiments.kit import charts
 from experiments.kit.spec import Experiment
 

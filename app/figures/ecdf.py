@@ -10,7 +10,7 @@ from app.figures.axes import Group
 from app.figures.figure import YOURS, Figure, Row, picker
 from app.figures.patch import Patch
 from app.figures.words import escape, is_number, name_of, number, role, words
-from app.payloads import FigureTable
+from app.ground.payloads import FigureTable
 from experiments.kit.charts import Ecdf
 
 MOST_POINTS = 400  # of one curve; beyond that it goes through as many quantiles

@@ -9,7 +9,7 @@ from app.figures.figure import Row, picker, state_of
 from app.figures.patch import Patch
 from app.figures.picture import PictureFigure
 from app.figures.words import name_of
-from app.payloads import FigureTable
+from app.ground.payloads import FigureTable
 from experiments.kit.charts import Graph
 
 MOST = 6  # graphs in a picture; the table has all

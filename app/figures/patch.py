@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, cast
 
-from app.payloads import FigureSpec
-from app.payloads import Patch as Patch
+from app.ground.payloads import FigureSpec
+from app.ground.payloads import Patch as Patch
 
 
 def apply(figure: FigureSpec, patch: Patch) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.settings import Settings
+from app.ground.settings import Settings
 from tests.app.serving import whole_app
 
 

@@ -10,9 +10,9 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
+from app.ground.settings import Settings
 from app.main import create_app
 from app.protocols import Connections
-from app.settings import Settings
 from app.sockets import UVICORN
 from app.visits import Listener, Visits
 

@@ -8,10 +8,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
-from app import addresses, cli, links, server
-from app.addresses import Address, Misaddressed, Name, read_forwarded, read_name, read_prefix, read_url
+from app import cli, links, server
+from app.ground import addresses
+from app.ground.addresses import Address, Misaddressed, Name, read_forwarded, read_name, read_prefix, read_url
+from app.ground.settings import Settings
 from app.guard import Guard
-from app.settings import Settings
 from tests.app.test_guard import greet, knock, raw
 
 HUB = "https://lab.example"

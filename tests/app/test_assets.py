@@ -7,8 +7,8 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from app import paths
 from app.assets import Assets
+from app.ground import paths
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ from itertools import pairwise
 import pytest
 
 from app.bench import Bench, Busy, NotRunning, QueueFull, StillRunning, UnknownExperiment
+from app.ground.limits import ALONE, SHARED, RunLimits
 from app.hub import Hub, Viewer
 from app.interpreters import default
-from app.limits import ALONE, SHARED, RunLimits
 from app.records import tables_of
 from app.runner import Spare, run_child
 from app.runs import State

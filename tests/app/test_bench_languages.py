@@ -13,6 +13,7 @@ import pytest
 from app.bench import Bench
 from app.editions import Draft
 from app.figures import Board, apply
+from app.ground.settings import Settings
 from app.hub import Hub
 from app.interpreters import default
 from app.languages import ENGLISH, Words
@@ -20,7 +21,6 @@ from app.main import build
 from app.readers import Readers
 from app.runner import run_child
 from app.runs import Run, State
-from app.settings import Settings
 from app.storage.store import Store
 from app.views import UnknownRun
 from experiments.kit.spec import load_all

@@ -9,12 +9,12 @@ from contextlib import aclosing
 
 import pytest
 
+from app.ground.settings import Settings
 from app.interpreters import default
 from app.main import build, live
 from app.rooms import rooms
 from app.runner import Spare, decode, run_child
 from app.server import serve
-from app.settings import Settings
 from app.storage.store import Store
 from experiments.kit.spec import names
 from experiments.memory.layout import stack_limit_mib, told_stack_limit_mib

@@ -13,8 +13,8 @@ from click.testing import CliRunner
 
 from app import cli, doctor, exports, local, terminal
 from app.catalogue import command_line
+from app.ground.paths import database
 from app.interpreters import default
-from app.paths import database
 from app.runs import Run, State
 from app.storage.store import Store
 from experiments.kit import Check, Verdict, percent, say

@@ -17,11 +17,11 @@ from fastapi import FastAPI
 
 from app import imports
 from app.api import STATUS
+from app.ground.settings import Settings
 from app.guard import Guard
 from app.heads import Heads
 from app.main import build
 from app.readers import Readers
-from app.settings import Settings
 from experiments.kit.machine import Machine
 from tests.app.serving import serving
 

@@ -11,9 +11,9 @@ from fastapi import FastAPI
 
 from app import courses
 from app.courses import Begun
+from app.ground.settings import Settings
 from app.main import build
 from app.runs import Run, State
-from app.settings import Settings
 from experiments.kit.spec import names
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from app.files import write_whole
+from app.ground.files import write_whole
 from tests.app.test_cli import is_over
 from tests.served import ROOT
 

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from app import doctor, interpreters, paths
+from app import doctor, interpreters
 from app.assets import Assets
+from app.ground import paths
 from tests.served import ROOT
 
 # A user that passwd does not know, and whom closed folders keep out, whoever runs the tests.

@@ -5,7 +5,8 @@ import string
 
 import pytest
 
-from app import api, conditions, courses, guard, languages, limits, pages
+from app import api, conditions, courses, guard, languages, pages
+from app.ground import limits
 from app.languages import ENGLISH, Words, preferred
 from app.runs import State
 from app.storage.store import DAMAGED, MEMORY_ONLY, MOVED, NO_WAL, OVERWRITTEN, REPLACED, WRITTEN_ANEW

@@ -13,10 +13,10 @@ import pytest
 from fastapi import FastAPI
 
 from app import languages, machine, pages
+from app.ground.settings import Settings
 from app.main import build
 from app.markup import REL
 from app.runs import Run, State
-from app.settings import Settings
 from experiments.kit import Need, say, times
 from experiments.kit.spec import load, names
 from experiments.kit.verdict import Check, Verdict

@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
+from app.ground.settings import Settings
 from app.guard import Guard
 from app.main import build
 from app.readers import Readers
 from app.runs import Run, State
-from app.settings import Settings
 from experiments.kit import say
 from experiments.kit.verdict import Verdict
 

@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from app.repeats import Repeats
+from app.ground.repeats import Repeats
 from tests.served import serve
 from tests.siege.ground import log_of
 

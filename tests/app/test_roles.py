@@ -9,7 +9,7 @@ import pytest
 from starlette.routing import WebSocketRoute
 from websockets.asyncio.client import connect
 
-from app.settings import Settings
+from app.ground.settings import Settings
 from tests.app.serving import inside, serving, whole_app
 
 SAFE = {"GET", "HEAD"}

@@ -9,10 +9,10 @@ import pytest
 
 from app import api
 from app.downloads import FORMS
+from app.ground.paths import database
+from app.ground.settings import Settings
 from app.main import build
-from app.paths import database
 from app.runs import Run, State, new_id
-from app.settings import Settings
 from app.storage.store import MEMORY_ONLY, Store
 from tests.served import serve
 

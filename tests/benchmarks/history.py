@@ -14,10 +14,10 @@ import httpx
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from app.ground.settings import Settings
 from app.main import build
 from app.runs import Run, State, new_id
 from app.search import text_of
-from app.settings import Settings
 from experiments.kit import percent, say, times
 from experiments.kit.machine import Machine
 from experiments.kit.verdict import Check, Verdict

@@ -5,7 +5,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from app.paths import database
+from app.ground.paths import database
 from app.runs import Run, State, new_id
 from app.storage.store import Store
 from experiments.kit.spec import load_all

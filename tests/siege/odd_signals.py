@@ -12,7 +12,7 @@ from collections import Counter
 from contextlib import closing
 from pathlib import Path
 
-from app.paths import database
+from app.ground.paths import database
 from app.storage.store import Store
 from tests.served import ROOT
 from tests.sessions import alive

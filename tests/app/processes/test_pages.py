@@ -13,10 +13,10 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from app.ground.settings import Settings
 from app.hub import Hub, Viewer
 from app.main import build
 from app.processes import watch
-from app.settings import Settings
 
 
 @pytest.fixture

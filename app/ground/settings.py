@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from app import paths
+from app.ground import paths
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from platformdirs import user_cache_path, user_data_path
 
-PACKAGE = Path(__file__).parent
+PACKAGE = Path(__file__).parents[1]
 
 
 def resource(name: str) -> Path:
