@@ -17,11 +17,12 @@ from typing import IO
 
 from pydantic_core import to_json
 
-from app import imports, languages, search
+from app import imports, search
 from app.refusals import TOO_HEAVY, ImportRefused
 from app.runs import Run
 from app.storage.disk import keep_whole
 from app.storage.failures import StorageFailed
+from app.text import languages
 from experiments.kit.spec import Experiment, load_all
 
 NICENESS = 5  # something may be measured meanwhile; with more, a busy machine would let it starve

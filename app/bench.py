@@ -25,7 +25,6 @@ from app.ground.payloads import GuessJson, Message
 from app.hub import Hub
 from app.interpreters import Interpreter
 from app.judging import compare
-from app.languages import ENGLISH, Words
 from app.latest import SHOWN, Latest
 from app.live import Live
 from app.measuring import carry_out
@@ -34,6 +33,7 @@ from app.runs import Run, State, new_id
 from app.stirring import Stirring
 from app.storage.failures import StorageFailed
 from app.storage.store import Store
+from app.text.languages import ENGLISH, Words
 from app.views import UnknownRun, Views
 from experiments.kit import machine as facts
 from experiments.kit.spec import Experiment, ParameterError

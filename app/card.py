@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from app import languages, links, markup, pads, prose
+from app import links, pads
 from app.figures import telling
-from app.languages import t, words
 from app.runs import Run, State
+from app.text import languages, markup, prose
+from app.text.languages import t, words
 from experiments.kit.spec import Experiment, Field
 
 Span = dict[str, str]

@@ -20,7 +20,7 @@ import click
 from app import __version__, catalogue, endings, streams
 from app.downloads import FORMS
 from app.ground import addresses, files, paths
-from app.languages import LANGUAGES
+from app.text.languages import LANGUAGES
 from experiments.kit.docstrings import NoSource, docstring_of
 from experiments.kit.numbers import read_whole
 from experiments.kit.spec import Experiment, Field, ParameterError, SpecError, load, names
@@ -233,7 +233,7 @@ def run() -> None:
 
 def run_command(experiment: Experiment) -> click.Command:
     """The command of one experiment."""
-    from app.markup import read_article
+    from app.text.markup import read_article
 
     lede = read_article(experiment.article)[0]
     return click.Command(

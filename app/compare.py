@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from app import conditions, pads
-from app.cores import describe_cores
-from app.figures import words as named
-from app.languages import ENGLISH, Words
 from app.runs import Run
+from app.text import values as named
+from app.text.cores import describe_cores
+from app.text.languages import ENGLISH, Words
 from experiments.kit.charts import STATES
 from experiments.kit.sentences import ValueJson, duration, percent
 from experiments.kit.spec import Experiment

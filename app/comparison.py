@@ -11,12 +11,13 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
-from app import compare, languages, overlay, pages, prose
+from app import compare, overlay, pages
 from app.bench import Bench
 from app.compare import LETTERS, Incomparable
-from app.languages import t
 from app.live import Live
 from app.runs import Run
+from app.text import languages, prose
+from app.text.languages import t
 from app.views import UnknownRun
 from experiments.kit.spec import Experiment
 

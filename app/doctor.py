@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from app import __version__, interpreters
-from app.cores import name_ranges
 from app.ground import paths
 from app.interpreters import Interpreter
 from app.machine import tells_load
 from app.storage.disk import look_at
+from app.text.cores import name_ranges
 from experiments.kit import affinity, cgroups, packages, supervisor, uring
 from experiments.kit.machine import Machine
 from experiments.kit.spec import Experiment

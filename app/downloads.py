@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from app import exports
 from app.exports import Rows, Whole
 from app.ground.payloads import FigureSpec
-from app.languages import ENGLISH, Words
+from app.text.languages import ENGLISH, Words
 from experiments.kit.spec import Experiment
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from typing import Any
 from app.figures import Board
 from app.ground.payloads import FigureOp, Op
 from app.hub import Topic
-from app.languages import Words
+from app.text.languages import Words
 
 SPOKEN = ("progress_text", "why")  # of a run: what it says to people while it goes on
 ROWS_AT_ONCE = 500  # drawn before others get their turn on the event loop

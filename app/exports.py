@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from app import __version__
 from app.catalogue import describe_column
 from app.ground.payloads import FigureSpec
-from app.languages import ENGLISH, Words
+from app.text.languages import ENGLISH, Words
 from experiments.kit.spec import Experiment, Field, Table
 
 if TYPE_CHECKING:

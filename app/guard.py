@@ -24,7 +24,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.ground import addresses
 from app.ground.addresses import Address, Forwarded, Misaddressed, Name, is_loopback, read_name
 from app.ground.limits import BODY_B, IMPORT_B
-from app.languages import COOKIE, ENGLISH, TAGS, Words, preferred
+from app.text.languages import COOKIE, ENGLISH, TAGS, Words, preferred
 
 BODY_S = 10.0  # for a body of BODY_B to arrive
 IMPORT = "/api/runs/import"  # the one address that takes a file

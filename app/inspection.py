@@ -9,13 +9,14 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import Response
 from markupsafe import Markup
 
-from app import drawing, languages, pages
-from app.figures.words import size_of
+from app import drawing, pages
 from app.ground.addresses import is_forwarded, is_loopback
 from app.ground.whole import Whole
 from app.processes import anatomy
 from app.processes.anatomy import Anatomy, NoProcess
 from app.processes.census import Census
+from app.text import languages
+from app.text.values import size_of
 
 router = APIRouter(include_in_schema=False)
 

@@ -16,9 +16,10 @@ from functools import cache
 
 from pydantic_core import to_json
 
-from app import languages, report
+from app import report
 from app.exports import Whole
 from app.ground import paths
+from app.text import languages
 
 ENTRY = "offline.js"
 STYLES = ("css/figures.css", "css/offline.css")

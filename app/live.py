@@ -14,9 +14,9 @@ from app.editions import Draft, Edition, Ops, spoken
 from app.figures import Board, telling
 from app.ground.payloads import Op
 from app.hub import Topic
-from app.languages import ENGLISH
 from app.runs import Run, State
 from app.storage.schema import Rows
+from app.text.languages import ENGLISH
 from experiments.kit.spec import GUESSED_COST_S, Experiment
 
 log = logging.getLogger(__name__)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app import adoption, downloads, exports, interpreters, languages
+from app import adoption, downloads, exports, interpreters
 from app.bench import Bench
 from app.endings import End
 from app.ground import paths
@@ -32,6 +32,7 @@ from app.storage.disk import copy_whole, keep_whole
 from app.storage.failures import StorageFailed
 from app.storage.schema import Rows
 from app.storage.store import Store
+from app.text import languages
 from app.trace import NoLanes
 from experiments.kit.spec import Experiment, ParameterError, SpecError, load, load_all
 

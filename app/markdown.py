@@ -12,12 +12,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from app import __version__, languages, markup, prose
+from app import __version__
 from app.conditions import conditions
 from app.exports import Whole
-from app.languages import t
 from app.report import WHY_NOT, command, guessed_late, guesses
 from app.runs import Run, State
+from app.text import languages, markup, prose
+from app.text.languages import t
 from experiments.kit.sentences import SentenceJson, percent
 
 MOST_ROWS = 12  # of a figure's table: a message is no file

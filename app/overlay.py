@@ -13,8 +13,8 @@ from typing import Any
 
 from app.compare import LETTERS
 from app.figures.patch import own
-from app.figures.words import escape
-from app.languages import ENGLISH, Words
+from app.text.languages import ENGLISH, Words
+from app.text.values import escape
 from experiments.kit.charts import STATES
 
 DASHES = ("solid", "dash", "dot", "dashdot")

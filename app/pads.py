@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from app import prose
-from app.figures import words
-from app.languages import t
+from app.text import prose, values
+from app.text.languages import t
 from experiments.kit.numbers import read_number
 from experiments.kit.sentences import plain
 from experiments.kit.spec import Experiment, ParameterError
@@ -29,7 +28,7 @@ def pad(experiment: Experiment, params: Mapping[str, Any]) -> dict[str, Any] | N
     said = {
         "ask": t(told["ask"]),
         "labels": labels,
-        "roles": {name: words.role(name, n) for n, name in enumerate(labels)},
+        "roles": {name: values.role(name, n) for n, name in enumerate(labels)},
         "about": t(told.get("x_about", "")),
         "fields": [field(told, point) for point in told["points"]],
     }

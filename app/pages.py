@@ -21,22 +21,23 @@ from jinja2 import Environment
 from markupsafe import Markup
 from pydantic_core import to_json
 
-from app import card, catalogue, courses, labels, languages, links, markup, pads, prose, takeaway, templating
+from app import card, catalogue, courses, labels, links, pads, takeaway
 from app.assets import Assets
 from app.bench import Bench, QueueFull
 from app.conditions import conditions, noisy
-from app.cores import name_ranges
 from app.courses import Begun
 from app.drawing.lanes import pitch
 from app.editions import Edition, spoken
 from app.figures import Board
-from app.folding import LONGEST_SEARCH, fold, words_of
 from app.ground.payloads import FigureSpec
 from app.interpreters import Interpreter
 from app.live import Live
 from app.machine import facts, online_cores, tells_load
 from app.runs import Run, State
 from app.storage.failures import StorageFailed
+from app.text import languages, markup, prose, templating
+from app.text.cores import name_ranges
+from app.text.folding import LONGEST_SEARCH, fold, words_of
 from experiments.kit import stir
 from experiments.kit.machine import Machine
 from experiments.kit.spec import Chapter, Experiment, ParameterError, chapters

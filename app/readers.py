@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.ground import addresses
-from app.languages import COOKIE, LANGUAGES, Words, preferred, speaking
+from app.text.languages import COOKIE, LANGUAGES, Words, preferred, speaking
 
 YEAR_S = 365 * 24 * 3600
 

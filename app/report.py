@@ -18,13 +18,14 @@ from markupsafe import Markup
 from pygments.lexers.python import PythonLexer
 from pygments.token import Token
 
-from app import catalogue, drawing, interpreters, languages, pads, prose, templating
+from app import catalogue, drawing, interpreters, pads
 from app.conditions import conditions
 from app.drawing.tokens import declarations
 from app.exports import Whole
-from app.figures.words import escape
 from app.ground import paths
 from app.runs import Run, State
+from app.text import languages, prose, templating
+from app.text.values import escape
 from experiments.kit.spec import chapters
 
 TABLE_ROWS = 30  # of a figure's table; the files have all of them

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from app.folding import fold
-from app.languages import Words, sentence_text
+from app.text.folding import fold
+from app.text.languages import Words, sentence_text
 from experiments.kit.spec import Experiment
 
 

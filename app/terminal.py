@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from app.cores import describe_cores
+from app.text.cores import describe_cores
 from experiments.kit.sentences import duration, percent
 from experiments.kit.spec import Experiment, read_chapter
 
@@ -124,7 +124,7 @@ def panel(run: Run) -> Any:
     from rich.box import ROUNDED
     from rich.panel import Panel
 
-    from app.figures.words import sentence
+    from app.text.values import sentence
 
     if run.verdict:
         title, text = run.verdict["answer"], spoken(run.headline)
@@ -142,8 +142,8 @@ def last_words(run: Run) -> str:
 
 def spoken(sentence: Mapping[str, Any] | str) -> Text:
     """A sentence with its numbers in bold; `code` keeps its marks, so that it can be told and copied."""
-    from app.languages import ENGLISH, parts
-    from app.markup import read_sentence
+    from app.text.languages import ENGLISH, parts
+    from app.text.markup import read_sentence
 
     text = styled("")
     for mark, alike in groupby(read_sentence(parts(sentence, ENGLISH)), key=lambda span: span.mark):
@@ -170,8 +170,8 @@ def comparison(experiment: Experiment, run: Run) -> Any:
     """The table you, measured, off by; None where nobody guessed or nothing was compared."""
     from rich.table import Table
 
-    from app.languages import ENGLISH
     from app.pads import point_name
+    from app.text.languages import ENGLISH
 
     if not run.compared:
         return None

@@ -10,11 +10,11 @@ from weakref import WeakValueDictionary
 from app.editions import ROWS_AT_ONCE, Draft, Edition
 from app.figures import Board
 from app.hub import Hub, Topic
-from app.languages import Words
 from app.live import Live
 from app.records import tables_of
 from app.runs import Run
 from app.storage.store import Store
+from app.text.languages import Words
 from experiments.kit.spec import Experiment
 
 REMEMBERED = 8  # ended runs whose figures stay in memory for those who look again

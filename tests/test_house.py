@@ -25,11 +25,11 @@ APP_LIBRARIES = {
 }
 MAY_USE = {  # the libraries beside the standard one that a module may import
     "app.runs": set(),
-    "app.folding": set(),
+    "app.text.folding": set(),
     "app.storage": {"pydantic_core"},
     "app.hub": {"pydantic_core"},
     "app.interpreters": set(),
-    "app.languages": set(),
+    "app.text.languages": set(),
     "app.figures": {"plotly"},
     "app.exports": {"pydantic_core"},
     "app.runner": {"psutil", "pydantic_core"},

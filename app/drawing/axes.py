@@ -10,7 +10,7 @@ from app.drawing import bars
 from app.drawing.letters import shortened, width_of
 from app.drawing.scales import Range, decades, nice_step, thin, ticks
 from app.drawing.shapes import Shape, path, short, text
-from app.figures.words import is_number, tick
+from app.text.values import is_number, tick
 
 SLANT = 38  # degrees
 PAD = 0.04  # of the range, left and right of the data

@@ -7,7 +7,7 @@ from typing import Any
 
 from app.drawing.letters import shortened, width_of
 from app.drawing.shapes import Drawn, Shape, rect, text
-from app.figures.words import number
+from app.text.values import number
 
 ROW, GAP, PAD = 28.0, 3.0, 10.0
 LEAST, MOST = 0.06, 0.4  # opacity of the smallest and of the largest value

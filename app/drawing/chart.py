@@ -15,7 +15,7 @@ from app.drawing.axes import Place
 from app.drawing.letters import in_lines, width_of
 from app.drawing.scales import Range
 from app.drawing.shapes import Drawn, Shape, line, shape, text
-from app.figures.words import is_number
+from app.text.values import is_number
 
 HEIGHT = 318.0
 NARROW = 560  # pixels; below it labels stand under the chart instead of beside it

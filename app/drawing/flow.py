@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 from app.drawing.letters import in_lines, width_of
 from app.drawing.scales import moment, nice_step, ticks
 from app.drawing.shapes import Drawn, Shape, hatches, line, paint, path, rect, short, text
-from app.figures.words import sentence
-from app.languages import t
+from app.text.languages import t
+from app.text.values import sentence
 
 WIDE_FROM = 720  # from here on names stand left of the lines, and numbers right of them
 ONE_SCALE = 0.2  # of the width, for what comes after the arrival: then no magnifying is needed

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from app.drawing.letters import width_of
 from app.drawing.shapes import Drawn, Shape, line, pair, path, rect, short, tenths, text
-from app.figures.words import is_number
+from app.text.values import is_number
 
 if TYPE_CHECKING:
     from app.drawing.axes import Place

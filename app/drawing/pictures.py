@@ -10,7 +10,7 @@ from app.drawing import cells, chart, flow, graph, shares, space, states, timeli
 from app.drawing.letters import in_lines, width_of
 from app.drawing.shapes import Drawn, Shape, Styles, as_data, key, markup, shape, text
 from app.drawing.tokens import THEMES
-from app.languages import t
+from app.text.languages import t
 
 WIDE, NARROW = 960, 348  # pixels: a slide or a desk, and a phone
 FILE_WIDTHS = {"timeline": 1200, "flow": 1060, "shares": 720, "states": 640, "cells": 720}

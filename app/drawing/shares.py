@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from app.drawing.letters import shortened, width_of
 from app.drawing.shapes import Drawn, Shape, hatches, line, paint, rect, text
-from app.figures.words import percent_of
+from app.text.values import percent_of
 
 BAR = 22
 STEP = 34

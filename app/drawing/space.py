@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 from app.drawing.letters import width_of
 from app.drawing.shapes import Drawn, Shape, hatch, line, path, rect, shape, text
-from app.figures.words import percent_of, size_of
-from app.languages import t
+from app.text.languages import t
+from app.text.values import percent_of, size_of
 from experiments.kit.maps import KINDS
 
 PAGE_B = 4096

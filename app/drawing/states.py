@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 from app.drawing.letters import width_of
 from app.drawing.shapes import Drawn, Shape, hatches, paint, path, shape, text
-from app.figures.words import number, sentence
-from app.languages import t
+from app.text.languages import t
+from app.text.values import number, sentence
 
 WIDEST = 720.0
 NARROW = 460

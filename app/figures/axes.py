@@ -7,8 +7,8 @@ from bisect import insort
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from app.figures.words import escape, is_number, sentence, tick, with_unit, words
-from app.languages import ENGLISH, Words
+from app.text.languages import ENGLISH, Words
+from app.text.values import escape, is_number, sentence, tick, with_unit, words
 from experiments.kit.spec import Field
 from experiments.kit.stats import quantile
 

@@ -9,8 +9,8 @@ from app.figures import axes
 from app.figures.axes import Group, Spread
 from app.figures.figure import YOURS, Figure, Guessed, Row, picker
 from app.figures.patch import Patch
-from app.figures.words import escape, in_order, is_number, name_of, number, role, tick, words
 from app.ground.payloads import FigureTable
+from app.text.values import escape, in_order, is_number, name_of, number, role, tick, words
 from experiments.kit.charts import Bars
 
 HATCHES = ("", "/", "\\", "x", "-", ".")

@@ -18,7 +18,7 @@ from app.figures.space import SpaceFigure
 from app.figures.states import StatesFigure
 from app.figures.timeline import TimelineFigure
 from app.ground.payloads import FigureOp, FigureSpec
-from app.languages import ENGLISH, Words
+from app.text.languages import ENGLISH, Words
 from experiments.kit import charts
 from experiments.kit.spec import Experiment
 

@@ -8,8 +8,8 @@ from typing import Any
 from app.figures.axes import Group
 from app.figures.figure import Figure, Row, picker
 from app.figures.patch import Patch
-from app.figures.words import in_order, is_number, name_of, number, role, tick, words
 from app.ground.payloads import FigureTable
+from app.text.values import in_order, is_number, name_of, number, role, tick, words
 from experiments.kit.charts import Cells
 
 

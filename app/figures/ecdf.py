@@ -9,8 +9,8 @@ from app.figures import axes
 from app.figures.axes import Group
 from app.figures.figure import YOURS, Figure, Row, picker
 from app.figures.patch import Patch
-from app.figures.words import escape, is_number, name_of, number, role, words
 from app.ground.payloads import FigureTable
+from app.text.values import escape, is_number, name_of, number, role, words
 from experiments.kit.charts import Ecdf
 
 MOST_POINTS = 400  # of one curve; beyond that it goes through as many quantiles

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from app.figures.patch import Patch, apply, own
-from app.figures.words import is_number, sentence, words
 from app.ground.payloads import FigureSpec, FigureTable, Heading
-from app.languages import ENGLISH, Words
+from app.text.languages import ENGLISH, Words
+from app.text.values import is_number, sentence, words
 from experiments.kit.charts import STATES, Chart
 from experiments.kit.guess import Point
 from experiments.kit.spec import Field, Table

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 from app.figures.figure import Figure, Row, picker, state_of
 from app.figures.patch import Patch
-from app.figures.words import is_number, name_of, number
 from app.ground.payloads import FigureTable
-from app.languages import ENGLISH, Words
+from app.text.languages import ENGLISH, Words
+from app.text.values import is_number, name_of, number
 from experiments.kit.charts import STATES, Flow
 
 MOST_SPANS = 400  # of one model; a spinning reader calls thousands of times

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 from app.figures.figure import Row, picker, state_of
 from app.figures.patch import Patch
 from app.figures.picture import PictureFigure
-from app.figures.words import name_of
 from app.ground.payloads import FigureTable
+from app.text.values import name_of
 from experiments.kit.charts import Graph
 
 MOST = 6  # graphs in a picture; the table has all

@@ -9,8 +9,8 @@ from app.figures import axes
 from app.figures.axes import Group, Spread
 from app.figures.figure import YOURS, Figure, Row, picker
 from app.figures.patch import Patch
-from app.figures.words import escape, is_number, name_of, number, role, words
 from app.ground.payloads import FigureTable
+from app.text.values import escape, is_number, name_of, number, role, words
 from experiments.kit.charts import Line, Reference
 from experiments.kit.stats import median
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from app.figures.figure import YOURS, Figure, Guessed
 from app.figures.patch import Patch, apply
-from app.figures.words import name_of
-from app.languages import speaking
+from app.text.languages import speaking
+from app.text.values import name_of
 
 WIDTHS = (300, 640, 780, 960)  # pixels: the page takes the one that is largest in the room that it has
 

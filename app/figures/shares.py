@@ -7,8 +7,8 @@ from typing import Any
 
 from app.figures.figure import YOURS, Figure, Guessed, Row, picker
 from app.figures.patch import Patch
-from app.figures.words import is_number, name_of, percent_of
 from app.ground.payloads import FigureTable
+from app.text.values import is_number, name_of, percent_of
 from experiments.kit.charts import STATES, Shares
 
 GUESS = "guess:parts"

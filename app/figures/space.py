@@ -8,8 +8,8 @@ from typing import Any
 from app.figures.figure import Row, picker
 from app.figures.patch import Patch
 from app.figures.picture import PictureFigure
-from app.figures.words import is_number, name_of, size_of
 from app.ground.payloads import FigureTable
+from app.text.values import is_number, name_of, size_of
 from experiments.kit.charts import Space
 from experiments.kit.maps import KINDS
 

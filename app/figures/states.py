@@ -7,8 +7,8 @@ from typing import Any
 
 from app.figures.figure import Figure, Row, picker, state_of
 from app.figures.patch import Patch
-from app.figures.words import is_number, name_of, number
 from app.ground.payloads import FigureTable
+from app.text.values import is_number, name_of, number
 from experiments.kit.charts import STATES, StateDiagram
 
 NAMES = {"running": "running", "ready": "ready", "uninterruptible": "uninterruptible", "io": "copying"}

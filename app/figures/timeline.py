@@ -7,8 +7,8 @@ from typing import Any
 
 from app.figures.figure import Figure, Row, picker, state_of
 from app.figures.patch import Patch
-from app.figures.words import is_number, name_of, number, percent_of
 from app.ground.payloads import FigureTable
+from app.text.values import is_number, name_of, number, percent_of
 from experiments.kit.charts import STATES, Timeline
 
 MOST_SPANS = 20_000  # of one lane; sixty-four such lanes still draw in one frame or two

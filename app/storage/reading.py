@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app.folding import fold
 from app.runs import Run
 from app.storage.connections import connect_to_read
 from app.storage.failures import explained
 from app.storage.place import inode
 from app.storage.schema import FIELDS
+from app.text.folding import fold
 
 SELECT = f"select {', '.join(FIELDS)} from runs"
 

@@ -22,7 +22,6 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from app.folding import words_of
 from app.runs import Run, State
 from app.storage.connections import Claim
 from app.storage.disk import Disk, Notes, look_at
@@ -38,6 +37,7 @@ from app.storage.memory import Memory
 from app.storage.place import Place, Whereabouts, log_of
 from app.storage.reading import NEWEST_HERE, SELECT, Readers, Wish
 from app.storage.schema import Rows, as_text, decode, encode, unpack
+from app.text.folding import words_of
 
 log = logging.getLogger(__name__)
 

@@ -11,9 +11,9 @@ from app import card, cli, local
 from app.catalogue import command_line
 from app.figures import telling
 from app.interpreters import Interpreter
-from app.languages import load as words_of
-from app.languages import speaking
 from app.runs import Run, State
+from app.text.languages import load as words_of
+from app.text.languages import speaking
 from experiments.kit.spec import Experiment, Field, load, names
 
 EXPERIMENTS = {name: load(name) for name in names()}

@@ -5,9 +5,9 @@ import pytest
 
 from app import compare, overlay
 from app.compare import Incomparable
-from app.languages import Words
 from app.readers import Readers
 from app.runs import Run, State
+from app.text.languages import Words
 from experiments.kit import percent, say, times
 from experiments.kit.charts import STATES
 from experiments.kit.spec import load

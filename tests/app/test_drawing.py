@@ -8,7 +8,7 @@ import pytest
 
 from app import drawing
 from app.drawing import letters, scales, tokens
-from app.languages import Words, speaking
+from app.text.languages import Words, speaking
 from experiments.kit.charts import STATES
 
 SVG = "{http://www.w3.org/2000/svg}"

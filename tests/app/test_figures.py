@@ -15,7 +15,7 @@ from app.figures import Board, apply
 from app.figures.ecdf import MOST_POINTS
 from app.figures.flow import FlowFigure
 from app.figures.timeline import MOST_SPANS
-from app.figures.words import name_of, number, role, tick, words
+from app.text.values import name_of, number, role, tick, words
 from experiments.kit import charts
 from experiments.kit.charts import (
     Bars,

@@ -6,9 +6,9 @@ from typing import Annotated, Literal, NamedTuple
 
 import pytest
 
-from app import languages
 from app.drawing import WIDE, standalone
 from app.figures import Board, apply
+from app.text import languages
 from experiments.kit import Bars, BarsGuess, ChoiceGuess, Ecdf, Line, LineGuess, NumberGuess, Shares
 from experiments.kit.spec import Experiment, number_charts, read_table
 from experiments.kit.units import Count, Ratio, Seconds

@@ -6,7 +6,7 @@ import pytest
 
 from app import drawing
 from app.figures.space import SpaceFigure
-from app.languages import load
+from app.text.languages import load
 from experiments.kit.charts import Space
 from experiments.kit.spec import load_all, read_table
 from experiments.kit.units import Bytes

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from app import api, exports, languages
+from app import api, exports
 from app.assets import Assets
 from app.bench import Bench, GuessedAlready
 from app.hub import Hub, Viewer
@@ -19,6 +19,7 @@ from app.judging import verdict_on
 from app.main import connect
 from app.runner import run_child
 from app.storage.store import Store
+from app.text import languages
 from app.views import UnknownRun
 from experiments.kit import ChoiceGuess, LineGuess
 from experiments.kit.spec import ParameterError

@@ -5,11 +5,12 @@ import string
 
 import pytest
 
-from app import api, conditions, courses, guard, languages, pages
+from app import api, conditions, courses, guard, pages
 from app.ground import limits
-from app.languages import ENGLISH, Words, preferred
 from app.runs import State
 from app.storage.store import DAMAGED, MEMORY_ONLY, MOVED, NO_WAL, OVERWRITTEN, REPLACED, WRITTEN_ANEW
+from app.text import languages
+from app.text.languages import ENGLISH, Words, preferred
 from experiments.kit.sentences import percent, say
 from experiments.kit.spec import chapters, load_all
 from tests.app import texts

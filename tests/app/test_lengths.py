@@ -9,13 +9,14 @@ from dataclasses import replace
 
 import pytest
 
-from app import imports, prose, terminal
+from app import imports, terminal
 from app.exports import as_json
 from app.live import Live
 from app.refusals import ImportRefused
 from app.runs import Run, State
 from app.stirring import Stirring
 from app.storage.store import Store
+from app.text import prose
 from experiments.kit.spec import load
 from tests.served import ROOT
 

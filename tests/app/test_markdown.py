@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from app import downloads, markdown, markup, prose
-from app.languages import ENGLISH, load
+from app import downloads, markdown
 from app.runs import State
+from app.text import markup, prose
+from app.text.languages import ENGLISH, load
 from tests.app.test_report import RUN, TABLES
 from tests.tiny.root import load as tiny
 

@@ -3,8 +3,9 @@
 import pytest
 from markupsafe import Markup, escape
 
-from app import card, prose
-from app.markup import find_links, read_article, read_sentence, render_article, render_line
+from app import card
+from app.text import prose
+from app.text.markup import find_links, read_article, read_sentence, render_article, render_line
 from experiments.kit import say, times
 
 SCRIPT = "<script>alert(1)</script>"

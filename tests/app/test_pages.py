@@ -12,11 +12,12 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from app import languages, machine, pages
+from app import machine, pages
 from app.ground.settings import Settings
 from app.main import build
-from app.markup import REL
 from app.runs import Run, State
+from app.text import languages
+from app.text.markup import REL
 from experiments.kit import Need, say, times
 from experiments.kit.spec import load, names
 from experiments.kit.verdict import Check, Verdict

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from app.cores import describe_cores, name_ranges
 from app.doctor import cores, niceness
 from app.imports import ImportRefused, check_fact
+from app.text.cores import describe_cores, name_ranges
 from experiments.kit import Machine, affinity
 from experiments.kit.supervisor import Place, take_place
 from tests.experiments.kit.denied import run_denied

@@ -6,10 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from app import prose
 from app.catalogue import as_word
 from app.drawing import scales
-from app.figures import words
+from app.text import prose, values
 from experiments.kit import duration, percent, say, times
 from experiments.kit.spec import Field
 
@@ -102,7 +101,7 @@ def test_a_run_that_has_not_begun_took_nothing():
 
 @pytest.mark.parametrize("kind", ["number", "rough", "moment", "word"])
 def test_a_number_reads_as_the_golden_file_says_which_the_page_reads_too(kind):
-    speakers = {"number": words.number, "rough": prose.rough, "moment": scales.moment, "word": as_word}
+    speakers = {"number": values.number, "rough": prose.rough, "moment": scales.moment, "word": as_word}
     cases = json.loads(GOLDEN.read_text())[kind]
     assert [[*given, speakers[kind](*given)] for *given, _ in cases] == cases
 
@@ -123,4 +122,4 @@ def test_a_number_reads_as_the_golden_file_says_which_the_page_reads_too(kind):
     ],
 )
 def test_a_name_is_not_changed_where_a_sentence_begins_with_it(text, sentence):
-    assert words.sentence(text) == prose.capital(text) == sentence
+    assert values.sentence(text) == prose.capital(text) == sentence

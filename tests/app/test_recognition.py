@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.languages import Words
+from app.text.languages import Words
 
 ZH = Words(
     "zh",

@@ -6,11 +6,12 @@ from html.parser import HTMLParser
 
 import pytest
 
-from app import downloads, prose, report
-from app.languages import ENGLISH
-from app.languages import load as language
-from app.markup import REL
+from app import downloads, report
 from app.runs import Run, State
+from app.text import prose
+from app.text.languages import ENGLISH
+from app.text.languages import load as language
+from app.text.markup import REL
 from experiments.kit.charts import STATES
 from experiments.kit.spec import load as experiment
 from experiments.kit.spec import names

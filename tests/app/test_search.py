@@ -4,13 +4,13 @@ from contextlib import closing
 
 import pytest
 
-from app.folding import fold, words_of
-from app.languages import ENGLISH, Words
 from app.runs import Run, State, new_id
 from app.search import text_of
 from app.storage.connections import connect
 from app.storage.schema import FIELDS, MIGRATIONS, encode, migrate
 from app.storage.store import Store
+from app.text.folding import fold, words_of
+from app.text.languages import ENGLISH, Words
 from experiments.kit import say, times
 from experiments.kit.spec import load
 from experiments.kit.verdict import Verdict

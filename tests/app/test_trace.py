@@ -10,8 +10,8 @@ import pytest
 
 from app import trace
 from app.exports import Whole
-from app.languages import load as words_of
 from app.runs import Run, State
+from app.text.languages import load as words_of
 from experiments.kit import Seconds
 from experiments.kit.charts import Flow, Line, Timeline
 from experiments.kit.spec import Experiment, load, read_table

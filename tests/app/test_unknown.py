@@ -8,7 +8,7 @@ import pytest
 
 from app import card, compare, conditions, downloads, terminal
 from app.downloads import FormName
-from app.languages import ENGLISH, load, speaking
+from app.text.languages import ENGLISH, load, speaking
 from experiments.kit import Record
 from experiments.kit.machine import Machine
 from experiments.kit.spec import load_all

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import experiments
-from app.languages import LANGUAGES, sections
+from app.text.languages import LANGUAGES, sections
 
 ROOT = Path(experiments.__file__).parent
 OTHERS = [language for language in LANGUAGES if language != "en"]
@@ -17,7 +17,7 @@ def files(language: str) -> dict[str, dict[str, str]]:
     """English → translation by where it stands: the file of an experiment, or a section of the app's."""
     paths = ROOT.glob(f"*/*.{language}.toml")
     told = {f"{path.parent.name}/{path.name}": tomllib.loads(path.read_text("utf-8")) for path in paths}
-    own = {f"app/locale/{language}.toml [{name}]": texts for name, texts in sections(language).items()}
+    own = {f"app/text/locale/{language}.toml [{name}]": texts for name, texts in sections(language).items()}
     return own | {name: parts.get("texts", {}) for name, parts in sorted(told.items())}
 
 

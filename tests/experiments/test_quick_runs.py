@@ -14,8 +14,8 @@ from app import compare
 from app.api import guess_schema
 from app.editions import spoken
 from app.figures import Board
-from app.languages import LANGUAGES, Words, load
 from app.runs import Run
+from app.text.languages import LANGUAGES, Words, load
 from experiments.kit.spec import Field, load_all
 from experiments.kit.verdict import judge
 from tests.experiments.measured import Ran, measured

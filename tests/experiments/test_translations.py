@@ -9,8 +9,8 @@ import pytest
 
 import experiments
 from app import pads
-from app.languages import LANGUAGES, Words, load
-from app.markup import read_article
+from app.text.languages import LANGUAGES, Words, load
+from app.text.markup import read_article
 from experiments.kit.spec import Experiment, chapters, load_all
 
 ROOT = Path(experiments.__file__).parent

@@ -6,8 +6,9 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from app import __version__, languages, prose
+from app import __version__
 from app.ground import addresses, paths
+from app.text import languages, prose
 from experiments.kit.sentences import duration, percent
 
 

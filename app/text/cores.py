@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from app.languages import ENGLISH, Words
+from app.text.languages import ENGLISH, Words
 
 
 def describe_cores(machine: Mapping[str, Any], words: Words = ENGLISH) -> str:

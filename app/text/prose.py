@@ -18,10 +18,9 @@ from pygments import highlight
 from pygments.formatters.html import HtmlFormatter
 from pygments.lexers.python import PythonLexer
 
-from app import languages, markup
-from app.cores import describe_cores
-from app.figures import words
-from app.languages import t
+from app.text import languages, markup, values
+from app.text.cores import describe_cores
+from app.text.languages import t
 from experiments.kit.charts import STATES
 from experiments.kit.sentences import duration, fixed, grouped, significant, trimmed
 from experiments.kit.spec import Field
@@ -33,7 +32,7 @@ HAN = r"[\u3000-\u303f\u3400-\u9fff\uff00-\uffef]"  # with its punctuation
 
 
 def paragraphs(article: str, *, at_home: bool = True) -> tuple[Markup, ...]:
-    """Each block of an article as HTML (`app.markup`)."""
+    """Each block of an article as HTML (`app.text.markup`)."""
     return markup.render_article(article, at_home=at_home)
 
 
@@ -74,7 +73,7 @@ def colour(about: str) -> str:
     """The CSS variable of a state or an entity; empty where the word has no colour."""
     if about in STATES:
         return f"--st-{about}"
-    return f"--en-{about}" if about in words.ENTITIES else ""
+    return f"--en-{about}" if about in values.ENTITIES else ""
 
 
 def said(sentence: Mapping[str, Any] | str) -> Markup:
@@ -95,7 +94,7 @@ def ended(text: str) -> str:
 
 def capital(text: str) -> str:
     """The text as a sentence begins; Chinese has no capitals."""
-    return text if re.search(HAN, text) else words.sentence(text)
+    return text if re.search(HAN, text) else values.sentence(text)
 
 
 def value(given: Mapping[str, Any]) -> Markup:
@@ -154,7 +153,7 @@ def named(name: str) -> str:
 
 def heading(column: str) -> str:
     """What stands over a column whose cells have their units: "ready_s" is "ready"."""
-    return words.words(column)
+    return values.words(column)
 
 
 def measured(given: Any, unit: str = "") -> str:
@@ -170,7 +169,7 @@ def bounds(field: Field) -> str:
 def cell(given: Any, unit: str = "") -> str:
     """A measured value in a table: 12.3 ms, 48 %, thread 1."""
     if isinstance(given, int | float) and not isinstance(given, bool):
-        return words.number(given, unit)
+        return values.number(given, unit)
     return number(given)
 
 
