@@ -16,7 +16,7 @@ from fastapi.responses import JSONResponse
 from pydantic_core import from_json, to_json
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from app import __version__, contract, downloads, drawing, exports, labels, pads, uploads
+from app import __version__, contract, downloads, exports, labels, pads, uploads
 from app.bench import Bench, Busy, GuessedAlready, NotRunning, QueueFull, StillRunning, UnknownExperiment
 from app.catalogue import describe
 from app.downloads import FormName
@@ -27,6 +27,7 @@ from app.refusals import ImportRefused
 from app.runs import Run, State
 from app.stirring import UnknownStir
 from app.storage.failures import StorageFailed
+from app.svg import standalone
 from app.text import languages
 from app.trace import NoLanes
 from app.views import UnknownRun
@@ -262,7 +263,7 @@ def draw_figure(run: TheRun, bench: TheBench, figure: str, theme: ThemeName = "a
         has = ", ".join(specs)
         raise HTTPException(404, f"{experiment.name} has no figure {figure[:80]!r}; it has {has}")
     named = f'attachment; filename="{exports.file_name(run, f"{figure}.svg")}"'
-    drawn = drawing.standalone(specs[figure], theme)
+    drawn = standalone(specs[figure], theme)
     return Response(drawn, media_type="image/svg+xml", headers={"Content-Disposition": named})
 
 

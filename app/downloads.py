@@ -90,9 +90,9 @@ def as_trace(whole: Whole) -> bytes:
 
 def as_svg(whole: Whole) -> bytes:
     """Every figure as a drawing of its own, in one archive."""
-    from app import drawing
+    from app.svg import standalone
 
-    drawn = {f"{spec['id']}.svg": drawing.standalone(spec, whole.theme) for spec in whole.figures}
+    drawn = {f"{spec['id']}.svg": standalone(spec, whole.theme) for spec in whole.figures}
     return exports.as_zip(drawn)
 
 

@@ -9,12 +9,13 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import Response
 from markupsafe import Markup
 
-from app import drawing, pages
+from app import pages
 from app.ground.addresses import is_forwarded, is_loopback
 from app.ground.whole import Whole
 from app.processes import anatomy
 from app.processes.anatomy import Anatomy, NoProcess
 from app.processes.census import Census
+from app.svg import embedded
 from app.text import languages
 from app.text.values import size_of
 
@@ -60,7 +61,7 @@ def drawing_of(found: Anatomy) -> Markup:
     figure = {"id": "space", "kind": "space", "title": title, "summary": summary, "layout": {}}
     label = languages.t("low addresses at the bottom")
     whole = figure | {"data": [{"id": "now", "label": label, "parts": parts}] if parts else []}
-    return Markup(drawing.embedded(whole, WIDTH, alone=True))
+    return Markup(embedded(whole, WIDTH, alone=True))
 
 
 def is_here(request: Request) -> bool:

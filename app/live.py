@@ -9,13 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from app.drawing.thumb import thumbnail
 from app.editions import Draft, Edition, Ops, spoken
 from app.figures import Board, telling
 from app.ground.payloads import Op
 from app.hub import Topic
 from app.runs import Run, State
 from app.storage.schema import Rows
+from app.svg.thumbnail import thumbnail
 from app.text.languages import ENGLISH
 from experiments.kit.spec import GUESSED_COST_S, Experiment
 

@@ -26,7 +26,6 @@ from app.assets import Assets
 from app.bench import Bench, QueueFull
 from app.conditions import conditions, noisy
 from app.courses import Begun
-from app.drawing.lanes import pitch
 from app.editions import Edition, spoken
 from app.figures import Board
 from app.ground.payloads import FigureSpec
@@ -35,6 +34,7 @@ from app.live import Live
 from app.machine import facts, online_cores, tells_load
 from app.runs import Run, State
 from app.storage.failures import StorageFailed
+from app.svg.diagrams.lanes import pitch
 from app.text import languages, markup, prose, templating
 from app.text.cores import name_ranges
 from app.text.folding import LONGEST_SEARCH, fold, words_of

@@ -18,12 +18,13 @@ from markupsafe import Markup
 from pygments.lexers.python import PythonLexer
 from pygments.token import Token
 
-from app import catalogue, drawing, interpreters, pads
+from app import catalogue, interpreters, pads
 from app.conditions import conditions
-from app.drawing.tokens import declarations
 from app.exports import Whole
 from app.ground import paths
 from app.runs import Run, State
+from app.svg import NARROW, WIDE, Styles, embedded
+from app.svg.tokens import declarations
 from app.text import languages, prose, templating
 from app.text.values import escape
 from experiments.kit.spec import chapters
@@ -60,7 +61,7 @@ def as_html(whole: Whole) -> str:
 
 def facts(whole: Whole) -> dict[str, Any]:
     run, experiment = whole.run, whole.experiment
-    styles = drawing.Styles()
+    styles = Styles()
     figures = [panel(figure, styles) for figure in whole.figures]
     taken = sum(len(figure["drawings"]) for figure in figures)
     sources, others = code(whole, min(CODE, ROOM - taken))
@@ -114,9 +115,9 @@ def guessed_late(run: Run) -> bool:
     return run.guessed_late
 
 
-def panel(figure: Mapping[str, Any], styles: drawing.Styles) -> dict[str, Any]:
+def panel(figure: Mapping[str, Any], styles: Styles) -> dict[str, Any]:
     """A figure twice, for a desk and for a phone; the stylesheet shows one of them."""
-    drawn = [drawing.embedded(figure, width, styles) for width in (drawing.WIDE, drawing.NARROW)]
+    drawn = [embedded(figure, width, styles) for width in (WIDE, NARROW)]
     return {"spec": figure, "drawings": Markup("\n".join(drawn))}
 
 

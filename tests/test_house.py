@@ -117,7 +117,7 @@ def test_only_main_and_the_command_line_build_the_app():
     assert builders == ["server"]
 
 
-@pytest.mark.parametrize("root", ["experiments.kit", "app", "app.figures", "app.storage"])
+@pytest.mark.parametrize("root", ["experiments.kit", "app", "app.figures", "app.storage", "app.svg.chart"])
 def test_modules_import_each_other_without_cycles(root):
     folder = ROOT.joinpath(*root.split("."))
     graph = {

@@ -6,6 +6,7 @@ from typing import Any
 
 from app.figures.figure import YOURS, Figure, Guessed
 from app.figures.patch import Patch, apply
+from app.svg import pictures
 from app.text.languages import speaking
 from app.text.values import name_of
 
@@ -29,8 +30,6 @@ class PictureFigure(Figure):
 
     def show(self, data: list[dict[str, Any]]) -> Patch:
         """Set what is drawn, and its shapes."""
-        from app.drawing import pictures  # which needs the words of this package
-
         spec = self.spec | {"data": data}
         with speaking(self.t):  # whoever reads this figure, whoever fed it
             drawn = {str(width): pictures.as_shapes(spec, width) for width in WIDTHS}

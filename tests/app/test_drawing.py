@@ -6,8 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from app import drawing
-from app.drawing import letters, scales, tokens
+from app.svg import Styles, embedded, letters, scales, standalone, tokens
 from app.text.languages import Words, speaking
 from experiments.kit.charts import STATES
 
@@ -21,7 +20,7 @@ def figure(kind, data, layout, **more):
 
 
 def drawn(spec, theme="light", width=None):
-    return ET.fromstring(drawing.standalone(spec, theme, width))
+    return ET.fromstring(standalone(spec, theme, width))
 
 
 def texts(svg):
@@ -84,12 +83,12 @@ def test_a_role_takes_the_value_of_the_theme_and_its_opacity_beside_it():
 def test_a_file_has_the_colours_of_its_theme_and_a_page_those_of_its_own():
     assert paths(drawn(line_figure(), "light"), stroke="#b23a08")
     assert paths(drawn(line_figure(), "dark"), stroke="#f0633f")
-    assert 'stroke="var(--en-threads)"' in drawing.embedded(line_figure())
+    assert 'stroke="var(--en-threads)"' in embedded(line_figure())
 
 
 def test_looks_that_shapes_share_are_said_once():
-    styles = drawing.Styles()
-    svg = drawing.embedded(line_figure(), styles=styles)
+    styles = Styles()
+    svg = embedded(line_figure(), styles=styles)
     assert "stroke=" not in svg
     assert "stroke:var(--en-threads)" in styles.css()
     used = set(re.findall(r'class="(?:fig-960 )?(_\w+)"', svg))
@@ -337,7 +336,7 @@ def test_a_dense_lane_shows_how_the_time_of_a_column_was_shared():
     assert running.count("v") == ready.count("v") <= 500  # of two pixels at least
     assert set(re.findall(r"v([\d.]+)", running)) == {"11"}  # half of the time, half of the lane
     assert set(re.findall(r"v([\d.]+)", ready)) == {"6.5"}  # half of the time at 58 % of the height
-    assert len(drawing.standalone(spec)) < 25_000
+    assert len(standalone(spec)) < 25_000
 
 
 def test_a_dense_lane_in_one_state_is_one_stroke():

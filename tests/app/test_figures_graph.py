@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from app import drawing
-from app.drawing import graph as layout
 from app.figures.figure import Guessed
 from app.figures.graph import GraphFigure, cycle_in
+from app.svg import embedded, standalone
+from app.svg.diagrams import graph as layout
 from experiments.kit.charts import Graph
 from experiments.kit.guess import Point
 from experiments.kit.spec import read_table
@@ -182,7 +182,7 @@ def test_where_there_is_room_it_stands_beside_its_moment_whether_a_cycle_closes(
 
 def test_a_drawing_narrower_than_its_file_stands_in_the_middle(family):
     family.add(Edge, TREE)
-    svg = drawing.standalone(family.now())
+    svg = standalone(family.now())
     assert float(re.search(r"translate\((\d+) 0\)", svg)[1]) > 300
 
 
@@ -197,7 +197,7 @@ def test_the_page_and_the_report_draw_the_same_words(figure):
     figure.add(Edge, CLOSED)
     for said in ("closed", "waits for", "held by"):
         assert said in words_in(figure, "780")
-        assert said in drawing.embedded(figure.now(), 960)
+        assert said in embedded(figure.now(), 960)
 
 
 def test_arrows_too_short_for_words_have_a_key(figure):

@@ -6,8 +6,8 @@ from typing import Annotated, Literal, NamedTuple
 
 import pytest
 
-from app.drawing import WIDE, standalone
 from app.figures import Board, apply
+from app.svg import WIDE, standalone
 from app.text import languages
 from experiments.kit import Bars, BarsGuess, ChoiceGuess, Ecdf, Line, LineGuess, NumberGuess, Shares
 from experiments.kit.spec import Experiment, number_charts, read_table

@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import pytest
 
-from app import drawing
 from app.figures.space import SpaceFigure
+from app.svg import embedded, standalone
 from app.text.languages import load
 from experiments.kit.charts import Space
 from experiments.kit.spec import load_all, read_table
@@ -63,7 +63,7 @@ def test_the_page_and_the_report_draw_the_same_words(figure):
     (group,) = told["layout"]["pictures"]["640"]["shapes"]
     for said in ("before", "after", "heap", "2 MiB", "2 MiB in memory, 100 %", "reserved"):
         assert said in [word.replace("\u00a0", " ") for word in words_in(group)]
-        assert said in drawing.embedded(told, 640).replace("\u00a0", " ")
+        assert said in embedded(told, 640).replace("\u00a0", " ")
 
 
 def test_twice_the_size_is_drawn_taller(figure):
@@ -145,7 +145,7 @@ def test_the_split_of_32_bits_stands_beside_where_it_is_asked_for_and_fits():
     )
     assert "with 32 bits" in wide
     assert "with 32 bits" not in narrow
-    assert "with 32 bits" in drawing.standalone(figure.now())
+    assert "with 32 bits" in standalone(figure.now())
 
 
 def test_a_picture_is_in_the_language_of_its_figure_whoever_feeds_it():

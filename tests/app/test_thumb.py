@@ -2,7 +2,7 @@
 
 import xml.etree.ElementTree as ET
 
-from app.drawing.thumb import thumbnail
+from app.svg.thumbnail import thumbnail
 
 
 def shapes(markup: str) -> list[ET.Element]:

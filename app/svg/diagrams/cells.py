@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from app.drawing.letters import shortened, width_of
-from app.drawing.shapes import Drawn, Shape, rect, text
+from app.svg.letters import shortened, width_of
+from app.svg.shapes import Drawn, Shape, rect, text
 from app.text.values import number
 
 ROW, GAP, PAD = 28.0, 3.0, 10.0

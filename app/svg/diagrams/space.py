@@ -11,8 +11,8 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from app.drawing.letters import width_of
-from app.drawing.shapes import Drawn, Shape, hatch, line, path, rect, shape, text
+from app.svg.letters import width_of
+from app.svg.shapes import Drawn, Shape, hatch, line, path, rect, shape, text
 from app.text.languages import t
 from app.text.values import percent_of, size_of
 from experiments.kit.maps import KINDS

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from app.drawing.letters import width_of
-from app.drawing.shapes import Shape, hatch, line, path, rect, short, text
+from app.svg.letters import width_of
+from app.svg.shapes import Shape, hatch, line, path, rect, short, text
 
 if TYPE_CHECKING:
-    from app.drawing.axes import Place
+    from app.svg.chart.axes import Place
 
 Trace = Mapping[str, Any]
 

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
-from app.drawing.letters import shortened, width_of
-from app.drawing.shapes import Drawn, Shape, hatches, line, paint, path, rect, shape, text
+from app.svg.letters import shortened, width_of
+from app.svg.shapes import Drawn, Shape, hatches, line, paint, path, rect, shape, text
 
 BETWEEN = 20.0  # graphs
 HEAD = 28.0  # pixels above a graph: its moment, and whether a cycle closes

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from app.drawing.axes import Place, categories, x_range, y_range
-from app.drawing.chart import drawable
-from app.drawing.lanes import boxes, in_groups
-from app.drawing.shapes import Shape, markup, path, rect, short
+from app.svg.chart.axes import Place, categories, x_range, y_range
+from app.svg.chart.chart import drawable
+from app.svg.diagrams.lanes import boxes, in_groups
+from app.svg.shapes import Shape, markup, path, rect, short
 
 WIDTH, HEIGHT, PAD = 160, 100, 10
 LANES = 6

@@ -6,10 +6,10 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from app.drawing.lanes import Box, Frame, boxes, frame, in_groups
-from app.drawing.letters import shortened, width_of
-from app.drawing.scales import moment, nice_step, ticks
-from app.drawing.shapes import Drawn, Shape, hatches, line, paint, pair, path, rect, short, tenths, text
+from app.svg.diagrams.lanes import Box, Frame, boxes, frame, in_groups
+from app.svg.letters import shortened, width_of
+from app.svg.scales import moment, nice_step, ticks
+from app.svg.shapes import Drawn, Shape, hatches, line, paint, pair, path, rect, short, tenths, text
 
 TICK_APART = 100  # pixels
 LONGEST_LABEL = 0.4  # of the width

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from app.drawing.letters import shortened, width_of
-from app.drawing.shapes import Drawn, Shape, hatches, line, paint, rect, text
+from app.svg.letters import shortened, width_of
+from app.svg.shapes import Drawn, Shape, hatches, line, paint, rect, text
 from app.text.values import percent_of
 
 BAR = 22

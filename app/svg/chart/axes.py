@@ -6,10 +6,10 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from app.drawing import bars
-from app.drawing.letters import shortened, width_of
-from app.drawing.scales import Range, decades, nice_step, thin, ticks
-from app.drawing.shapes import Shape, path, short, text
+from app.svg.chart import bars
+from app.svg.letters import shortened, width_of
+from app.svg.scales import Range, decades, nice_step, thin, ticks
+from app.svg.shapes import Shape, path, short, text
 from app.text.values import is_number, tick
 
 SLANT = 38  # degrees

@@ -11,9 +11,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from app.drawing.letters import in_lines, width_of
-from app.drawing.scales import moment, nice_step, ticks
-from app.drawing.shapes import Drawn, Shape, hatches, line, paint, path, rect, short, text
+from app.svg.letters import in_lines, width_of
+from app.svg.scales import moment, nice_step, ticks
+from app.svg.shapes import Drawn, Shape, hatches, line, paint, path, rect, short, text
 from app.text.languages import t
 from app.text.values import sentence
 

@@ -5,7 +5,7 @@ ours the roles stay CSS variables, so that one drawing serves both themes; in a 
 the values of one theme. Both come from the page's stylesheet. Nothing here reads anything else.
 """
 
-from app.drawing.pictures import NARROW, WIDE, embedded, standalone
-from app.drawing.shapes import Styles
+from app.svg.pictures import NARROW, WIDE, embedded, standalone
+from app.svg.shapes import Styles
 
 __all__ = ["NARROW", "WIDE", "Styles", "embedded", "standalone"]

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from app.drawing.letters import width_of
-from app.drawing.shapes import Drawn, Shape, line, pair, path, rect, short, tenths, text
+from app.svg.letters import width_of
+from app.svg.shapes import Drawn, Shape, line, pair, path, rect, short, tenths, text
 from app.text.values import is_number
 
 if TYPE_CHECKING:
-    from app.drawing.axes import Place
+    from app.svg.chart.axes import Place
 
 DASHES = {"dash": "9 5", "dot": "2 4", "dashdot": "9 4 2 4", "longdash": "14 5"}
 SEEN = 3.0  # pixels; a step of a curve that is shorter both ways is not drawn by itself

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from app.drawing import axes, bars, ends, marks
-from app.drawing.axes import Place
-from app.drawing.letters import in_lines, width_of
-from app.drawing.scales import Range
-from app.drawing.shapes import Drawn, Shape, line, shape, text
+from app.svg.chart import axes, bars, ends, marks
+from app.svg.chart.axes import Place
+from app.svg.letters import in_lines, width_of
+from app.svg.scales import Range
+from app.svg.shapes import Drawn, Shape, line, shape, text
 from app.text.values import is_number
 
 HEIGHT = 318.0

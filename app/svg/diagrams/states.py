@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from app.drawing.letters import width_of
-from app.drawing.shapes import Drawn, Shape, hatches, paint, path, shape, text
+from app.svg.letters import width_of
+from app.svg.shapes import Drawn, Shape, hatches, paint, path, shape, text
 from app.text.languages import t
 from app.text.values import number, sentence
 

@@ -6,10 +6,11 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from app.drawing import cells, chart, flow, graph, shares, space, states, timeline
-from app.drawing.letters import in_lines, width_of
-from app.drawing.shapes import Drawn, Shape, Styles, as_data, key, markup, shape, text
-from app.drawing.tokens import THEMES
+from app.svg.chart import chart
+from app.svg.diagrams import cells, flow, graph, shares, space, states, timeline
+from app.svg.letters import in_lines, width_of
+from app.svg.shapes import Drawn, Shape, Styles, as_data, key, markup, shape, text
+from app.svg.tokens import THEMES
 from app.text.languages import t
 
 WIDE, NARROW = 960, 348  # pixels: a slide or a desk, and a phone

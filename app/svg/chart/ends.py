@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from app.drawing import marks
-from app.drawing.letters import spread, width_of
-from app.drawing.scales import Range
-from app.drawing.shapes import Shape, line, shape
+from app.svg.chart import marks
+from app.svg.letters import spread, width_of
+from app.svg.scales import Range
+from app.svg.shapes import Shape, line, shape
 
 if TYPE_CHECKING:
-    from app.drawing.axes import Place
+    from app.svg.chart.axes import Place
 
 Note = Mapping[str, Any]
 

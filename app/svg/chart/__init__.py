@@ -1,0 +1,1 @@
+"""Charts with two axes: lines, bars and their marks."""

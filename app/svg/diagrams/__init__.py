@@ -1,0 +1,1 @@
+"""Pictures that are no charts: timelines, states, shares, flows, cells, graphs, address spaces."""
