@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from app.figures.bars import BarsFigure
-from app.figures.cells import CellsFigure
-from app.figures.ecdf import EcdfFigure
 from app.figures.figure import Figure, Guessed, Row
-from app.figures.flow import FlowFigure
-from app.figures.graph import GraphFigure
-from app.figures.line import LineFigure
+from app.figures.kinds.bars import BarsFigure
+from app.figures.kinds.cells import CellsFigure
+from app.figures.kinds.ecdf import EcdfFigure
+from app.figures.kinds.flow import FlowFigure
+from app.figures.kinds.graph import GraphFigure
+from app.figures.kinds.line import LineFigure
+from app.figures.kinds.shares import SharesFigure
+from app.figures.kinds.space import SpaceFigure
+from app.figures.kinds.states import StatesFigure
+from app.figures.kinds.timeline import TimelineFigure
 from app.figures.patch import Patch
-from app.figures.shares import SharesFigure
-from app.figures.space import SpaceFigure
-from app.figures.states import StatesFigure
-from app.figures.timeline import TimelineFigure
 from app.ground.payloads import FigureOp, FigureSpec
 from app.text.languages import ENGLISH, Words
 from experiments.kit import charts

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.figures import Board, apply
-from app.figures.ecdf import MOST_POINTS
-from app.figures.flow import FlowFigure
-from app.figures.timeline import MOST_SPANS
+from app.figures.kinds.ecdf import MOST_POINTS
+from app.figures.kinds.flow import FlowFigure
+from app.figures.kinds.timeline import MOST_SPANS
 from app.text.values import name_of, number, role, tick, words
 from experiments.kit import charts
 from experiments.kit.charts import (

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from app.figures.figure import Guessed
-from app.figures.graph import GraphFigure, cycle_in
+from app.figures.kinds.graph import GraphFigure, cycle_in
 from app.svg import embedded, standalone
 from app.svg.diagrams import graph as layout
 from experiments.kit.charts import Graph

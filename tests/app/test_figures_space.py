@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import pytest
 
-from app.figures.space import SpaceFigure
+from app.figures.kinds.space import SpaceFigure
 from app.svg import embedded, standalone
 from app.text.languages import load
 from experiments.kit.charts import Space

@@ -56,7 +56,7 @@ class Sheet(NamedTuple):
 
 
 def draw(figure: Graph, width: float, prefix: str) -> Drawn:
-    """`data` has graphs {"id", "label", "nodes", "arrows", "told"}; see app/figures/graph.py."""
+    """`data` has graphs {"id", "label", "nodes", "arrows", "told"}; see app/figures/kinds/graph.py."""
     graphs = figure["data"]
     arrange = on_ovals if figure["layout"]["arrangement"] == "circle" else as_trees
     sheet = arrange(graphs, width)
