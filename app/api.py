@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from app import __version__, contract, downloads, exports, labels, pads, uploads
 from app.bench import Bench, Busy, GuessedAlready, NotRunning, QueueFull, StillRunning, UnknownExperiment
-from app.catalogue import describe
+from app.catalogue.catalogue import describe
 from app.downloads import FormName
 from app.ground.addresses import to
 from app.ground.whole import Whole

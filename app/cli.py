@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
-from app import __version__, catalogue, endings, streams
+from app import __version__, endings, streams
+from app.catalogue import catalogue
 from app.downloads import FORMS
 from app.ground import addresses, files, paths
 from app.text.languages import LANGUAGES

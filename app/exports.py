@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from app import __version__
-from app.catalogue import describe_column
+from app.catalogue.catalogue import describe_column
 from app.ground.payloads import FigureSpec
 from app.text.languages import ENGLISH, Words
 from experiments.kit.spec import Experiment, Field, Table

@@ -9,8 +9,9 @@ from typing import Any
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import RedirectResponse, Response
 
-from app import courses, pages
-from app.courses import COOKIE, Route
+from app import pages
+from app.catalogue import courses
+from app.catalogue.courses import COOKIE, Route
 from app.readers import YEAR_S
 
 router = APIRouter(include_in_schema=False)

@@ -21,11 +21,12 @@ from jinja2 import Environment
 from markupsafe import Markup
 from pydantic_core import to_json
 
-from app import card, catalogue, courses, labels, links, pads, takeaway
+from app import card, labels, links, pads, takeaway
 from app.assets import Assets
 from app.bench import Bench, QueueFull
+from app.catalogue import catalogue, courses
+from app.catalogue.courses import Begun
 from app.conditions import conditions, noisy
-from app.courses import Begun
 from app.editions import Edition, spoken
 from app.figures import Board
 from app.ground.payloads import FigureSpec

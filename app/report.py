@@ -18,7 +18,8 @@ from markupsafe import Markup
 from pygments.lexers.python import PythonLexer
 from pygments.token import Token
 
-from app import catalogue, interpreters, pads
+from app import interpreters, pads
+from app.catalogue import catalogue
 from app.conditions import conditions
 from app.exports import Whole
 from app.ground import paths

@@ -51,7 +51,7 @@ export function presetOf(experiment, values) {
   return found ?? null;
 }
 
-// Must agree with `command_line` in app/catalogue.py.
+// Must agree with `command_line` in app/catalogue/catalogue.py.
 export function commandLine(experiment, values, python = "") {
   const words = ["oscope run", experiment.name];
   for (const field of experiment.params) {

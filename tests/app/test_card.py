@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from app import card, cli, local
-from app.catalogue import command_line
+from app.catalogue.catalogue import command_line
 from app.figures import telling
 from app.interpreters import Interpreter
 from app.runs import Run, State

@@ -1,6 +1,6 @@
 """What the catalogue tells about an experiment beside its own words."""
 
-from app import catalogue
+from app.catalogue import catalogue
 from experiments.kit.spec import load
 
 

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from app import cli, doctor, exports, local, terminal
-from app.catalogue import command_line
+from app.catalogue.catalogue import command_line
 from app.ground.paths import database
 from app.interpreters import default
 from app.runs import Run, State

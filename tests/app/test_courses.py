@@ -9,8 +9,8 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from app import courses
-from app.courses import Begun
+from app.catalogue import courses
+from app.catalogue.courses import Begun
 from app.ground.settings import Settings
 from app.main import build
 from app.runs import Run, State

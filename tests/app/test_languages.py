@@ -5,7 +5,8 @@ import string
 
 import pytest
 
-from app import api, conditions, courses, guard, pages
+from app import api, conditions, guard, pages
+from app.catalogue import courses
 from app.ground import limits
 from app.runs import State
 from app.storage.store import DAMAGED, MEMORY_ONLY, MOVED, NO_WAL, OVERWRITTEN, REPLACED, WRITTEN_ANEW

@@ -5,7 +5,8 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from app import courses, pads
+from app import pads
+from app.catalogue import courses
 from app.cli import cli
 from experiments.kit.spec import ParameterError, load
 from tests.served import ROOT

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from app.catalogue import as_word
+from app.catalogue.catalogue import as_word
 from app.svg import scales
 from app.text import prose, values
 from experiments.kit import duration, percent, say, times
