@@ -23,7 +23,6 @@ from app import importer, search
 from app.ground.limits import ALONE, RunLimits
 from app.ground.payloads import GuessJson, Message
 from app.hub import Hub
-from app.interpreters import Interpreter
 from app.judging import compare
 from app.latest import SHOWN, Latest
 from app.live import Live
@@ -33,6 +32,7 @@ from app.runs import Run, State, new_id
 from app.stirring import Stirring
 from app.storage.failures import StorageFailed
 from app.storage.store import Store
+from app.system.interpreters import Interpreter
 from app.text.languages import ENGLISH, Words
 from app.views import UnknownRun, Views
 from experiments.kit import machine as facts

@@ -12,11 +12,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from app import __version__, interpreters
+from app import __version__
 from app.ground import paths
-from app.interpreters import Interpreter
-from app.machine import tells_load
 from app.storage.disk import look_at
+from app.system import interpreters
+from app.system.interpreters import Interpreter
+from app.system.machine import tells_load
 from app.text.cores import name_ranges
 from experiments.kit import affinity, cgroups, packages, supervisor, uring
 from experiments.kit.machine import Machine

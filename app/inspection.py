@@ -12,10 +12,10 @@ from markupsafe import Markup
 from app import pages
 from app.ground.addresses import is_forwarded, is_loopback
 from app.ground.whole import Whole
-from app.processes import anatomy
-from app.processes.anatomy import Anatomy, NoProcess
-from app.processes.census import Census
 from app.svg import embedded
+from app.system import anatomy
+from app.system.anatomy import Anatomy, NoProcess
+from app.system.census import Census
 from app.text import languages
 from app.text.values import size_of
 

@@ -15,14 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app import adoption, downloads, exports, interpreters
+from app import adoption, downloads, exports
 from app.bench import Bench
 from app.endings import End
 from app.ground import paths
 from app.ground.files import write_whole
 from app.ground.limits import IMPORT_B
 from app.hub import Hub
-from app.interpreters import Interpreter
 from app.live import Live
 from app.records import tables_of
 from app.refusals import ImportRefused
@@ -32,6 +31,8 @@ from app.storage.disk import copy_whole, keep_whole
 from app.storage.failures import StorageFailed
 from app.storage.schema import Rows
 from app.storage.store import Store
+from app.system import interpreters
+from app.system.interpreters import Interpreter
 from app.text import languages
 from app.trace import NoLanes
 from experiments.kit.spec import Experiment, ParameterError, SpecError, load, load_all

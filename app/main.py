@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import Match, Route
 
-from app import __version__, api, comparison, guiding, inspection, interpreters, pages, scope, sockets
+from app import __version__, api, comparison, guiding, inspection, pages, scope, sockets
 from app.assets import Assets
 from app.bench import Bench
 from app.ground import addresses, paths
@@ -28,6 +28,7 @@ from app.readers import Readers
 from app.rooms import sweep_rooms
 from app.runner import Spare
 from app.storage.store import Store
+from app.system import interpreters
 from app.text import languages
 from experiments.kit.spec import Experiment, load_all
 

@@ -30,12 +30,12 @@ from app.conditions import conditions, noisy
 from app.editions import Edition, spoken
 from app.figures import Board
 from app.ground.payloads import FigureSpec
-from app.interpreters import Interpreter
 from app.live import Live
-from app.machine import facts, online_cores, tells_load
 from app.runs import Run, State
 from app.storage.failures import StorageFailed
 from app.svg.diagrams.lanes import pitch
+from app.system.interpreters import Interpreter
+from app.system.machine import facts, online_cores, tells_load
 from app.text import languages, markup, prose, templating
 from app.text.cores import name_ranges
 from app.text.folding import LONGEST_SEARCH, fold, words_of

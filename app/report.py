@@ -18,7 +18,7 @@ from markupsafe import Markup
 from pygments.lexers.python import PythonLexer
 from pygments.token import Token
 
-from app import interpreters, pads
+from app import pads
 from app.catalogue import catalogue
 from app.conditions import conditions
 from app.exports import Whole
@@ -26,6 +26,7 @@ from app.ground import paths
 from app.runs import Run, State
 from app.svg import NARROW, WIDE, Styles, embedded
 from app.svg.tokens import declarations
+from app.system import interpreters
 from app.text import languages, prose, templating
 from app.text.values import escape
 from experiments.kit.spec import chapters

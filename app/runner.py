@@ -27,9 +27,9 @@ import pydantic_core
 from app.ground import paths
 from app.ground.descriptors import restore_limit
 from app.ground.payloads import End, Failed, Message
-from app.interpreters import Interpreter
-from app.machine import Reading, conditions
 from app.rooms import end_inhabitants, library, make_room, remove_room, rooms
+from app.system.interpreters import Interpreter
+from app.system.machine import Reading, conditions
 from experiments.kit.affinity import usable_cores
 from experiments.kit.machine import niceness
 from experiments.kit.supervisor import read

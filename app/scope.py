@@ -8,7 +8,7 @@ from typing import Any
 
 from app.feed import Feed
 from app.hub import Hub
-from app.machine import Sampler
+from app.system.machine import Sampler
 
 PERIOD_S = 0.1  # smooth enough for a scope that scrolls
 QUIET_S = 1.0  # while a run is on the bench: looking costs the cores that are being measured

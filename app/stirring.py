@@ -10,7 +10,7 @@ from typing import Any
 
 from app.ground.payloads import Message
 from app.hub import Hub
-from app.interpreters import Interpreter
+from app.system.interpreters import Interpreter
 from experiments.kit import stir
 
 log = logging.getLogger(__name__)

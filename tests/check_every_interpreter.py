@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from app.interpreters import Interpreter, find
+from app.system.interpreters import Interpreter, find
 from experiments.kit.spec import names
 from experiments.kit.verdict import judge
 from tests.experiments.measured import measured

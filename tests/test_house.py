@@ -28,7 +28,7 @@ MAY_USE = {  # the libraries beside the standard one that a module may import
     "app.text.folding": set(),
     "app.storage": {"pydantic_core"},
     "app.hub": {"pydantic_core"},
-    "app.interpreters": set(),
+    "app.system.interpreters": set(),
     "app.text.languages": set(),
     "app.figures": {"plotly"},
     "app.exports": {"pydantic_core"},
@@ -39,7 +39,7 @@ MAY_USE = {  # the libraries beside the standard one that a module may import
     "app.views": set(),
     "app.measuring": set(),
     "app.judging": set(),
-    "app.machine": {"psutil"},
+    "app.system.machine": {"psutil"},
 }
 
 

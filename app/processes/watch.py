@@ -8,7 +8,7 @@ from typing import Any
 
 from app.feed import Feed
 from app.hub import Hub
-from app.processes.census import Census, Row
+from app.system.census import Census, Row
 
 PERIOD_S = 1.0
 QUIET_S = 5.0  # while a run is on the bench: counting costs the cores that are being measured

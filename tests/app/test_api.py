@@ -15,10 +15,10 @@ from app import api
 from app.assets import Assets
 from app.bench import Bench
 from app.hub import Hub
-from app.interpreters import default
 from app.main import connect
 from app.runner import run_child
 from app.storage.store import Store
+from app.system.interpreters import default
 from experiments.kit.spec import Field, ParameterError
 from tests.tiny.root import build_root, load
 

@@ -12,12 +12,12 @@ import pytest
 from app.bench import Bench, Busy, NotRunning, QueueFull, StillRunning, UnknownExperiment
 from app.ground.limits import ALONE, SHARED, RunLimits
 from app.hub import Hub, Viewer
-from app.interpreters import default
 from app.records import tables_of
 from app.runner import Spare, run_child
 from app.runs import State
 from app.storage.failures import StorageFull
 from app.storage.store import Store
+from app.system.interpreters import default
 from app.views import UnknownRun
 from experiments.kit import supervisor
 from experiments.kit.spec import ParameterError, load_all

@@ -15,12 +15,12 @@ from app.editions import Draft
 from app.figures import Board, apply
 from app.ground.settings import Settings
 from app.hub import Hub
-from app.interpreters import default
 from app.main import build
 from app.readers import Readers
 from app.runner import run_child
 from app.runs import Run, State
 from app.storage.store import Store
+from app.system.interpreters import default
 from app.text.languages import ENGLISH, Words
 from app.views import UnknownRun
 from experiments.kit.spec import load_all

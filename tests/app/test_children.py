@@ -10,12 +10,12 @@ from contextlib import aclosing
 import pytest
 
 from app.ground.settings import Settings
-from app.interpreters import default
 from app.main import build, live
 from app.rooms import rooms
 from app.runner import Spare, decode, run_child
 from app.server import serve
 from app.storage.store import Store
+from app.system.interpreters import default
 from experiments.kit.spec import names
 from experiments.memory.layout import stack_limit_mib, told_stack_limit_mib
 from tests.experiments.kit.denied import ROOT, run_denied, under_refusal
@@ -34,7 +34,7 @@ RUN = """
 import asyncio, json, os, sys
 from contextlib import aclosing
 from pathlib import Path
-from app.interpreters import default
+from app.system.interpreters import default
 from app.runner import run_child
 
 async def main():

@@ -14,9 +14,9 @@ from click.testing import CliRunner
 from app import cli, doctor, exports, local, terminal
 from app.catalogue.catalogue import command_line
 from app.ground.paths import database
-from app.interpreters import default
 from app.runs import Run, State
 from app.storage.store import Store
+from app.system.interpreters import default
 from experiments.kit import Check, Verdict, percent, say
 from experiments.kit.spec import load, names
 from tests.served import ROOT, serve

@@ -14,11 +14,11 @@ from app import api, exports
 from app.assets import Assets
 from app.bench import Bench, GuessedAlready
 from app.hub import Hub, Viewer
-from app.interpreters import default
 from app.judging import verdict_on
 from app.main import connect
 from app.runner import run_child
 from app.storage.store import Store
+from app.system.interpreters import default
 from app.text import languages
 from app.views import UnknownRun
 from experiments.kit import ChoiceGuess, LineGuess

@@ -20,13 +20,13 @@ from app.foreign_rows import MOST_ROWS
 from app.ground import limits
 from app.ground.settings import Settings
 from app.hub import Hub
-from app.interpreters import default
 from app.main import build, connect
 from app.refusals import ImportRefused
 from app.runner import run_child
 from app.runs import Run, State
 from app.storage.disk import keep_whole
 from app.storage.store import Store
+from app.system.interpreters import default
 from experiments.kit.machine import Machine
 from experiments.kit.spec import load as loaded
 from tests.tiny.root import build_root, load

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from app import interpreters
-from app.interpreters import choices, default, find, places, probe
+from app.system import interpreters
+from app.system.interpreters import choices, default, find, places, probe
 
 OLD = {"version": "3.9.18", "implementation": "CPython", "free_threaded": False}
 PLAIN = {"version": "3.12.1", "implementation": "CPython", "free_threaded": False}

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from app import machine
-from app.machine import Look, Reading, Sampler, conditions, core_shares, facts, share
+from app.system import machine
+from app.system.machine import Look, Reading, Sampler, conditions, core_shares, facts, share
 
 BEFORE = Reading(wall_s=10.0, busy_s=100.0, steal_s=5.0, own_s=1.0)
 RESTED = {"rested_s": 0.0, "rested_busy_s": 0.0, "rested_steal_s": 0.0}

@@ -12,10 +12,11 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from app import machine, pages
+from app import pages
 from app.ground.settings import Settings
 from app.main import build
 from app.runs import Run, State
+from app.system import machine
 from app.text import languages
 from app.text.markup import REL
 from experiments.kit import Need, say, times

@@ -6,7 +6,6 @@ import sys
 
 import pytest
 
-from app.interpreters import default
 from app.rooms import (
     end_inhabitants,
     is_owned,
@@ -19,6 +18,7 @@ from app.rooms import (
     sweep_rooms,
 )
 from app.runner import CannotStart, start
+from app.system.interpreters import default
 
 
 @pytest.fixture(autouse=True)

@@ -15,9 +15,9 @@ import psutil
 import pytest
 
 from app import runner
-from app.interpreters import Interpreter, default, find
 from app.rooms import rooms, sweep_rooms
 from app.runner import CannotStart, Child, Spare, decode, run_child, start
+from app.system.interpreters import Interpreter, default, find
 from tests.nasty.root import build_root
 from tests.sessions import alive
 
@@ -132,7 +132,7 @@ async def test_a_server_that_is_pinned_or_niced_later_does_not_pin_or_nice_what_
     script = f"""
 import asyncio, os
 from pathlib import Path
-from app.interpreters import default
+from app.system.interpreters import default
 from app.runner import run_child
 os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
 os.nice(5)
@@ -487,7 +487,7 @@ def rooms_of(pid):
 SERVER = """
 import asyncio, json, sys
 from pathlib import Path
-from app.interpreters import default
+from app.system.interpreters import default
 from app.runner import run_child
 async def main():
     family = run_child("nasty.family", {}, python=default(), deadline_s=60, memory_b=1 << 29,

@@ -7,9 +7,9 @@ import psutil
 import pytest
 
 from app.hub import Hub
-from app.interpreters import default
 from app.runner import run_child
 from app.stirring import Stirring, UnknownStir
+from app.system.interpreters import default
 from experiments.kit import stir
 from experiments.kit.spec import Progress
 

@@ -21,8 +21,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from app import runner
-from app.interpreters import default, find
 from app.runner import Spare, run_child
+from app.system.interpreters import default, find
 from tests.nasty.root import build_root
 
 LIMITS = {"deadline_s": 60, "memory_b": 512 << 20}

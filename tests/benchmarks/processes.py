@@ -12,7 +12,7 @@ import time
 
 from pydantic_core import to_json
 
-from app.processes import census
+from app.system import census
 
 PROCESSES = 500
 LOOKS = 30

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from app.interpreters import default
 from app.runner import run_child
+from app.system.interpreters import default
 from experiments.kit.spec import load
 
 LONGEST_S = 30.0  # of a run that should have ended within a second

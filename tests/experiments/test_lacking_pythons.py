@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.interpreters import Interpreter, default
+from app.system.interpreters import Interpreter, default
 from experiments.kit.spec import names
 from experiments.kit.verdict import judge
 from tests.experiments.measured import measured

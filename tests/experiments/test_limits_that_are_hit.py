@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from app.interpreters import Interpreter, default
+from app.system.interpreters import Interpreter, default
 from experiments.kit import limits, subjects
 from experiments.kit.limits import FILES, MEMORY, PROCESSES, THREADS, LimitHit
 from experiments.kit.subjects import Group, in_threads

@@ -17,11 +17,12 @@ from typing import Any
 
 import httpx
 
-from app import doctor, machine
+from app import doctor
 from app.ground.settings import Settings
-from app.machine import Sampler
 from app.main import build
-from app.processes.census import Census
+from app.system import machine
+from app.system.census import Census
+from app.system.machine import Sampler
 
 READ = re.compile(r"/(?:proc|sys)\b|\d+/stat")  # the census reads "12/status" relative to /proc
 ERRORS = (errno.ENOENT, errno.EACCES)

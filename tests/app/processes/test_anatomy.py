@@ -9,8 +9,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from app.processes import anatomy
-from app.processes.anatomy import Anatomy, NoProcess, examine
+from app.system import anatomy
+from app.system.anatomy import Anatomy, NoProcess, examine
 
 BLOCKED = """
 import os, socket, threading
@@ -121,7 +121,7 @@ def test_what_belongs_to_others_is_said_to_be_hidden(child):
     """Somebody else looks at a process of ours."""
     look = (
         "import os\n"
-        "from app.processes.anatomy import examine\n"
+        "from app.system.anatomy import examine\n"
         "os.setgid(65534); os.setuid(65534)\n"
         f"found = examine({child.pid})\n"
         "print(found.spaces, found.descriptors, sorted(found.hidden))\n"

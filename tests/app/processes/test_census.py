@@ -8,8 +8,8 @@ import time
 import psutil
 import pytest
 
-from app.processes import census
-from app.processes.census import Census, everyone, parse
+from app.system import census
+from app.system.census import Census, everyone, parse
 
 STAT = (
     b"4711 (odd ) name (x) R 1 4711 4711 0 -1 4194304 100 0 7 0 250 50 0 0 20 0 3 0 9000 0 512 "

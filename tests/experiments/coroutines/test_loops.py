@@ -8,7 +8,7 @@ from typing import get_args
 
 import pytest
 
-from app.interpreters import default
+from app.system.interpreters import default
 from experiments.coroutines import _loops, _naps
 from experiments.coroutines._loops import Loop, Sleep, ask, enlist
 from experiments.coroutines._naps import BLOCKED, SLEEPS, TOGETHER, Nap, Note, Pace, loop_checks, loop_doubts

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from app.processes.census import TICKS
+from app.system.census import TICKS
 from experiments.kit import maps
 from experiments.kit.proc import Task
 

@@ -1,0 +1,1 @@
+"""This machine: its facts and live samples, its Pythons, its processes."""
