@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from app import importer, search
+from app.children.runner import Spare, run_child
 from app.ground.limits import ALONE, RunLimits
 from app.ground.payloads import GuessJson, Message
 from app.hub import Hub
@@ -27,7 +28,6 @@ from app.judging import compare
 from app.latest import SHOWN, Latest
 from app.live import Live
 from app.measuring import carry_out
-from app.runner import Spare, run_child
 from app.runs import Run, State, new_id
 from app.stirring import Stirring
 from app.storage.failures import StorageFailed

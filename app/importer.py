@@ -16,8 +16,8 @@ from pathlib import Path
 
 from pydantic_core import from_json
 
+from app.children.runner import uninterrupted
 from app.refusals import MEMORY_B, TOO_HEAVY, ImportRefused
-from app.runner import uninterrupted
 from app.storage.failures import StorageFailed
 
 JUDGING_S = 60.0  # a file that takes longer to read and to judge is given up

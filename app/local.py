@@ -17,6 +17,7 @@ from typing import Any
 
 from app import adoption, downloads, exports
 from app.bench import Bench
+from app.children.scratch import lend_room
 from app.endings import End
 from app.ground import paths
 from app.ground.files import write_whole
@@ -25,7 +26,6 @@ from app.hub import Hub
 from app.live import Live
 from app.records import tables_of
 from app.refusals import ImportRefused
-from app.rooms import lend_room
 from app.runs import Run
 from app.storage.disk import copy_whole, keep_whole
 from app.storage.failures import StorageFailed

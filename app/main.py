@@ -17,6 +17,8 @@ from starlette.routing import Match, Route
 from app import __version__, api, comparison, guiding, inspection, pages, scope, sockets
 from app.assets import Assets
 from app.bench import Bench
+from app.children.runner import Spare
+from app.children.scratch import sweep_rooms
 from app.ground import addresses, paths
 from app.ground.limits import ALONE, SHARED
 from app.ground.settings import Settings
@@ -25,8 +27,6 @@ from app.heads import Heads
 from app.hub import Hub
 from app.processes import watch
 from app.readers import Readers
-from app.rooms import sweep_rooms
-from app.runner import Spare
 from app.storage.store import Store
 from app.system import interpreters
 from app.text import languages

@@ -226,7 +226,9 @@ def test_every_line_of_a_worker_has_a_writer_a_reader_and_a_line_on_the_page():
     on_the_page = {members["t"] for members in documented("The lines of a worker")}
     kit = ROOT / "experiments" / "kit"
     assert said_in_python("t", [kit / "worker.py", kit / "supervisor.py"]) == on_the_page
-    readers = "".join((ROOT / "app" / f"{name}.py").read_text("utf-8") for name in ("runner", "measuring"))
+    readers = "".join(
+        (ROOT / "app" / name).read_text("utf-8") for name in ("children/runner.py", "measuring.py")
+    )
     assert set(re.findall(r'message\["t"\] == "(\w+)"', readers)) == on_the_page
 
 

@@ -32,7 +32,7 @@ MAY_USE = {  # the libraries beside the standard one that a module may import
     "app.text.languages": set(),
     "app.figures": {"plotly"},
     "app.exports": {"pydantic_core"},
-    "app.runner": {"psutil", "pydantic_core"},
+    "app.children.runner": {"psutil", "pydantic_core"},
     "app.bench": set(),
     "app.stirring": set(),
     "app.live": set(),

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from app import api
 from app.assets import Assets
 from app.bench import Bench
+from app.children.runner import run_child
 from app.hub import Hub
 from app.main import connect
-from app.runner import run_child
 from app.storage.store import Store
 from app.system.interpreters import default
 from experiments.kit.spec import Field, ParameterError

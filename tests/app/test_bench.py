@@ -10,10 +10,10 @@ from itertools import pairwise
 import pytest
 
 from app.bench import Bench, Busy, NotRunning, QueueFull, StillRunning, UnknownExperiment
+from app.children.runner import Spare, run_child
 from app.ground.limits import ALONE, SHARED, RunLimits
 from app.hub import Hub, Viewer
 from app.records import tables_of
-from app.runner import Spare, run_child
 from app.runs import State
 from app.storage.failures import StorageFull
 from app.storage.store import Store
@@ -283,7 +283,7 @@ async def test_without_a_place_for_rooms_runs_fail_and_the_bench_goes_on(make, m
     def fail(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("app.runner.make_room", fail)
+    monkeypatch.setattr("app.children.runner.make_room", fail)
     bench = make(spare=Spare())
     await bench.start()
     runs = [await bench.submit("tiny.counting") for _ in range(2)]

@@ -11,13 +11,13 @@ import httpx
 import pytest
 
 from app.bench import Bench
+from app.children.runner import run_child
 from app.editions import Draft
 from app.figures import Board, apply
 from app.ground.settings import Settings
 from app.hub import Hub
 from app.main import build
 from app.readers import Readers
-from app.runner import run_child
 from app.runs import Run, State
 from app.storage.store import Store
 from app.system.interpreters import default

@@ -9,10 +9,10 @@ from contextlib import aclosing
 
 import pytest
 
+from app.children.runner import Spare, decode, run_child
+from app.children.scratch import rooms
 from app.ground.settings import Settings
 from app.main import build, live
-from app.rooms import rooms
-from app.runner import Spare, decode, run_child
 from app.server import serve
 from app.storage.store import Store
 from app.system.interpreters import default
@@ -35,7 +35,7 @@ import asyncio, json, os, sys
 from contextlib import aclosing
 from pathlib import Path
 from app.system.interpreters import default
-from app.runner import run_child
+from app.children.runner import run_child
 
 async def main():
     options = dict(python=default(), deadline_s=60, memory_b=1 << 29, root=Path(sys.argv[1]))
@@ -138,16 +138,16 @@ def held():
 @pytest.mark.parametrize(
     "place",
     [
-        "app.runner.Reading.now",
-        "app.runner.os.set_blocking",
+        "app.children.runner.Reading.now",
+        "app.children.runner.os.set_blocking",
         "asyncio.SelectorEventLoop.add_reader",
-        "app.runner.watch_exit",
+        "app.children.runner.watch_exit",
         "asyncio.SelectorEventLoop.call_later",
-        "app.runner.json.dumps",
-        "app.runner.Child.tell",
-        "app.runner.launch",
-        "app.runner.keep_compiled",
-        "app.runner.restore_limit",
+        "app.children.runner.json.dumps",
+        "app.children.runner.Child.tell",
+        "app.children.runner.launch",
+        "app.children.runner.keep_compiled",
+        "app.children.runner.restore_limit",
         "subprocess.Popen",
     ],
 )
@@ -167,7 +167,10 @@ async def follow(root):
         return [message async for message in messages]
 
 
-@pytest.mark.parametrize("place", ["app.runner.launch", "app.runner.keep_compiled", "app.runner.library"])
+@pytest.mark.parametrize(
+    "place",
+    ["app.children.runner.launch", "app.children.runner.keep_compiled", "app.children.runner.library"],
+)
 def test_a_spare_that_cannot_be_started_leaves_nothing_and_ends_nobody(root, monkeypatch, caplog, place):
     before, spare = held(), Spare()
     with monkeypatch.context() as patch:

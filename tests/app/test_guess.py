@@ -13,10 +13,10 @@ from fastapi import FastAPI
 from app import api, exports
 from app.assets import Assets
 from app.bench import Bench, GuessedAlready
+from app.children.runner import run_child
 from app.hub import Hub, Viewer
 from app.judging import verdict_on
 from app.main import connect
-from app.runner import run_child
 from app.storage.store import Store
 from app.system.interpreters import default
 from app.text import languages

@@ -16,13 +16,13 @@ from fastapi import FastAPI
 from app import __version__, api, exports, foreign_rows, importer, imports
 from app.assets import Assets
 from app.bench import Bench
+from app.children.runner import run_child
 from app.foreign_rows import MOST_ROWS
 from app.ground import limits
 from app.ground.settings import Settings
 from app.hub import Hub
 from app.main import build, connect
 from app.refusals import ImportRefused
-from app.runner import run_child
 from app.runs import Run, State
 from app.storage.disk import keep_whole
 from app.storage.store import Store

@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from app.rooms import (
+from app.children.runner import CannotStart, start
+from app.children.scratch import (
     end_inhabitants,
     is_owned,
     lend_room,
@@ -17,7 +18,6 @@ from app.rooms import (
     started,
     sweep_rooms,
 )
-from app.runner import CannotStart, start
 from app.system.interpreters import default
 
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from app import runner
-from app.rooms import rooms, sweep_rooms
-from app.runner import CannotStart, Child, Spare, decode, run_child, start
+from app.children import runner
+from app.children.runner import CannotStart, Child, Spare, decode, run_child, start
+from app.children.scratch import rooms, sweep_rooms
 from app.system.interpreters import Interpreter, default, find
 from tests.nasty.root import build_root
 from tests.sessions import alive
@@ -133,7 +133,7 @@ async def test_a_server_that_is_pinned_or_niced_later_does_not_pin_or_nice_what_
 import asyncio, os
 from pathlib import Path
 from app.system.interpreters import default
-from app.runner import run_child
+from app.children.runner import run_child
 os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
 os.nice(5)
 async def main():
@@ -488,7 +488,7 @@ SERVER = """
 import asyncio, json, sys
 from pathlib import Path
 from app.system.interpreters import default
-from app.runner import run_child
+from app.children.runner import run_child
 async def main():
     family = run_child("nasty.family", {}, python=default(), deadline_s=60, memory_b=1 << 29,
                        root=Path(sys.argv[1]))
@@ -542,7 +542,7 @@ async def test_who_outlives_server_and_supervisor_is_swept_with_the_room(root):
 
 @pytest.fixture
 def spare(root, monkeypatch):
-    monkeypatch.setattr("app.runner.library", lambda: root)
+    monkeypatch.setattr("app.children.runner.library", lambda: root)
     spare = Spare()
     yield spare
     spare.close()

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from app import runner
+from app.children import runner
 from tests.siege import starved
 from tests.siege.ground import ground
 

@@ -6,8 +6,8 @@ import time
 import psutil
 import pytest
 
+from app.children.runner import run_child
 from app.hub import Hub
-from app.runner import run_child
 from app.stirring import Stirring, UnknownStir
 from app.system.interpreters import default
 from experiments.kit import stir

@@ -20,8 +20,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from app import runner
-from app.runner import Spare, run_child
+from app.children import runner
+from app.children.runner import Spare, run_child
 from app.system.interpreters import default, find
 from tests.nasty.root import build_root
 

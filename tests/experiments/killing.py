@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from app.runner import run_child
+from app.children.runner import run_child
 from app.system.interpreters import default
 from experiments.kit.spec import load
 

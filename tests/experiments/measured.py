@@ -4,7 +4,7 @@ import asyncio
 import dataclasses
 from typing import Any
 
-from app.runner import run_child
+from app.children.runner import run_child
 from app.system.interpreters import Interpreter, default
 from experiments.kit import Machine, Record
 from experiments.kit.spec import Experiment, load

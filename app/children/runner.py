@@ -24,10 +24,10 @@ from typing import IO, Any, cast
 
 import pydantic_core
 
+from app.children.scratch import end_inhabitants, library, make_room, remove_room, rooms
 from app.ground import paths
 from app.ground.descriptors import restore_limit
 from app.ground.payloads import End, Failed, Message
-from app.rooms import end_inhabitants, library, make_room, remove_room, rooms
 from app.system.interpreters import Interpreter
 from app.system.machine import Reading, conditions
 from experiments.kit.affinity import usable_cores

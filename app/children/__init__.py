@@ -1,0 +1,1 @@
+"""Processes that oscope starts: begin, listen, always end, leave nothing."""
