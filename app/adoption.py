@@ -17,9 +17,10 @@ from typing import IO
 
 from pydantic_core import to_json
 
-from app import imports, search
+from app import imports
 from app.refusals import TOO_HEAVY, ImportRefused
-from app.runs import Run
+from app.runs import search
+from app.runs.run import Run
 from app.storage.disk import keep_whole
 from app.storage.failures import StorageFailed
 from app.text import languages

@@ -16,7 +16,7 @@ from fastapi.responses import JSONResponse
 from pydantic_core import from_json, to_json
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from app import __version__, contract, downloads, exports, labels, pads, uploads
+from app import __version__, contract, downloads, exports, uploads
 from app.bench import Bench, Busy, GuessedAlready, NotRunning, QueueFull, StillRunning, UnknownExperiment
 from app.catalogue.catalogue import describe
 from app.downloads import FormName
@@ -24,7 +24,8 @@ from app.ground.addresses import to
 from app.ground.whole import Whole
 from app.records import tables_of
 from app.refusals import ImportRefused
-from app.runs import Run, State
+from app.runs import labels, pads
+from app.runs.run import Run, State
 from app.stirring import UnknownStir
 from app.storage.failures import StorageFailed
 from app.svg import standalone

@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from app import importer, search
+from app import importer
 from app.children.runner import Spare, run_child
 from app.ground.limits import ALONE, RunLimits
 from app.ground.payloads import GuessJson, Message
@@ -28,7 +28,8 @@ from app.judging import compare
 from app.latest import SHOWN, Latest
 from app.live import Live
 from app.measuring import carry_out
-from app.runs import Run, State, new_id
+from app.runs import search
+from app.runs.run import Run, State, new_id
 from app.stirring import Stirring
 from app.storage.failures import StorageFailed
 from app.storage.store import Store

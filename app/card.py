@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from app import links, pads
+from app import links
 from app.figures import telling
-from app.runs import Run, State
+from app.runs import pads
+from app.runs.run import Run, State
 from app.text import languages, markup, prose
 from app.text.languages import t, words
 from experiments.kit.spec import Experiment, Field

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app import conditions, pads
-from app.runs import Run
+from app.runs import conditions, pads
+from app.runs.run import Run
 from app.text import values as named
 from app.text.cores import describe_cores
 from app.text.languages import ENGLISH, Words

@@ -15,7 +15,7 @@ from app import compare, overlay, pages
 from app.bench import Bench
 from app.compare import LETTERS, Incomparable
 from app.live import Live
-from app.runs import Run
+from app.runs.run import Run
 from app.text import languages, prose
 from app.text.languages import t
 from app.views import UnknownRun

@@ -17,7 +17,7 @@ from app.text.languages import ENGLISH, Words
 from experiments.kit.spec import Experiment
 
 if TYPE_CHECKING:
-    from app.runs import Run
+    from app.runs.run import Run
 
 
 class FormName(StrEnum):

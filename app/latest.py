@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable
 
 from app.hub import Hub
-from app.runs import Run
+from app.runs.run import Run
 
 SHOWN = 20
 

@@ -13,7 +13,7 @@ from app.editions import Draft, Edition, Ops, spoken
 from app.figures import Board, telling
 from app.ground.payloads import Op
 from app.hub import Topic
-from app.runs import Run, State
+from app.runs.run import Run, State
 from app.storage.schema import Rows
 from app.svg.thumbnail import thumbnail
 from app.text.languages import ENGLISH

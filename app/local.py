@@ -26,7 +26,7 @@ from app.hub import Hub
 from app.live import Live
 from app.records import tables_of
 from app.refusals import ImportRefused
-from app.runs import Run
+from app.runs.run import Run
 from app.storage.disk import copy_whole, keep_whole
 from app.storage.failures import StorageFailed
 from app.storage.schema import Rows

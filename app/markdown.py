@@ -13,10 +13,10 @@ from itertools import groupby
 from typing import Any
 
 from app import __version__
-from app.conditions import conditions
 from app.exports import Whole
 from app.report import WHY_NOT, command, guessed_late, guesses
-from app.runs import Run, State
+from app.runs.conditions import conditions
+from app.runs.run import Run, State
 from app.text import languages, markup, prose
 from app.text.languages import t
 from experiments.kit.sentences import SentenceJson, percent

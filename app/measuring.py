@@ -13,7 +13,7 @@ from app.editions import ROWS_AT_ONCE
 from app.ground.payloads import End, Failed, Message, RowsMessage
 from app.judging import compare, verdict_on
 from app.live import Live
-from app.runs import State
+from app.runs.run import State
 from app.storage.store import Store
 
 log = logging.getLogger(__name__)

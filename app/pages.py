@@ -21,17 +21,18 @@ from jinja2 import Environment
 from markupsafe import Markup
 from pydantic_core import to_json
 
-from app import card, labels, links, pads, takeaway
+from app import card, links, takeaway
 from app.assets import Assets
 from app.bench import Bench, QueueFull
 from app.catalogue import catalogue, courses
 from app.catalogue.courses import Begun
-from app.conditions import conditions, noisy
 from app.editions import Edition, spoken
 from app.figures import Board
 from app.ground.payloads import FigureSpec
 from app.live import Live
-from app.runs import Run, State
+from app.runs import labels, pads
+from app.runs.conditions import conditions, noisy
+from app.runs.run import Run, State
 from app.storage.failures import StorageFailed
 from app.svg.diagrams.lanes import pitch
 from app.system.interpreters import Interpreter

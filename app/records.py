@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from app.runs import Run
+from app.runs.run import Run
 from app.storage.schema import Rows
 from app.storage.store import Store
 from experiments.kit.machine import Machine

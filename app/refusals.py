@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from app.labels import is_control
+from app.runs.labels import is_control
 
 LARGEST = 2**63 - 1  # of whole numbers; nothing that is measured is larger
 FARTHEST = 1e15  # of all others; what is near the end of the numbers breaks whoever computes with it

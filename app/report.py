@@ -18,12 +18,12 @@ from markupsafe import Markup
 from pygments.lexers.python import PythonLexer
 from pygments.token import Token
 
-from app import pads
 from app.catalogue import catalogue
-from app.conditions import conditions
 from app.exports import Whole
 from app.ground import paths
-from app.runs import Run, State
+from app.runs import pads
+from app.runs.conditions import conditions
+from app.runs.run import Run, State
 from app.svg import NARROW, WIDE, Styles, embedded
 from app.svg.tokens import declarations
 from app.system import interpreters

@@ -8,7 +8,7 @@ from typing import Any
 from app import exports
 from app.downloads import FORMS
 from app.ground.addresses import to
-from app.runs import Run
+from app.runs.run import Run
 from app.text.languages import t, words
 from app.text.prose import number
 from app.trace import lane_charts

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from app.doctor import Finding
     from app.local import Watch
-    from app.runs import Run
+    from app.runs.run import Run
 
 MARKS = {True: ("✓", "green"), False: ("✗", "red"), None: ("?", "yellow")}
 MARKED = {"": "", "em": "italic", "strong": "bold"}  # how a terminal shows a mark
@@ -170,7 +170,7 @@ def comparison(experiment: Experiment, run: Run) -> Any:
     """The table you, measured, off by; None where nobody guessed or nothing was compared."""
     from rich.table import Table
 
-    from app.pads import point_name
+    from app.runs.pads import point_name
     from app.text.languages import ENGLISH
 
     if not run.compared:
@@ -189,7 +189,7 @@ def comparison(experiment: Experiment, run: Run) -> Any:
 
 
 def disturbances(run: Run) -> str:
-    from app.conditions import conditions
+    from app.runs.conditions import conditions
 
     return " · ".join(f"{told['name']} {percent(told['share']).text}" for told in conditions(run))
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from app import __version__
 from app.exports import Whole
-from app.runs import State
+from app.runs.run import State
 from app.text.values import is_number, name_of
 from experiments.kit.charts import STATES, Flow, Timeline
 from experiments.kit.spec import Experiment, load_all

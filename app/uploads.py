@@ -12,7 +12,7 @@ from fastapi import HTTPException, Request
 from starlette.requests import ClientDisconnect
 
 from app.bench import Bench
-from app.runs import Run
+from app.runs.run import Run
 from app.storage.failures import StorageFailed
 
 SENDING_S = 120.0  # a file that takes longer to arrive is given up

@@ -12,7 +12,7 @@ from app.figures import Board
 from app.hub import Hub, Topic
 from app.live import Live
 from app.records import tables_of
-from app.runs import Run
+from app.runs.run import Run
 from app.storage.store import Store
 from app.text.languages import Words
 from experiments.kit.spec import Experiment

@@ -10,7 +10,7 @@ import pytest
 
 from app import exports
 from app.figures import patch
-from app.runs import Run
+from app.runs.run import Run
 from tests.tiny.root import load as tiny
 
 ROOT = Path(__file__).parents[1]

@@ -24,7 +24,7 @@ APP_LIBRARIES = {
     "rich",
 }
 MAY_USE = {  # the libraries beside the standard one that a module may import
-    "app.runs": set(),
+    "app.runs.run": set(),
     "app.text.folding": set(),
     "app.storage": {"pydantic_core"},
     "app.hub": {"pydantic_core"},

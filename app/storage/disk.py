@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
-from app.runs import Run
+from app.runs.run import Run
 from app.storage.connections import accepts_wal, connect, connect_to_read, connect_without_wal, transaction
 from app.storage.failures import StorageFailed, explained
 from app.storage.place import Place

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from app.runs import Run
+from app.runs.run import Run
 from app.storage.disk import Notes
 from app.storage.failures import StorageFailed, anew
 from app.storage.schema import Chunk, Rows, chunked

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app.runs import Run
+from app.runs.run import Run
 from app.storage.connections import connect_to_read
 from app.storage.failures import explained
 from app.storage.place import inode

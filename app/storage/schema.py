@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic_core import from_json, to_json
 
-from app.runs import Run, State
+from app.runs.run import Run, State
 from app.storage.connections import transaction
 from app.storage.failures import StorageForeign, StorageTooNew
 from app.text.folding import fold

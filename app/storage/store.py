@@ -22,7 +22,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from app.runs import Run, State
+from app.runs.run import Run, State
 from app.storage.connections import Claim
 from app.storage.disk import Disk, Notes, look_at
 from app.storage.failures import (

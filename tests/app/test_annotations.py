@@ -5,9 +5,9 @@ from contextlib import closing
 
 import pytest
 
-from app import labels
-from app.labels import LabelError
-from app.runs import Run, State, new_id
+from app.runs import labels
+from app.runs.labels import LabelError
+from app.runs.run import Run, State, new_id
 from app.storage.store import Store
 from tests.app.test_pages import NAME, keep, text_of
 from tests.app.test_pages import app as app

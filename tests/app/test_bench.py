@@ -14,7 +14,7 @@ from app.children.runner import Spare, run_child
 from app.ground.limits import ALONE, SHARED, RunLimits
 from app.hub import Hub, Viewer
 from app.records import tables_of
-from app.runs import State
+from app.runs.run import State
 from app.storage.failures import StorageFull
 from app.storage.store import Store
 from app.system.interpreters import default
@@ -243,7 +243,7 @@ async def test_words_that_break_cost_the_search_and_not_the_run(bench, monkeypat
     def break_down(*_):
         raise KeyError("n")
 
-    monkeypatch.setattr("app.search.text_of", break_down)
+    monkeypatch.setattr("app.runs.search.text_of", break_down)
     runs = [await bench.submit("tiny.counting") for _ in range(2)]
     assert [(await ended(bench, run)).state for run in runs] == [State.DONE, State.DONE]
     assert "could not be gathered" in caplog.text

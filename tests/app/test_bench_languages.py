@@ -18,7 +18,7 @@ from app.ground.settings import Settings
 from app.hub import Hub
 from app.main import build
 from app.readers import Readers
-from app.runs import Run, State
+from app.runs.run import Run, State
 from app.storage.store import Store
 from app.system.interpreters import default
 from app.text.languages import ENGLISH, Words

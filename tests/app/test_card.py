@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from app import card, cli, local
 from app.catalogue.catalogue import command_line
 from app.figures import telling
-from app.runs import Run, State
+from app.runs.run import Run, State
 from app.system.interpreters import Interpreter
 from app.text.languages import load as words_of
 from app.text.languages import speaking

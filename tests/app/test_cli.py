@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from app import cli, doctor, exports, local, terminal
 from app.catalogue.catalogue import command_line
 from app.ground.paths import database
-from app.runs import Run, State
+from app.runs.run import Run, State
 from app.storage.store import Store
 from app.system.interpreters import default
 from experiments.kit import Check, Verdict, percent, say

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from app import cli, local, terminal
-from app.runs import Run
+from app.runs.run import Run
 from experiments.kit.spec import load, names
 from tests.served import ROOT
 

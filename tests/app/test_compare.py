@@ -6,7 +6,7 @@ import pytest
 from app import compare, overlay
 from app.compare import Incomparable
 from app.readers import Readers
-from app.runs import Run, State
+from app.runs.run import Run, State
 from app.text.languages import Words
 from experiments.kit import percent, say, times
 from experiments.kit.charts import STATES

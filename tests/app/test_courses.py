@@ -13,7 +13,7 @@ from app.catalogue import courses
 from app.catalogue.courses import Begun
 from app.ground.settings import Settings
 from app.main import build
-from app.runs import Run, State
+from app.runs.run import Run, State
 from experiments.kit.spec import names
 
 

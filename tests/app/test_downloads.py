@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from app import downloads, exports
-from app.runs import Run, State
+from app.runs.run import Run, State
 from app.trace import NoLanes
 from experiments.kit.machine import Machine
 from experiments.kit.spec import load as loaded

@@ -7,7 +7,7 @@ from typing import Annotated, NamedTuple
 import pytest
 
 from app import exports
-from app.runs import Run, State
+from app.runs.run import Run, State
 from experiments.kit import Count, Hertz, Milliseconds, Ratio, Seconds
 from experiments.kit.spec import Field, read_table
 from tests.tiny.root import load

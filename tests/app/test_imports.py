@@ -23,7 +23,7 @@ from app.ground.settings import Settings
 from app.hub import Hub
 from app.main import build, connect
 from app.refusals import ImportRefused
-from app.runs import Run, State
+from app.runs.run import Run, State
 from app.storage.disk import keep_whole
 from app.storage.store import Store
 from app.system.interpreters import default

@@ -5,10 +5,11 @@ import string
 
 import pytest
 
-from app import api, conditions, guard, pages
+from app import api, guard, pages
 from app.catalogue import courses
 from app.ground import limits
-from app.runs import State
+from app.runs import conditions
+from app.runs.run import State
 from app.storage.store import DAMAGED, MEMORY_ONLY, MOVED, NO_WAL, OVERWRITTEN, REPLACED, WRITTEN_ANEW
 from app.text import languages
 from app.text.languages import ENGLISH, Words, preferred

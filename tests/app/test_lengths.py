@@ -13,7 +13,7 @@ from app import imports, terminal
 from app.exports import as_json
 from app.live import Live
 from app.refusals import ImportRefused
-from app.runs import Run, State
+from app.runs.run import Run, State
 from app.stirring import Stirring
 from app.storage.store import Store
 from app.text import prose

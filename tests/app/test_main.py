@@ -13,7 +13,7 @@ import pytest
 from app.ground import paths
 from app.ground.settings import Settings
 from app.main import build
-from app.runs import Run, State
+from app.runs.run import Run, State
 from app.server import CannotServe, address, listen, local_address, why_not, with_own_name, with_token
 from app.storage.failures import StorageBusy
 from app.storage.store import Store

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from app import downloads, markdown
-from app.runs import State
+from app.runs.run import State
 from app.text import markup, prose
 from app.text.languages import ENGLISH, load
 from tests.app.test_report import RUN, TABLES

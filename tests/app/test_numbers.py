@@ -5,9 +5,9 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from app import pads
 from app.catalogue import courses
 from app.cli import cli
+from app.runs import pads
 from experiments.kit.spec import ParameterError, load
 from tests.served import ROOT
 

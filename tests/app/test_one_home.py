@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from app import card, compare, conditions, downloads, markdown, report, terminal
-from app.runs import Run, State
+from app import card, compare, downloads, markdown, report, terminal
+from app.runs import conditions
+from app.runs.run import Run, State
 from experiments.kit.spec import load
 
 SCALING = load("threads.scaling")

@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from app import pages
 from app.ground.settings import Settings
 from app.main import build
-from app.runs import Run, State
+from app.runs.run import Run, State
 from app.system import machine
 from app.text import languages
 from app.text.markup import REL

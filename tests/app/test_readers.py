@@ -11,7 +11,7 @@ from app.ground.settings import Settings
 from app.guard import Guard
 from app.main import build
 from app.readers import Readers
-from app.runs import Run, State
+from app.runs.run import Run, State
 from experiments.kit import say
 from experiments.kit.verdict import Verdict
 

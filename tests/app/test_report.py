@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import pytest
 
 from app import downloads, report
-from app.runs import Run, State
+from app.runs.run import Run, State
 from app.text import prose
 from app.text.languages import ENGLISH
 from app.text.languages import load as language

@@ -1,4 +1,4 @@
-from app.runs import Run, State, new_id
+from app.runs.run import Run, State, new_id
 
 
 def test_a_new_run_is_queued_and_has_an_id_of_ten_hexadecimal_digits():

@@ -4,8 +4,8 @@ from contextlib import closing
 
 import pytest
 
-from app.runs import Run, State, new_id
-from app.search import text_of
+from app.runs.run import Run, State, new_id
+from app.runs.search import text_of
 from app.storage.connections import connect
 from app.storage.schema import FIELDS, MIGRATIONS, encode, migrate
 from app.storage.store import Store

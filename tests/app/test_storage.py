@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from app.runs import Run, State, new_id
+from app.runs.run import Run, State, new_id
 from app.storage.connections import connect
 from app.storage.failures import StorageBusy, StorageFailed, StorageFull, StorageTooNew
 from app.storage.reading import NEWEST_HERE, Readers
@@ -316,7 +316,7 @@ def test_a_closed_store_takes_nothing_and_closes_twice(path):
 WRITER = """
 import sys
 from pathlib import Path
-from app.runs import Run, State
+from app.runs.run import Run, State
 from app.storage.store import Store
 store = Store(Path(sys.argv[1]))
 store.create(Run(id=sys.argv[2], experiment="a.b", params={}, state=State.RUNNING, started_at=1.0))

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from app.runs import Run, State, new_id
+from app.runs.run import Run, State, new_id
 from app.storage.connections import connect
 from app.storage.disk import keep_whole
 from app.storage.failures import StorageBusy, StorageFailed

@@ -6,7 +6,7 @@ import pytest
 
 from app import downloads, takeaway
 from app.downloads import FORMS
-from app.runs import Run, State
+from app.runs.run import Run, State
 from experiments.kit.charts import STATES
 from experiments.kit.spec import Experiment, Table, load_all
 

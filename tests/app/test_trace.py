@@ -10,7 +10,7 @@ import pytest
 
 from app import trace
 from app.exports import Whole
-from app.runs import Run, State
+from app.runs.run import Run, State
 from app.text.languages import load as words_of
 from experiments.kit import Seconds
 from experiments.kit.charts import Flow, Line, Timeline

@@ -12,7 +12,7 @@ from app.downloads import FORMS
 from app.ground.paths import database
 from app.ground.settings import Settings
 from app.main import build
-from app.runs import Run, State, new_id
+from app.runs.run import Run, State, new_id
 from app.storage.store import MEMORY_ONLY, Store
 from tests.served import serve
 

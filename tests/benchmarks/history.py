@@ -16,8 +16,8 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from app.ground.settings import Settings
 from app.main import build
-from app.runs import Run, State, new_id
-from app.search import text_of
+from app.runs.run import Run, State, new_id
+from app.runs.search import text_of
 from experiments.kit import percent, say, times
 from experiments.kit.machine import Machine
 from experiments.kit.verdict import Check, Verdict

@@ -14,7 +14,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from app import exports
-from app.runs import Run, State
+from app.runs.run import Run, State
 from experiments.kit.machine import Machine
 from experiments.kit.spec import load
 from tests.served import Served, serve

@@ -15,7 +15,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from app import downloads
-from app.runs import Run, State
+from app.runs.run import Run, State
 from experiments.kit.spec import load
 
 SPANS, LANES, REPEATS = 20_000, 8, 5

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from app.runs import Run, State, new_id
+from app.runs.run import Run, State, new_id
 from app.storage.store import Store
 
 COLUMNS = ["kind", "workers", "wall_s", "speedup"]

@@ -14,7 +14,7 @@ from app import compare
 from app.api import guess_schema
 from app.editions import spoken
 from app.figures import Board
-from app.runs import Run
+from app.runs.run import Run
 from app.text.languages import LANGUAGES, Words, load
 from experiments.kit.spec import Field, load_all
 from experiments.kit.verdict import judge

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import experiments
-from app import pads
+from app.runs import pads
 from app.text.languages import LANGUAGES, Words, load
 from app.text.markup import read_article
 from experiments.kit.spec import Experiment, chapters, load_all

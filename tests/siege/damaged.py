@@ -9,7 +9,7 @@ from collections import Counter
 from contextlib import closing
 from pathlib import Path
 
-from app.runs import Run, State, new_id
+from app.runs.run import Run, State, new_id
 from app.storage.disk import copy_whole
 from app.storage.failures import StorageFailed
 from app.storage.store import Store

@@ -6,7 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 from app.ground.paths import database
-from app.runs import Run, State, new_id
+from app.runs.run import Run, State, new_id
 from app.storage.store import Store
 from experiments.kit.spec import load_all
 from tests.served import serve

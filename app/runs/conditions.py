@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from app.runs import Run
+from app.runs.run import Run
 from experiments.kit.causes import HELD_BACK, NOISY
 
 LIMITS = {"foreign_cpu": NOISY, "steal": NOISY, "throttled": HELD_BACK}  # beyond them a verdict doubts itself

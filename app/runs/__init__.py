@@ -1,0 +1,1 @@
+"""What a run is, what people write on it and guess of it, what disturbed it."""
