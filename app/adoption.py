@@ -21,8 +21,8 @@ from app import imports
 from app.refusals import TOO_HEAVY, ImportRefused
 from app.runs import search
 from app.runs.run import Run
-from app.storage.disk import keep_whole
-from app.storage.failures import StorageFailed
+from app.storage.errors import StorageFailed
+from app.storage.writer import keep_whole
 from app.text import languages
 from experiments.kit.spec import Experiment, load_all
 

@@ -22,12 +22,12 @@ from app.catalogue.catalogue import describe
 from app.downloads import FormName
 from app.ground.addresses import to
 from app.ground.whole import Whole
-from app.records import tables_of
 from app.refusals import ImportRefused
 from app.runs import labels, pads
 from app.runs.run import Run, State
 from app.stirring import UnknownStir
-from app.storage.failures import StorageFailed
+from app.storage.errors import StorageFailed
+from app.storage.records import tables_of
 from app.svg import standalone
 from app.text import languages
 from app.trace import NoLanes

@@ -31,7 +31,7 @@ from app.measuring import carry_out
 from app.runs import search
 from app.runs.run import Run, State, new_id
 from app.stirring import Stirring
-from app.storage.failures import StorageFailed
+from app.storage.errors import StorageFailed
 from app.storage.store import Store
 from app.system.interpreters import Interpreter
 from app.text.languages import ENGLISH, Words

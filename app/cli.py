@@ -308,7 +308,7 @@ def measure(experiment: Experiment, given: dict[str, Any]) -> None:
     for form in FILES:
         check_target(form, given[f"{form}_to"])
     from app import local, terminal
-    from app.storage.failures import StorageFailed
+    from app.storage.errors import StorageFailed
 
     try:
         guess = read_guess(experiment, given.get("guess"), values)
@@ -413,7 +413,7 @@ def deliver(order: Order, outcome: Outcome, given: Mapping[str, Any], kept: str)
 def export(run_id: str, form: str, output: str | None, lang: str, theme: str, data: Path | None) -> None:
     """Write a run of the history to a file."""
     from app import local
-    from app.storage.failures import StorageFailed
+    from app.storage.errors import StorageFailed
 
     try:
         with endings.interrupting():
@@ -437,7 +437,7 @@ def export(run_id: str, form: str, output: str | None, lang: str, theme: str, da
 def import_(file: Path, data: Path | None) -> None:
     """Put a run that another oscope exported as JSON into the history; - reads it from stdin."""
     from app import local
-    from app.storage.failures import StorageFailed
+    from app.storage.errors import StorageFailed
 
     try:
         said = local.adopt(file, history_folder(data))

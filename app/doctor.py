@@ -14,7 +14,7 @@ from typing import Any
 
 from app import __version__
 from app.ground import paths
-from app.storage.disk import look_at
+from app.storage.writer import look_at
 from app.system import interpreters
 from app.system.interpreters import Interpreter
 from app.system.machine import tells_load

@@ -18,7 +18,7 @@ from pydantic_core import from_json
 
 from app.children.runner import uninterrupted
 from app.refusals import MEMORY_B, TOO_HEAVY, ImportRefused
-from app.storage.failures import StorageFailed
+from app.storage.errors import StorageFailed
 
 JUDGING_S = 60.0  # a file that takes longer to read and to judge is given up
 HOME = Path(__file__).parents[1]  # where `app` is imported from

@@ -21,11 +21,11 @@ from app.exports import FORMAT
 from app.foreign_rows import MOST_ROWS, Rows, counts, read_tables
 from app.ground.limits import IMPORT_B
 from app.ground.payloads import GuessJson
-from app.records import record_of
 from app.refusals import ImportRefused, line, mapping, member, moment, number, shown, text
 from app.runs import labels
 from app.runs.labels import LabelError
 from app.runs.run import Run, State, new_id
+from app.storage.records import record_of
 from experiments.kit import say
 from experiments.kit.machine import Machine
 from experiments.kit.spec import Experiment, ParameterError, Record

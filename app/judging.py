@@ -7,8 +7,8 @@ import logging
 from typing import Any
 
 from app.live import Live
-from app.records import record_of, tables_of
-from app.storage.failures import StorageFailed
+from app.storage.errors import StorageFailed
+from app.storage.records import record_of, tables_of
 from app.storage.store import Store
 from experiments.kit import say
 from experiments.kit.spec import Record

@@ -24,13 +24,13 @@ from app.ground.files import write_whole
 from app.ground.limits import IMPORT_B
 from app.hub import Hub
 from app.live import Live
-from app.records import tables_of
 from app.refusals import ImportRefused
 from app.runs.run import Run
-from app.storage.disk import copy_whole, keep_whole
-from app.storage.failures import StorageFailed
+from app.storage.errors import StorageFailed
+from app.storage.records import tables_of
 from app.storage.schema import Rows
 from app.storage.store import Store
+from app.storage.writer import copy_whole, keep_whole
 from app.system import interpreters
 from app.system.interpreters import Interpreter
 from app.text import languages

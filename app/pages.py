@@ -33,7 +33,7 @@ from app.live import Live
 from app.runs import labels, pads
 from app.runs.conditions import conditions, noisy
 from app.runs.run import Run, State
-from app.storage.failures import StorageFailed
+from app.storage.errors import StorageFailed
 from app.svg.diagrams.lanes import pitch
 from app.system.interpreters import Interpreter
 from app.system.machine import facts, online_cores, tells_load

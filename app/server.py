@@ -22,7 +22,7 @@ from app.ground.repeats import Repeats
 from app.ground.settings import Settings
 from app.main import create_app
 from app.protocols import Connections
-from app.storage.failures import StorageFailed
+from app.storage.errors import StorageFailed
 from app.visits import Listener, Visits
 from experiments.kit.spec import SpecError
 

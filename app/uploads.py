@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect
 
 from app.bench import Bench
 from app.runs.run import Run
-from app.storage.failures import StorageFailed
+from app.storage.errors import StorageFailed
 
 SENDING_S = 120.0  # a file that takes longer to arrive is given up
 PACE_S, LEAST_B = 10.0, 64 * 1024  # and one of which less comes in that time: who dawdles holds up others

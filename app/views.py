@@ -11,8 +11,8 @@ from app.editions import ROWS_AT_ONCE, Draft, Edition
 from app.figures import Board
 from app.hub import Hub, Topic
 from app.live import Live
-from app.records import tables_of
 from app.runs.run import Run
+from app.storage.records import tables_of
 from app.storage.store import Store
 from app.text.languages import Words
 from experiments.kit.spec import Experiment

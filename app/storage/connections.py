@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from app.storage.failures import StorageBusy, StorageFailed, unwritable
+from app.storage.errors import StorageBusy, StorageFailed, unwritable
 
 BUSY_S = 5.0  # how long one connection waits for another one's lock, where there is no WAL
 

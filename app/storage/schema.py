@@ -12,7 +12,7 @@ from pydantic_core import from_json, to_json
 
 from app.runs.run import Run, State
 from app.storage.connections import transaction
-from app.storage.failures import StorageForeign, StorageTooNew
+from app.storage.errors import StorageForeign, StorageTooNew
 from app.text.folding import fold
 
 CHUNK = 500  # rows; larger ones pack hardly better and make a small read slow

@@ -24,8 +24,7 @@ from pydantic_core import from_json
 
 from app.runs.run import Run, State
 from app.storage.connections import Claim
-from app.storage.disk import Disk, Notes, look_at
-from app.storage.failures import (
+from app.storage.errors import (
     StorageDamaged,
     StorageFailed,
     StorageFull,
@@ -33,10 +32,11 @@ from app.storage.failures import (
     anew,
     explained,
 )
-from app.storage.memory import Memory
+from app.storage.pending import Memory
 from app.storage.place import Place, Whereabouts, log_of
-from app.storage.reading import NEWEST_HERE, SELECT, Readers, Wish
+from app.storage.queries import NEWEST_HERE, SELECT, Readers, Wish
 from app.storage.schema import Rows, as_text, decode, encode, unpack
+from app.storage.writer import Disk, Notes, look_at
 from app.text.folding import words_of
 
 log = logging.getLogger(__name__)

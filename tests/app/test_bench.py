@@ -13,9 +13,9 @@ from app.bench import Bench, Busy, NotRunning, QueueFull, StillRunning, UnknownE
 from app.children.runner import Spare, run_child
 from app.ground.limits import ALONE, SHARED, RunLimits
 from app.hub import Hub, Viewer
-from app.records import tables_of
 from app.runs.run import State
-from app.storage.failures import StorageFull
+from app.storage.errors import StorageFull
+from app.storage.records import tables_of
 from app.storage.store import Store
 from app.system.interpreters import default
 from app.views import UnknownRun

@@ -198,7 +198,7 @@ def test_a_history_that_cannot_be_opened_whole_is_let_go(tmp_path, monkeypatch, 
 def test_a_file_that_cannot_be_prepared_is_closed(tmp_path, monkeypatch, place):
     before = held()
     with monkeypatch.context() as patch:
-        patch.setattr(f"app.storage.disk.{place}", breaks)
+        patch.setattr(f"app.storage.writer.{place}", breaks)
         with pytest.raises(Broken):
             Store(tmp_path / "runs.sqlite3")
 

@@ -24,8 +24,8 @@ from app.hub import Hub
 from app.main import build, connect
 from app.refusals import ImportRefused
 from app.runs.run import Run, State
-from app.storage.disk import keep_whole
 from app.storage.store import Store
+from app.storage.writer import keep_whole
 from app.system.interpreters import default
 from experiments.kit.machine import Machine
 from experiments.kit.spec import load as loaded

@@ -15,7 +15,7 @@ from app.ground.settings import Settings
 from app.main import build
 from app.runs.run import Run, State
 from app.server import CannotServe, address, listen, local_address, why_not, with_own_name, with_token
-from app.storage.failures import StorageBusy
+from app.storage.errors import StorageBusy
 from app.storage.store import Store
 from experiments.kit.spec import names
 from tests.app.serving import whole_app

@@ -17,8 +17,8 @@ import pytest
 
 from app.runs.run import Run, State, new_id
 from app.storage.connections import connect
-from app.storage.failures import StorageBusy, StorageFailed, StorageFull, StorageTooNew
-from app.storage.reading import NEWEST_HERE, Readers
+from app.storage.errors import StorageBusy, StorageFailed, StorageFull, StorageTooNew
+from app.storage.queries import NEWEST_HERE, Readers
 from app.storage.schema import CHUNK, FIELDS, MIGRATIONS, as_text, encode, migrate, pack, unpack
 from app.storage.store import DAMAGED, DIED, MEMORY_ONLY, Store
 
@@ -455,7 +455,7 @@ def check_that_all_is_written(store: Store, path: Path, rows: list[list[str]]) -
 
 
 def test_rows_that_memory_cannot_hold_are_given_up_and_who_appends_is_told(store, monkeypatch):
-    monkeypatch.setattr("app.storage.memory.WAITING_B", 200_000)
+    monkeypatch.setattr("app.storage.pending.WAITING_B", 200_000)
     limit = store._disk._connection.execute
     ended, run = kept(store, state=State.DONE), kept(store, state=State.RUNNING)
     store.append(run.id, "step", ["text"], noise(50))

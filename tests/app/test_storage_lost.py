@@ -16,9 +16,9 @@ import pytest
 
 from app.runs.run import Run, State, new_id
 from app.storage.connections import connect
-from app.storage.disk import keep_whole
-from app.storage.failures import StorageBusy, StorageFailed
+from app.storage.errors import StorageBusy, StorageFailed
 from app.storage.store import Store
+from app.storage.writer import keep_whole
 from tests.app.test_storage import COLUMNS, ROWS, integrity, kept
 
 

@@ -22,7 +22,7 @@ from playwright.sync_api import Page, sync_playwright
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from app.runs.run import Run, State, new_id
-from app.storage.disk import keep_whole
+from app.storage.writer import keep_whole
 from experiments.kit.machine import Machine
 from experiments.kit.spec import load
 from tests.browser.conftest import CHROMIUM, FLAGS

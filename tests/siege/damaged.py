@@ -10,9 +10,9 @@ from contextlib import closing
 from pathlib import Path
 
 from app.runs.run import Run, State, new_id
-from app.storage.disk import copy_whole
-from app.storage.failures import StorageFailed
+from app.storage.errors import StorageFailed
 from app.storage.store import Store
+from app.storage.writer import copy_whole
 from tests.siege.ground import arguments, report
 
 COLUMNS = ["a", "b", "c"]

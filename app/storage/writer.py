@@ -11,7 +11,7 @@ from pathlib import Path
 
 from app.runs.run import Run
 from app.storage.connections import accepts_wal, connect, connect_to_read, connect_without_wal, transaction
-from app.storage.failures import StorageFailed, explained
+from app.storage.errors import StorageFailed, explained
 from app.storage.place import Place
 from app.storage.schema import FIELDS, MIGRATIONS, Chunk, Rows, as_text, check_ours, chunked, encode, migrate
 

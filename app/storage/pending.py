@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from app.runs.run import Run
-from app.storage.disk import Notes
-from app.storage.failures import StorageFailed, anew
+from app.storage.errors import StorageFailed, anew
 from app.storage.schema import Chunk, Rows, chunked
+from app.storage.writer import Notes
 
 WAITING_B = 64 * 1024 * 1024  # of packed rows that may wait for a disk: some four million
 

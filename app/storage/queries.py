@@ -12,7 +12,7 @@ from typing import Any
 
 from app.runs.run import Run
 from app.storage.connections import connect_to_read
-from app.storage.failures import explained
+from app.storage.errors import explained
 from app.storage.place import inode
 from app.storage.schema import FIELDS
 from app.text.folding import fold
