@@ -17,7 +17,17 @@ from pydantic_core import from_json, to_json
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from app import __version__, contract, downloads, exports, uploads
-from app.bench import Bench, Busy, GuessedAlready, NotRunning, QueueFull, StillRunning, UnknownExperiment
+from app.bench.bench import (
+    Bench,
+    Busy,
+    GuessedAlready,
+    NotRunning,
+    QueueFull,
+    StillRunning,
+    UnknownExperiment,
+)
+from app.bench.demo_load import UnknownStir
+from app.bench.open_runs import UnknownRun
 from app.catalogue.catalogue import describe
 from app.downloads import FormName
 from app.ground.addresses import to
@@ -25,13 +35,11 @@ from app.ground.whole import Whole
 from app.refusals import ImportRefused
 from app.runs import labels, pads
 from app.runs.run import Run, State
-from app.stirring import UnknownStir
 from app.storage.errors import StorageFailed
 from app.storage.records import tables_of
 from app.svg import standalone
 from app.text import languages
 from app.trace import NoLanes
-from app.views import UnknownRun
 from experiments.kit.guess import Numbers, shortened
 from experiments.kit.machine import Machine
 from experiments.kit.numbers import read_whole

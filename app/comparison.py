@@ -12,13 +12,13 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
 from app import compare, overlay, pages
-from app.bench import Bench
+from app.bench.bench import Bench
+from app.bench.live_run import Live
+from app.bench.open_runs import UnknownRun
 from app.compare import LETTERS, Incomparable
-from app.live import Live
 from app.runs.run import Run
 from app.text import languages, prose
 from app.text.languages import t
-from app.views import UnknownRun
 from experiments.kit.spec import Experiment
 
 router = APIRouter(include_in_schema=False)

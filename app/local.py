@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from app import adoption, downloads, exports
-from app.bench import Bench
+from app.bench.bench import Bench
+from app.bench.live_run import Live
 from app.children.scratch import lend_room
 from app.endings import End
 from app.ground import paths
 from app.ground.files import write_whole
 from app.ground.limits import IMPORT_B
 from app.hub import Hub
-from app.live import Live
 from app.refusals import ImportRefused
 from app.runs.run import Run
 from app.storage.errors import StorageFailed

@@ -16,7 +16,7 @@ from starlette.routing import Match, Route
 
 from app import __version__, api, comparison, guiding, inspection, pages, scope, sockets
 from app.assets import Assets
-from app.bench import Bench
+from app.bench.bench import Bench
 from app.children.runner import Spare
 from app.children.scratch import sweep_rooms
 from app.ground import addresses, paths

@@ -23,13 +23,13 @@ from pydantic_core import to_json
 
 from app import card, links, takeaway
 from app.assets import Assets
-from app.bench import Bench, QueueFull
+from app.bench.bench import Bench, QueueFull
+from app.bench.editions import Edition, spoken
+from app.bench.live_run import Live
 from app.catalogue import catalogue, courses
 from app.catalogue.courses import Begun
-from app.editions import Edition, spoken
 from app.figures import Board
 from app.ground.payloads import FigureSpec
-from app.live import Live
 from app.runs import labels, pads
 from app.runs.conditions import conditions, noisy
 from app.runs.run import Run, State

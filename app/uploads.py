@@ -11,7 +11,7 @@ from typing import IO
 from fastapi import HTTPException, Request
 from starlette.requests import ClientDisconnect
 
-from app.bench import Bench
+from app.bench.bench import Bench
 from app.runs.run import Run
 from app.storage.errors import StorageFailed
 

@@ -227,7 +227,7 @@ def test_every_line_of_a_worker_has_a_writer_a_reader_and_a_line_on_the_page():
     kit = ROOT / "experiments" / "kit"
     assert said_in_python("t", [kit / "worker.py", kit / "supervisor.py"]) == on_the_page
     readers = "".join(
-        (ROOT / "app" / name).read_text("utf-8") for name in ("children/runner.py", "measuring.py")
+        (ROOT / "app" / name).read_text("utf-8") for name in ("children/runner.py", "bench/recording.py")
     )
     assert set(re.findall(r'message\["t"\] == "(\w+)"', readers)) == on_the_page
 

@@ -33,12 +33,12 @@ MAY_USE = {  # the libraries beside the standard one that a module may import
     "app.figures": {"plotly"},
     "app.exports": {"pydantic_core"},
     "app.children.runner": {"psutil", "pydantic_core"},
-    "app.bench": set(),
-    "app.stirring": set(),
-    "app.live": set(),
-    "app.views": set(),
-    "app.measuring": set(),
-    "app.judging": set(),
+    "app.bench.bench": set(),
+    "app.bench.demo_load": set(),
+    "app.bench.live_run": set(),
+    "app.bench.open_runs": set(),
+    "app.bench.recording": set(),
+    "app.bench.verdicts": set(),
     "app.system.machine": {"psutil"},
 }
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from app import api
 from app.assets import Assets
-from app.bench import Bench
+from app.bench.bench import Bench
 from app.children.runner import run_child
 from app.hub import Hub
 from app.main import connect

@@ -9,7 +9,8 @@ from itertools import pairwise
 
 import pytest
 
-from app.bench import Bench, Busy, NotRunning, QueueFull, StillRunning, UnknownExperiment
+from app.bench.bench import Bench, Busy, NotRunning, QueueFull, StillRunning, UnknownExperiment
+from app.bench.open_runs import UnknownRun
 from app.children.runner import Spare, run_child
 from app.ground.limits import ALONE, SHARED, RunLimits
 from app.hub import Hub, Viewer
@@ -18,7 +19,6 @@ from app.storage.errors import StorageFull
 from app.storage.records import tables_of
 from app.storage.store import Store
 from app.system.interpreters import default
-from app.views import UnknownRun
 from experiments.kit import supervisor
 from experiments.kit.spec import ParameterError, load_all
 from tests.tiny.root import build_root, load
@@ -365,7 +365,7 @@ class Drawing:
 @pytest.fixture
 async def drawing(monkeypatch):
     drawing = Drawing()
-    monkeypatch.setattr("app.views.tables_of", drawing.read)
+    monkeypatch.setattr("app.bench.open_runs.tables_of", drawing.read)
     yield drawing
     drawing.going_on.set()
 

@@ -10,9 +10,10 @@ from typing import Any
 import httpx
 import pytest
 
-from app.bench import Bench
+from app.bench.bench import Bench
+from app.bench.editions import Draft
+from app.bench.open_runs import UnknownRun
 from app.children.runner import run_child
-from app.editions import Draft
 from app.figures import Board, apply
 from app.ground.settings import Settings
 from app.hub import Hub
@@ -22,7 +23,6 @@ from app.runs.run import Run, State
 from app.storage.store import Store
 from app.system.interpreters import default
 from app.text.languages import ENGLISH, Words
-from app.views import UnknownRun
 from experiments.kit.spec import load_all
 from tests.app.serving import serving
 from tests.app.test_sockets import app_of, connected, hear, say

@@ -12,15 +12,15 @@ from fastapi import FastAPI
 
 from app import api, exports
 from app.assets import Assets
-from app.bench import Bench, GuessedAlready
+from app.bench.bench import Bench, GuessedAlready
+from app.bench.open_runs import UnknownRun
+from app.bench.verdicts import verdict_on
 from app.children.runner import run_child
 from app.hub import Hub, Viewer
-from app.judging import verdict_on
 from app.main import connect
 from app.storage.store import Store
 from app.system.interpreters import default
 from app.text import languages
-from app.views import UnknownRun
 from experiments.kit import ChoiceGuess, LineGuess
 from experiments.kit.spec import ParameterError
 from tests.tiny import counting
@@ -173,7 +173,7 @@ async def test_a_guess_while_the_verdict_is_found_is_compared_too(bench, monkeyp
         await bench.guess(live.run.id, SAID)
         return verdict
 
-    monkeypatch.setattr("app.measuring.verdict_on", judge_slowly)
+    monkeypatch.setattr("app.bench.recording.verdict_on", judge_slowly)
     assert (await ended(bench, run)).guess["rows"] == [ROW]
 
 

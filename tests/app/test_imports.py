@@ -15,7 +15,7 @@ from fastapi import FastAPI
 
 from app import __version__, api, exports, foreign_rows, importer, imports
 from app.assets import Assets
-from app.bench import Bench
+from app.bench.bench import Bench
 from app.children.runner import run_child
 from app.foreign_rows import MOST_ROWS
 from app.ground import limits

@@ -10,11 +10,11 @@ from dataclasses import replace
 import pytest
 
 from app import imports, terminal
+from app.bench.demo_load import Stirring
+from app.bench.live_run import Live
 from app.exports import as_json
-from app.live import Live
 from app.refusals import ImportRefused
 from app.runs.run import Run, State
-from app.stirring import Stirring
 from app.storage.store import Store
 from app.text import prose
 from experiments.kit.spec import load

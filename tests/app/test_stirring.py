@@ -6,9 +6,9 @@ import time
 import psutil
 import pytest
 
+from app.bench.demo_load import Stirring, UnknownStir
 from app.children.runner import run_child
 from app.hub import Hub
-from app.stirring import Stirring, UnknownStir
 from app.system.interpreters import default
 from experiments.kit import stir
 from experiments.kit.spec import Progress

@@ -12,7 +12,7 @@ import pytest
 
 from app import compare
 from app.api import guess_schema
-from app.editions import spoken
+from app.bench.editions import spoken
 from app.figures import Board
 from app.runs.run import Run
 from app.text.languages import LANGUAGES, Words, load

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from typing import Any
 
-from app.live import Live
+from app.bench.live_run import Live
 from app.storage.errors import StorageFailed
 from app.storage.records import record_of, tables_of
 from app.storage.store import Store

@@ -9,10 +9,10 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Any, cast
 
-from app.editions import ROWS_AT_ONCE
+from app.bench.editions import ROWS_AT_ONCE
+from app.bench.live_run import Live
+from app.bench.verdicts import compare, verdict_on
 from app.ground.payloads import End, Failed, Message, RowsMessage
-from app.judging import compare, verdict_on
-from app.live import Live
 from app.runs.run import State
 from app.storage.store import Store
 

@@ -20,22 +20,22 @@ from pathlib import Path
 from typing import Any
 
 from app import importer
+from app.bench.demo_load import Stirring
+from app.bench.live_run import Live
+from app.bench.open_runs import UnknownRun, Views
+from app.bench.recording import carry_out
+from app.bench.verdicts import compare
 from app.children.runner import Spare, run_child
 from app.ground.limits import ALONE, RunLimits
 from app.ground.payloads import GuessJson, Message
 from app.hub import Hub
-from app.judging import compare
 from app.latest import SHOWN, Latest
-from app.live import Live
-from app.measuring import carry_out
 from app.runs import search
 from app.runs.run import Run, State, new_id
-from app.stirring import Stirring
 from app.storage.errors import StorageFailed
 from app.storage.store import Store
 from app.system.interpreters import Interpreter
 from app.text.languages import ENGLISH, Words
-from app.views import UnknownRun, Views
 from experiments.kit import machine as facts
 from experiments.kit.spec import Experiment, ParameterError
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from app.editions import Draft, Edition, Ops, spoken
+from app.bench.editions import Draft, Edition, Ops, spoken
 from app.figures import Board, telling
 from app.ground.payloads import Op
 from app.hub import Topic
