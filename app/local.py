@@ -23,7 +23,7 @@ from app.endings import End
 from app.ground import paths
 from app.ground.files import write_whole
 from app.ground.limits import IMPORT_B
-from app.hub import Hub
+from app.live.topics import Hub
 from app.refusals import ImportRefused
 from app.runs.run import Run
 from app.storage.errors import StorageFailed

@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import Match, Route
 
-from app import __version__, api, comparison, guiding, inspection, pages, scope, sockets
+from app import __version__, api, comparison, guiding, inspection, pages
 from app.assets import Assets
 from app.bench.bench import Bench
 from app.children.runner import Spare
@@ -24,8 +24,10 @@ from app.ground.limits import ALONE, SHARED
 from app.ground.settings import Settings
 from app.guard import Guard
 from app.heads import Heads
-from app.hub import Hub
-from app.processes import watch
+from app.live import machine_feed as scope
+from app.live import process_feed as watch
+from app.live import sockets
+from app.live.topics import Hub
 from app.readers import Readers
 from app.storage.store import Store
 from app.system import interpreters

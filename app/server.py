@@ -15,11 +15,12 @@ from urllib.parse import quote
 import click
 import uvicorn
 
-from app import links, sockets, streams
+from app import links, streams
 from app.ground.addresses import is_loopback
 from app.ground.descriptors import limit_before, raise_limit
 from app.ground.repeats import Repeats
 from app.ground.settings import Settings
+from app.live import sockets
 from app.main import create_app
 from app.protocols import Connections
 from app.storage.errors import StorageFailed

@@ -177,8 +177,8 @@ def test_every_operation_has_a_sender_a_reader_and_a_line_on_the_page():
 def test_every_message_of_the_server_has_a_sender_a_reader_and_a_line_on_the_page():
     text = section(PROTOCOL, "The websocket `/ws`").partition("What the server sends")[2].partition("###")[0]
     on_the_page = {as_members(cell)["t"] for cell, _ in table(text)}
-    frames = set(re.findall(r'_envelope\("(\w+)"', (ROOT / "app" / "hub.py").read_text("utf-8")))
-    assert said_in_python("t", [ROOT / "app" / "sockets.py"]) | frames == on_the_page
+    frames = set(re.findall(r'_envelope\("(\w+)"', (ROOT / "app" / "live" / "topics.py").read_text("utf-8")))
+    assert said_in_python("t", [ROOT / "app" / "live" / "sockets.py"]) | frames == on_the_page
     assert said_in_scripts(r'\bmessage\.t === "(\w+)"') == on_the_page - {
         "pong"
     }  # any message is a sign of life
@@ -192,14 +192,14 @@ def test_every_message_of_a_page_has_a_sender_a_reader_and_a_line_on_the_page():
     )
     on_the_page = {as_members(cell)["op"] for cell, _ in table(text)}
     assert (
-        set(re.findall(r'case \{"op": "(\w+)"', (ROOT / "app" / "sockets.py").read_text("utf-8")))
+        set(re.findall(r'case \{"op": "(\w+)"', (ROOT / "app" / "live" / "sockets.py").read_text("utf-8")))
         == on_the_page
     )
     assert said_in_scripts(r'\bop: "(\w+)"') == on_the_page
 
 
 def test_every_error_of_the_socket_is_on_the_page():
-    codes = said_in_python("code", [ROOT / "app" / "sockets.py"])
+    codes = said_in_python("code", [ROOT / "app" / "live" / "sockets.py"])
     row = next(line for line in PROTOCOL.splitlines() if '"t": "err"' in line)
     assert set(re.findall(r"`([a-z-]+)`", row)) == codes
 

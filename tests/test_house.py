@@ -27,7 +27,7 @@ MAY_USE = {  # the libraries beside the standard one that a module may import
     "app.runs.run": set(),
     "app.text.folding": set(),
     "app.storage": {"pydantic_core"},
-    "app.hub": {"pydantic_core"},
+    "app.live.topics": {"pydantic_core"},
     "app.system.interpreters": set(),
     "app.text.languages": set(),
     "app.figures": {"plotly"},

@@ -28,8 +28,8 @@ from app.bench.verdicts import compare
 from app.children.runner import Spare, run_child
 from app.ground.limits import ALONE, RunLimits
 from app.ground.payloads import GuessJson, Message
-from app.hub import Hub
-from app.latest import SHOWN, Latest
+from app.live.recent_runs import SHOWN, Latest
+from app.live.topics import Hub
 from app.runs import search
 from app.runs.run import Run, State, new_id
 from app.storage.errors import StorageFailed

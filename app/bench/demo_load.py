@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from app.ground.payloads import Message
-from app.hub import Hub
+from app.live.topics import Hub
 from app.system.interpreters import Interpreter
 from experiments.kit import stir
 

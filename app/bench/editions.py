@@ -13,7 +13,7 @@ from typing import Any
 
 from app.figures import Board
 from app.ground.payloads import FigureOp, Op
-from app.hub import Topic
+from app.live.topics import Topic
 from app.text.languages import Words
 
 SPOKEN = ("progress_text", "why")  # of a run: what it says to people while it goes on

@@ -12,7 +12,7 @@ from typing import Any
 from app.bench.editions import Draft, Edition, Ops, spoken
 from app.figures import Board, telling
 from app.ground.payloads import Op
-from app.hub import Topic
+from app.live.topics import Topic
 from app.runs.run import Run, State
 from app.storage.schema import Rows
 from app.svg.thumbnail import thumbnail

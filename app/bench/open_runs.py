@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 from app.bench.editions import ROWS_AT_ONCE, Draft, Edition
 from app.bench.live_run import Live
 from app.figures import Board
-from app.hub import Hub, Topic
+from app.live.topics import Hub, Topic
 from app.runs.run import Run
 from app.storage.records import tables_of
 from app.storage.store import Store

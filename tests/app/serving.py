@@ -11,9 +11,9 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from app.ground.settings import Settings
+from app.live.sockets import UVICORN
 from app.main import create_app
 from app.protocols import Connections
-from app.sockets import UVICORN
 from app.visits import Listener, Visits
 
 

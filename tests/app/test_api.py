@@ -15,7 +15,7 @@ from app import api
 from app.assets import Assets
 from app.bench.bench import Bench
 from app.children.runner import run_child
-from app.hub import Hub
+from app.live.topics import Hub
 from app.main import connect
 from app.storage.store import Store
 from app.system.interpreters import default

@@ -13,7 +13,7 @@ from app.bench.bench import Bench, Busy, NotRunning, QueueFull, StillRunning, Un
 from app.bench.open_runs import UnknownRun
 from app.children.runner import Spare, run_child
 from app.ground.limits import ALONE, SHARED, RunLimits
-from app.hub import Hub, Viewer
+from app.live.topics import Hub, Viewer
 from app.runs.run import State
 from app.storage.errors import StorageFull
 from app.storage.records import tables_of

@@ -16,7 +16,7 @@ from app.bench.open_runs import UnknownRun
 from app.children.runner import run_child
 from app.figures import Board, apply
 from app.ground.settings import Settings
-from app.hub import Hub
+from app.live.topics import Hub
 from app.main import build
 from app.readers import Readers
 from app.runs.run import Run, State

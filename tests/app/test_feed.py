@@ -2,8 +2,8 @@ import asyncio
 import json
 from contextlib import asynccontextmanager
 
-from app.feed import Feed
-from app.hub import Topic, Viewer
+from app.live.feeds import Feed
+from app.live.topics import Topic, Viewer
 
 
 @asynccontextmanager

@@ -16,7 +16,7 @@ from app.bench.bench import Bench, GuessedAlready
 from app.bench.open_runs import UnknownRun
 from app.bench.verdicts import verdict_on
 from app.children.runner import run_child
-from app.hub import Hub, Viewer
+from app.live.topics import Hub, Viewer
 from app.main import connect
 from app.storage.store import Store
 from app.system.interpreters import default

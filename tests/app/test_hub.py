@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.hub import SHARED, Hub, Stalled, Topic, Viewer
+from app.live.topics import SHARED, Hub, Stalled, Topic, Viewer
 
 
 def numbers(topic_of: Callable[..., Topic] = Topic, **sizes: int) -> tuple[list[int], Topic]:

@@ -20,7 +20,7 @@ from app.children.runner import run_child
 from app.foreign_rows import MOST_ROWS
 from app.ground import limits
 from app.ground.settings import Settings
-from app.hub import Hub
+from app.live.topics import Hub
 from app.main import build, connect
 from app.refusals import ImportRefused
 from app.runs.run import Run, State

@@ -17,9 +17,9 @@ from websockets.frames import Opcode
 
 from app import guard, protocols
 from app.guard import Guard
-from app.hub import Hub
+from app.live.sockets import routes
+from app.live.topics import Hub
 from app.protocols import FRAMES
-from app.sockets import routes
 from tests.app.serving import serving
 
 WAIT_S = 10

@@ -8,7 +8,7 @@ import pytest
 
 from app.bench.demo_load import Stirring, UnknownStir
 from app.children.runner import run_child
-from app.hub import Hub
+from app.live.topics import Hub
 from app.system.interpreters import default
 from experiments.kit import stir
 from experiments.kit.spec import Progress

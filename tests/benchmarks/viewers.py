@@ -25,8 +25,8 @@ import uvicorn
 from starlette.applications import Starlette
 from websockets.asyncio.server import ServerConnection, broadcast, serve
 
-from app.hub import Hub
-from app.sockets import UVICORN, routes
+from app.live.sockets import UVICORN, routes
+from app.live.topics import Hub
 
 VIEWERS, STALLED, UPDATES_PER_S, ROUNDS = 200, 10, 20, 2
 STUFFING_B = 2_000_000  # more than the kernel keeps for somebody who does not read

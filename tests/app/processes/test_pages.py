@@ -14,9 +14,9 @@ import pytest
 from fastapi import FastAPI
 
 from app.ground.settings import Settings
-from app.hub import Hub, Viewer
+from app.live import process_feed as watch
+from app.live.topics import Hub, Viewer
 from app.main import build
-from app.processes import watch
 
 
 @pytest.fixture

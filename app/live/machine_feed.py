@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
-from app.feed import Feed
-from app.hub import Hub
+from app.live.feeds import Feed
+from app.live.topics import Hub
 from app.system.machine import Sampler
 
 PERIOD_S = 0.1  # smooth enough for a scope that scrolls

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 
-from app.hub import Hub
+from app.live.topics import Hub
 from app.runs.run import Run
 
 SHOWN = 20

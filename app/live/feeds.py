@@ -7,7 +7,7 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-from app.hub import Topic
+from app.live.topics import Topic
 
 log = logging.getLogger(__name__)
 

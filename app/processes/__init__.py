@@ -1,1 +1,0 @@
-"""The processes of this machine, as the kernel tells of them in /proc; nothing here can change one."""
