@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from app import links
+from app.door import links
 from app.figures import telling
 from app.runs import pads
 from app.runs.run import Run, State

@@ -12,7 +12,7 @@ from fastapi.responses import RedirectResponse, Response
 from app import pages
 from app.catalogue import courses
 from app.catalogue.courses import COOKIE, Route
-from app.readers import YEAR_S
+from app.door.language import YEAR_S
 
 router = APIRouter(include_in_schema=False)
 

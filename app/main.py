@@ -19,16 +19,16 @@ from app.assets import Assets
 from app.bench.bench import Bench
 from app.children.runner import Spare
 from app.children.scratch import sweep_rooms
+from app.door.guard import Guard
+from app.door.heads import Heads
+from app.door.language import Readers
 from app.ground import addresses, paths
 from app.ground.limits import ALONE, SHARED
 from app.ground.settings import Settings
-from app.guard import Guard
-from app.heads import Heads
 from app.live import machine_feed as scope
 from app.live import process_feed as watch
 from app.live import sockets
 from app.live.topics import Hub
-from app.readers import Readers
 from app.storage.store import Store
 from app.system import interpreters
 from app.text import languages

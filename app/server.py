@@ -15,16 +15,17 @@ from urllib.parse import quote
 import click
 import uvicorn
 
-from app import links, streams
+from app import streams
+from app.door import links
+from app.door.protocols import Connections
+from app.door.visits import Listener, Visits
 from app.ground.addresses import is_loopback
 from app.ground.descriptors import limit_before, raise_limit
 from app.ground.repeats import Repeats
 from app.ground.settings import Settings
 from app.live import sockets
 from app.main import create_app
-from app.protocols import Connections
 from app.storage.errors import StorageFailed
-from app.visits import Listener, Visits
 from experiments.kit.spec import SpecError
 
 UNGUARDED = "whoever gets through the proxy may start runs: give --token, unless the proxy asks who they are"

@@ -19,8 +19,8 @@ from pydantic_core import from_json
 from starlette.routing import BaseRoute, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketDisconnected
 
+from app.door.protocols import PacedSocket, PatientHttp
 from app.live.topics import PATIENCE_S, Stalled, Topic, Viewer
-from app.protocols import PacedSocket, PatientHttp
 
 Topics = Callable[[str], Topic | Awaitable[Topic | None] | None]
 

@@ -10,11 +10,11 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
+from app.door.protocols import Connections
+from app.door.visits import Listener, Visits
 from app.ground.settings import Settings
 from app.live.sockets import UVICORN
 from app.main import create_app
-from app.protocols import Connections
-from app.visits import Listener, Visits
 
 
 @contextmanager

@@ -8,11 +8,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
-from app import cli, links, server
+from app import cli, server
+from app.door import links
+from app.door.guard import Guard
 from app.ground import addresses
 from app.ground.addresses import Address, Misaddressed, Name, read_forwarded, read_name, read_prefix, read_url
 from app.ground.settings import Settings
-from app.guard import Guard
 from tests.app.test_guard import greet, knock, raw
 
 HUB = "https://lab.example"

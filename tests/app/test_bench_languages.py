@@ -14,11 +14,11 @@ from app.bench.bench import Bench
 from app.bench.editions import Draft
 from app.bench.open_runs import UnknownRun
 from app.children.runner import run_child
+from app.door.language import Readers
 from app.figures import Board, apply
 from app.ground.settings import Settings
 from app.live.topics import Hub
 from app.main import build
-from app.readers import Readers
 from app.runs.run import Run, State
 from app.storage.store import Store
 from app.system.interpreters import default

@@ -5,7 +5,7 @@ import pytest
 
 from app import compare, overlay
 from app.compare import Incomparable
-from app.readers import Readers
+from app.door.language import Readers
 from app.runs.run import Run, State
 from app.text.languages import Words
 from experiments.kit import percent, say, times

@@ -17,11 +17,11 @@ from fastapi import FastAPI
 
 from app import imports
 from app.api import STATUS
+from app.door.guard import Guard
+from app.door.heads import Heads
+from app.door.language import Readers
 from app.ground.settings import Settings
-from app.guard import Guard
-from app.heads import Heads
 from app.main import build
-from app.readers import Readers
 from experiments.kit.machine import Machine
 from tests.app.serving import serving
 

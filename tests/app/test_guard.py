@@ -12,7 +12,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 from websockets.asyncio.client import connect
 
-from app.guard import CONTENT_SECURITY_POLICY, Guard
+from app.door.guard import CONTENT_SECURITY_POLICY, Guard
 from tests.app.serving import ask, serving
 
 HERE = "http://127.0.0.1:8000"

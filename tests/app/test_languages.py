@@ -5,8 +5,9 @@ import string
 
 import pytest
 
-from app import api, guard, pages
+from app import api, pages
 from app.catalogue import courses
+from app.door import guard
 from app.ground import limits
 from app.runs import conditions
 from app.runs.run import State

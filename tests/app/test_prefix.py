@@ -12,11 +12,11 @@ import pytest
 from fastapi import APIRouter, FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from app.door.guard import Guard
+from app.door.language import Readers
 from app.ground import addresses, paths
 from app.ground.settings import Settings
-from app.guard import Guard
 from app.main import build
-from app.readers import Readers
 from tests.app.test_pages import keep, never_ends
 
 PREFIX = "/user/ann%40lab/proxy/8000"

@@ -15,11 +15,11 @@ from starlette.routing import Route
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.frames import Opcode
 
-from app import guard, protocols
-from app.guard import Guard
+from app.door import guard, protocols
+from app.door.guard import Guard
+from app.door.protocols import FRAMES
 from app.live.sockets import routes
 from app.live.topics import Hub
-from app.protocols import FRAMES
 from tests.app.serving import serving
 
 WAIT_S = 10

@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
+from app.door.guard import Guard
+from app.door.language import Readers
 from app.ground.settings import Settings
-from app.guard import Guard
 from app.main import build
-from app.readers import Readers
 from app.runs.run import Run, State
 from experiments.kit import say
 from experiments.kit.verdict import Verdict

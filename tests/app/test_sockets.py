@@ -12,9 +12,9 @@ import pytest
 from starlette.applications import Starlette
 from websockets.asyncio.client import ClientConnection, connect
 
+from app.door.protocols import FRAMES
 from app.live.sockets import MESSAGE_B, SUBSCRIPTIONS, Topics, forget_the_stalled, routes
 from app.live.topics import Hub, Topic
-from app.protocols import FRAMES
 from tests.app.serving import serving
 
 WAIT_S = 10

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from app.visits import MOST, Visits, address_of
+from app.door.visits import MOST, Visits, address_of
 from tests.served import serve
 from tests.siege.ground import answer_s, log_of
 from tests.siege.half_open import KINDS, besiege
@@ -21,7 +21,7 @@ class Crowd:
     """Connections on a server with few places; each has a descriptor of its own."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, most: int = 100, limit: int = 10_000) -> None:
-        monkeypatch.setattr("app.visits.descriptor_limit", lambda: limit)
+        monkeypatch.setattr("app.door.visits.descriptor_limit", lambda: limit)
         self.visits = Visits(most)
         self.next = 10
         self.left: list[int] = []

@@ -24,7 +24,7 @@ from websockets.exceptions import InvalidState
 from websockets.frames import CloseCode, Frame
 from websockets.http11 import Request
 
-from app.visits import Visits
+from app.door.visits import Visits
 
 HEAD_S = 10.0  # for the whole head of a request, from the connection or the answer before on
 TAKING_S = 10.0  # in which the client of an answer has to take at least LEAST_B of it
