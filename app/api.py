@@ -16,7 +16,7 @@ from fastapi.responses import JSONResponse
 from pydantic_core import from_json, to_json
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from app import __version__, contract, downloads, exports, uploads
+from app import __version__, contract, uploads
 from app.bench.bench import (
     Bench,
     Busy,
@@ -29,7 +29,9 @@ from app.bench.bench import (
 from app.bench.demo_load import UnknownStir
 from app.bench.open_runs import UnknownRun
 from app.catalogue.catalogue import describe
-from app.downloads import FormName
+from app.export import downloads, exports
+from app.export.downloads import FormName
+from app.export.trace import NoLanes
 from app.ground.addresses import to
 from app.ground.whole import Whole
 from app.refusals import ImportRefused
@@ -39,7 +41,6 @@ from app.storage.errors import StorageFailed
 from app.storage.records import tables_of
 from app.svg import standalone
 from app.text import languages
-from app.trace import NoLanes
 from experiments.kit.guess import Numbers, shortened
 from experiments.kit.machine import Machine
 from experiments.kit.numbers import read_whole

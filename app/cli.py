@@ -19,7 +19,7 @@ import click
 
 from app import __version__, endings, streams
 from app.catalogue import catalogue
-from app.downloads import FORMS
+from app.export.downloads import FORMS
 from app.ground import addresses, files, paths
 from app.text.languages import LANGUAGES
 from experiments.kit.docstrings import NoSource, docstring_of
@@ -373,7 +373,8 @@ def deliver(order: Order, outcome: Outcome, given: Mapping[str, Any], kept: str)
 
     Where nobody reads stdout, the sentences on stderr are still said, and then StdoutFailed is raised.
     """
-    from app import exports, local, terminal
+    from app import local, terminal
+    from app.export import exports
 
     asked = {form: given[f"{form}_to"] for form in FILES}
     targets = {form: Path(target) for form, target in asked.items() if target not in (None, "-")}

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from app.downloads import FORMS
+from app.export.downloads import FORMS
 from experiments.kit.stir import KINDS
 
 ERROR = "Error"

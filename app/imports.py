@@ -17,7 +17,7 @@ from typing import Any, get_type_hints
 from pydantic_core import from_json
 
 from app import __version__
-from app.exports import FORMAT
+from app.export.exports import FORMAT
 from app.foreign_rows import MOST_ROWS, Rows, counts, read_tables
 from app.ground.limits import IMPORT_B
 from app.ground.payloads import GuessJson

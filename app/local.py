@@ -15,11 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app import adoption, downloads, exports
+from app import adoption
 from app.bench.bench import Bench
 from app.bench.live_run import Live
 from app.children.scratch import lend_room
 from app.endings import End
+from app.export import downloads, exports
+from app.export.trace import NoLanes
 from app.ground import paths
 from app.ground.files import write_whole
 from app.ground.limits import IMPORT_B
@@ -34,7 +36,6 @@ from app.storage.writer import copy_whole, keep_whole
 from app.system import interpreters
 from app.system.interpreters import Interpreter
 from app.text import languages
-from app.trace import NoLanes
 from experiments.kit.spec import Experiment, ParameterError, SpecError, load, load_all
 
 LOOK_S = 0.5  # between two looks at the progress: each costs the cores that are being measured

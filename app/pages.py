@@ -21,7 +21,6 @@ from jinja2 import Environment
 from markupsafe import Markup
 from pydantic_core import to_json
 
-from app import card, takeaway
 from app.assets import Assets
 from app.bench.bench import Bench, QueueFull
 from app.bench.editions import Edition, spoken
@@ -29,6 +28,7 @@ from app.bench.live_run import Live
 from app.catalogue import catalogue, courses
 from app.catalogue.courses import Begun
 from app.door import links
+from app.export import card, takeaway
 from app.figures import Board
 from app.ground.payloads import FigureSpec
 from app.runs import labels, pads

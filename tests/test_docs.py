@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app import exports
+from app.export import exports
 from app.figures import patch
 from app.runs.run import Run
 from tests.tiny.root import load as tiny

@@ -31,7 +31,7 @@ MAY_USE = {  # the libraries beside the standard one that a module may import
     "app.system.interpreters": set(),
     "app.text.languages": set(),
     "app.figures": {"plotly"},
-    "app.exports": {"pydantic_core"},
+    "app.export.exports": {"pydantic_core"},
     "app.children.runner": {"psutil", "pydantic_core"},
     "app.bench.bench": set(),
     "app.bench.demo_load": set(),

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from app import card, cli, local
+from app import cli, local
 from app.catalogue.catalogue import command_line
+from app.export import card
 from app.figures import telling
 from app.runs.run import Run, State
 from app.system.interpreters import Interpreter

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from app import cli, doctor, exports, local, terminal
+from app import cli, doctor, local, terminal
 from app.catalogue.catalogue import command_line
+from app.export import exports
 from app.ground.paths import database
 from app.runs.run import Run, State
 from app.storage.store import Store

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from app import downloads, exports
+from app.export import downloads, exports
+from app.export.trace import NoLanes
 from app.runs.run import Run, State
-from app.trace import NoLanes
 from experiments.kit.machine import Machine
 from experiments.kit.spec import load as loaded
 from tests.tiny.root import load

@@ -6,7 +6,7 @@ from typing import Annotated, NamedTuple
 
 import pytest
 
-from app import exports
+from app.export import exports
 from app.runs.run import Run, State
 from experiments.kit import Count, Hertz, Milliseconds, Ratio, Seconds
 from experiments.kit.spec import Field, read_table

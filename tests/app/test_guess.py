@@ -10,12 +10,13 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from app import api, exports
+from app import api
 from app.assets import Assets
 from app.bench.bench import Bench, GuessedAlready
 from app.bench.open_runs import UnknownRun
 from app.bench.verdicts import verdict_on
 from app.children.runner import run_child
+from app.export import exports
 from app.live.topics import Hub, Viewer
 from app.main import connect
 from app.storage.store import Store

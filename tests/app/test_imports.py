@@ -13,10 +13,11 @@ import psutil
 import pytest
 from fastapi import FastAPI
 
-from app import __version__, api, exports, foreign_rows, importer, imports
+from app import __version__, api, foreign_rows, importer, imports
 from app.assets import Assets
 from app.bench.bench import Bench
 from app.children.runner import run_child
+from app.export import exports
 from app.foreign_rows import MOST_ROWS
 from app.ground import limits
 from app.ground.settings import Settings

@@ -5,7 +5,7 @@ import gzip
 import json
 import re
 
-from app import downloads, interactive
+from app.export import downloads, interactive
 from app.ground import paths
 from tests.app.test_report import RUN, TABLES
 from tests.tiny.root import load as tiny

@@ -12,7 +12,7 @@ import pytest
 from app import imports, terminal
 from app.bench.demo_load import Stirring
 from app.bench.live_run import Live
-from app.exports import as_json
+from app.export.exports import as_json
 from app.refusals import ImportRefused
 from app.runs.run import Run, State
 from app.storage.store import Store

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from app import downloads, markdown
+from app.export import downloads, markdown
 from app.runs.run import State
 from app.text import markup, prose
 from app.text.languages import ENGLISH, load

@@ -3,7 +3,7 @@
 import pytest
 from markupsafe import Markup, escape
 
-from app import card
+from app.export import card
 from app.text import prose
 from app.text.markup import find_links, read_article, read_sentence, render_article, render_line
 from experiments.kit import say, times

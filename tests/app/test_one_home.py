@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from app import card, compare, downloads, markdown, report, terminal
+from app import compare, terminal
+from app.export import card, downloads, markdown, report
 from app.runs import conditions
 from app.runs.run import Run, State
 from experiments.kit.spec import load

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from app import downloads, report
+from app.export import downloads, report
 from app.runs.run import Run, State
 from app.text import prose
 from app.text.languages import ENGLISH

@@ -4,8 +4,8 @@ import random
 
 import pytest
 
-from app import downloads, takeaway
-from app.downloads import FORMS
+from app.export import downloads, takeaway
+from app.export.downloads import FORMS
 from app.runs.run import Run, State
 from experiments.kit.charts import STATES
 from experiments.kit.spec import Experiment, Table, load_all

@@ -8,8 +8,8 @@ from typing import Literal, NamedTuple
 
 import pytest
 
-from app import trace
-from app.exports import Whole
+from app.export import trace
+from app.export.exports import Whole
 from app.runs.run import Run, State
 from app.text.languages import load as words_of
 from experiments.kit import Seconds

@@ -6,8 +6,9 @@ from itertools import product
 
 import pytest
 
-from app import card, compare, downloads, terminal
-from app.downloads import FormName
+from app import compare, terminal
+from app.export import card, downloads
+from app.export.downloads import FormName
 from app.runs import conditions
 from app.text.languages import ENGLISH, load, speaking
 from experiments.kit import Record

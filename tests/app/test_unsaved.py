@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from app import api
-from app.downloads import FORMS
+from app.export.downloads import FORMS
 from app.ground.paths import database
 from app.ground.settings import Settings
 from app.main import build

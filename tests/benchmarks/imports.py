@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from app import exports
+from app.export import exports
 from app.runs.run import Run, State
 from experiments.kit.machine import Machine
 from experiments.kit.spec import load

@@ -14,7 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from app import downloads
+from app.export import downloads
 from app.runs.run import Run, State
 from experiments.kit.spec import load
 

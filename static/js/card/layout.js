@@ -26,7 +26,7 @@ const SAID = [
   [22, 4],
 ];
 
-// `facts` as app/card.py makes them; `titles` of the one or two figures that are drawn, the large one first;
+// `facts` as app/export/card.py makes them; `titles` of the one or two figures that are drawn, the large one first;
 // `words` are the card's own. Gives {marks, slots: [{x, y, width, height}]}.
 export function layoutCard(facts, titles, words, measure) {
   const head = heading(facts, measure);

@@ -1,6 +1,6 @@
 """The report with live figures: still one HTML file that opens from disk and asks nobody for anything.
 
-It is the static report (`app.report`) with the page's own drawing modules and Plotly inside. All that a
+It is the static report (`export.report`) with the page's own drawing modules and Plotly inside. All that a
 reader's browser has to run lies in one compressed text; the page unfolds it, gives every module an address
 of its own by an import map, and puts a live figure in the place of each drawing. Where that fails, the
 drawings stay.
@@ -16,8 +16,8 @@ from functools import cache
 
 from pydantic_core import to_json
 
-from app import report
-from app.exports import Whole
+from app.export import report
+from app.export.exports import Whole
 from app.ground import paths
 from app.text import languages
 

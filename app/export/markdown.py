@@ -13,8 +13,8 @@ from itertools import groupby
 from typing import Any
 
 from app import __version__
-from app.exports import Whole
-from app.report import WHY_NOT, command, guessed_late, guesses
+from app.export.exports import Whole
+from app.export.report import WHY_NOT, command, guessed_late, guesses
 from app.runs.conditions import conditions
 from app.runs.run import Run, State
 from app.text import languages, markup, prose

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from app import exports
-from app.downloads import FORMS
+from app.export import exports
+from app.export.downloads import FORMS
+from app.export.trace import lane_charts
 from app.ground.addresses import to
 from app.runs.run import Run
 from app.text.languages import t, words
 from app.text.prose import number
-from app.trace import lane_charts
 from experiments.kit.spec import Experiment
 
 Offer = Mapping[str, str]

@@ -19,7 +19,7 @@ from pygments.lexers.python import PythonLexer
 from pygments.token import Token
 
 from app.catalogue import catalogue
-from app.exports import Whole
+from app.export.exports import Whole
 from app.ground import paths
 from app.runs import pads
 from app.runs.conditions import conditions

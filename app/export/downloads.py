@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from app import exports
-from app.exports import Rows, Whole
+from app.export import exports
+from app.export.exports import Rows, Whole
 from app.ground.payloads import FigureSpec
 from app.text.languages import ENGLISH, Words
 from experiments.kit.spec import Experiment
@@ -52,13 +52,13 @@ class File:
 
 
 def as_html(whole: Whole) -> bytes:
-    from app import report
+    from app.export import report
 
     return report.as_html(whole).encode()
 
 
 def as_interactive(whole: Whole) -> bytes:
-    from app import interactive
+    from app.export import interactive
 
     return interactive.as_html(whole).encode()
 
@@ -75,7 +75,7 @@ def as_csv(whole: Whole) -> bytes:
 
 
 def as_markdown(whole: Whole) -> bytes:
-    from app import markdown
+    from app.export import markdown
 
     return markdown.as_markdown(whole).encode()
 
@@ -83,7 +83,7 @@ def as_markdown(whole: Whole) -> bytes:
 def as_trace(whole: Whole) -> bytes:
     from pydantic_core import to_json
 
-    from app import trace
+    from app.export import trace
 
     return to_json(trace.as_trace(whole), inf_nan_mode="null")
 

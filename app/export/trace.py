@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from app import __version__
-from app.exports import Whole
+from app.export.exports import Whole
 from app.runs.run import State
 from app.text.values import is_number, name_of
 from experiments.kit.charts import STATES, Flow, Timeline
