@@ -34,7 +34,7 @@ from app.export.downloads import FormName
 from app.export.trace import NoLanes
 from app.ground.addresses import to
 from app.ground.whole import Whole
-from app.refusals import ImportRefused
+from app.importing.checks import ImportRefused
 from app.runs import labels, pads
 from app.runs.run import Run, State
 from app.storage.errors import StorageFailed

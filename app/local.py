@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app import adoption
 from app.bench.bench import Bench
 from app.bench.live_run import Live
 from app.children.scratch import lend_room
@@ -25,8 +24,9 @@ from app.export.trace import NoLanes
 from app.ground import paths
 from app.ground.files import write_whole
 from app.ground.limits import IMPORT_B
+from app.importing import adoption
+from app.importing.checks import ImportRefused
 from app.live.topics import Hub
-from app.refusals import ImportRefused
 from app.runs.run import Run
 from app.storage.errors import StorageFailed
 from app.storage.records import tables_of

@@ -19,7 +19,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from app import importer
 from app.bench.demo_load import Stirring
 from app.bench.live_run import Live
 from app.bench.open_runs import UnknownRun, Views
@@ -28,6 +27,7 @@ from app.bench.verdicts import compare
 from app.children.runner import Spare, run_child
 from app.ground.limits import ALONE, RunLimits
 from app.ground.payloads import GuessJson, Message
+from app.importing import importer
 from app.live.recent_runs import SHOWN, Latest
 from app.live.topics import Hub
 from app.runs import search

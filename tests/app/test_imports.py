@@ -13,17 +13,18 @@ import psutil
 import pytest
 from fastapi import FastAPI
 
-from app import __version__, api, foreign_rows, importer, imports
+from app import __version__, api
 from app.assets import Assets
 from app.bench.bench import Bench
 from app.children.runner import run_child
 from app.export import exports
-from app.foreign_rows import MOST_ROWS
 from app.ground import limits
 from app.ground.settings import Settings
+from app.importing import foreign_rows, importer, imports
+from app.importing.checks import ImportRefused
+from app.importing.foreign_rows import MOST_ROWS
 from app.live.topics import Hub
 from app.main import build, connect
-from app.refusals import ImportRefused
 from app.runs.run import Run, State
 from app.storage.store import Store
 from app.storage.writer import keep_whole
@@ -360,7 +361,7 @@ def test_a_number_that_no_file_can_hold_is_refused(record, experiments):
 
 
 def test_more_rows_than_a_run_may_have_are_refused(record, experiments, monkeypatch):
-    monkeypatch.setattr("app.foreign_rows.MOST_ROWS", 3)
+    monkeypatch.setattr("app.importing.foreign_rows.MOST_ROWS", 3)
     record["tables"]["step"]["rows"] = [[0, 0.0, 0.5]] * 4
     assert complaint(json.dumps(record).encode(), experiments) == "table step: 4 rows are more than 3"
 

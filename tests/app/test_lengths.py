@@ -9,11 +9,12 @@ from dataclasses import replace
 
 import pytest
 
-from app import imports, terminal
+from app import terminal
 from app.bench.demo_load import Stirring
 from app.bench.live_run import Live
 from app.export.exports import as_json
-from app.refusals import ImportRefused
+from app.importing import imports
+from app.importing.checks import ImportRefused
 from app.runs.run import Run, State
 from app.storage.store import Store
 from app.text import prose

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from app.doctor import cores, niceness
-from app.imports import ImportRefused, check_fact
+from app.importing.imports import ImportRefused, check_fact
 from app.text.cores import describe_cores, name_ranges
 from experiments.kit import Machine, affinity
 from experiments.kit.supervisor import Place, take_place

@@ -10,7 +10,7 @@ from functools import partial
 from operator import itemgetter
 from typing import Any, NoReturn
 
-from app.refusals import ImportRefused, fits, mapping, on_one_line, shown
+from app.importing.checks import ImportRefused, fits, mapping, on_one_line, shown
 from experiments.kit.spec import Experiment, Field, Table
 
 MOST_ROWS = 2_000_000  # of a run; more than a run of the longest kind measures

@@ -18,10 +18,10 @@ from pydantic_core import from_json
 
 from app import __version__
 from app.export.exports import FORMAT
-from app.foreign_rows import MOST_ROWS, Rows, counts, read_tables
 from app.ground.limits import IMPORT_B
 from app.ground.payloads import GuessJson
-from app.refusals import ImportRefused, line, mapping, member, moment, number, shown, text
+from app.importing.checks import ImportRefused, line, mapping, member, moment, number, shown, text
+from app.importing.foreign_rows import MOST_ROWS, Rows, counts, read_tables
 from app.runs import labels
 from app.runs.labels import LabelError
 from app.runs.run import Run, State, new_id

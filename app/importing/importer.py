@@ -17,11 +17,11 @@ from pathlib import Path
 from pydantic_core import from_json
 
 from app.children.runner import uninterrupted
-from app.refusals import MEMORY_B, TOO_HEAVY, ImportRefused
+from app.importing.checks import MEMORY_B, TOO_HEAVY, ImportRefused
 from app.storage.errors import StorageFailed
 
 JUDGING_S = 60.0  # a file that takes longer to read and to judge is given up
-HOME = Path(__file__).parents[1]  # where `app` is imported from
+HOME = Path(__file__).parents[2]  # where `app` is imported from
 
 
 async def take_in(
@@ -48,7 +48,7 @@ async def start(database: Path, root: Path, memory_b: int) -> Process:
     found_in = os.pathsep.join(filter(None, (str(HOME), os.environ.get("PYTHONPATH"))))
     # Where memory ends, the parser is to end at once: telling where it stood would need more memory.
     environment = os.environ | {"PYTHONPATH": found_in, "RUST_BACKTRACE": "0"}
-    command = (sys.executable, "-m", "app.adoption", str(database), str(memory_b))
+    command = (sys.executable, "-m", "app.importing.adoption", str(database), str(memory_b))
     try:
         return await asyncio.create_subprocess_exec(
             *command, stdin=PIPE, stdout=PIPE, cwd=root, env=environment

@@ -17,8 +17,8 @@ from typing import IO
 
 from pydantic_core import to_json
 
-from app import imports
-from app.refusals import TOO_HEAVY, ImportRefused
+from app.importing import imports
+from app.importing.checks import TOO_HEAVY, ImportRefused
 from app.runs import search
 from app.runs.run import Run
 from app.storage.errors import StorageFailed
