@@ -14,8 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import Match, Route
 
-from app import __version__, api, comparison, guiding, inspection, pages
-from app.assets import Assets
+from app import __version__
 from app.bench.bench import Bench
 from app.children.runner import Spare
 from app.children.scratch import sweep_rooms
@@ -32,6 +31,9 @@ from app.live.topics import Hub
 from app.storage.store import Store
 from app.system import interpreters
 from app.text import languages
+from app.web import api
+from app.web.assets import Assets
+from app.web.pages import comparison, guiding, inspection, pages
 from experiments.kit.spec import Experiment, load_all
 
 log = logging.getLogger(__name__)

@@ -11,14 +11,14 @@ from fastapi import FastAPI
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app import api
-from app.assets import Assets
 from app.bench.bench import Bench
 from app.children.runner import run_child
 from app.live.topics import Hub
 from app.main import connect
 from app.storage.store import Store
 from app.system.interpreters import default
+from app.web import api
+from app.web.assets import Assets
 from experiments.kit.spec import Field, ParameterError
 from tests.tiny.root import build_root, load
 

@@ -7,8 +7,8 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from app.assets import Assets
 from app.ground import paths
+from app.web.assets import Assets
 
 
 @pytest.fixture

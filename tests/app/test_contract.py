@@ -15,13 +15,13 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from app.api import STATUS
 from app.door.guard import Guard
 from app.door.heads import Heads
 from app.door.language import Readers
 from app.ground.settings import Settings
 from app.importing import imports
 from app.main import build
+from app.web.api import STATUS
 from experiments.kit.machine import Machine
 from tests.app.serving import serving
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from app import doctor
-from app.assets import Assets
 from app.ground import paths
 from app.system import interpreters
+from app.web.assets import Assets
 from tests.served import ROOT
 
 # A user that passwd does not know, and whom closed folders keep out, whoever runs the tests.

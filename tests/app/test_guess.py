@@ -10,8 +10,6 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from app import api
-from app.assets import Assets
 from app.bench.bench import Bench, GuessedAlready
 from app.bench.open_runs import UnknownRun
 from app.bench.verdicts import verdict_on
@@ -22,6 +20,8 @@ from app.main import connect
 from app.storage.store import Store
 from app.system.interpreters import default
 from app.text import languages
+from app.web import api
+from app.web.assets import Assets
 from experiments.kit import ChoiceGuess, LineGuess
 from experiments.kit.spec import ParameterError
 from tests.tiny import counting

@@ -13,8 +13,7 @@ import psutil
 import pytest
 from fastapi import FastAPI
 
-from app import __version__, api
-from app.assets import Assets
+from app import __version__
 from app.bench.bench import Bench
 from app.children.runner import run_child
 from app.export import exports
@@ -29,6 +28,8 @@ from app.runs.run import Run, State
 from app.storage.store import Store
 from app.storage.writer import keep_whole
 from app.system.interpreters import default
+from app.web import api
+from app.web.assets import Assets
 from experiments.kit.machine import Machine
 from experiments.kit.spec import load as loaded
 from tests.tiny.root import build_root, load

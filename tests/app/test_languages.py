@@ -5,7 +5,6 @@ import string
 
 import pytest
 
-from app import api, pages
 from app.catalogue import courses
 from app.door import guard
 from app.ground import limits
@@ -14,6 +13,8 @@ from app.runs.run import State
 from app.storage.store import DAMAGED, MEMORY_ONLY, MOVED, NO_WAL, OVERWRITTEN, REPLACED, WRITTEN_ANEW
 from app.text import languages
 from app.text.languages import ENGLISH, Words, preferred
+from app.web import api
+from app.web.pages import pages
 from experiments.kit.sentences import percent, say
 from experiments.kit.spec import chapters, load_all
 from tests.app import texts

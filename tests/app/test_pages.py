@@ -12,13 +12,13 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from app import pages
 from app.ground.settings import Settings
 from app.main import build
 from app.runs.run import Run, State
 from app.system import machine
 from app.text import languages
 from app.text.markup import REL
+from app.web.pages import pages
 from experiments.kit import Need, say, times
 from experiments.kit.spec import load, names
 from experiments.kit.verdict import Check, Verdict

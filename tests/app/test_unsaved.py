@@ -7,13 +7,13 @@ from contextlib import closing
 import httpx
 import pytest
 
-from app import api
 from app.export.downloads import FORMS
 from app.ground.paths import database
 from app.ground.settings import Settings
 from app.main import build
 from app.runs.run import Run, State, new_id
 from app.storage.store import MEMORY_ONLY, Store
+from app.web import api
 from tests.served import serve
 
 
@@ -103,7 +103,7 @@ async def test_a_run_that_only_memory_knows_is_the_same_everywhere(app, client, 
 def test_no_address_of_a_run_is_forgotten_in_that_list():
     import inspect
 
-    from app import comparison, guiding, pages
+    from app.web.pages import comparison, guiding, pages
 
     source = "".join(map(inspect.getsource, (api, pages, comparison, guiding)))
     found = set(re.findall(r'"(?:/api)?(/runs/\{id\}[^"]*)"', source))

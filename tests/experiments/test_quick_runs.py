@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from app import compare
-from app.api import guess_schema
 from app.bench.editions import spoken
 from app.figures import Board
 from app.runs.run import Run
 from app.text.languages import LANGUAGES, Words, load
+from app.web.api import guess_schema
 from experiments.kit.spec import Field, load_all
 from experiments.kit.verdict import judge
 from tests.experiments.measured import Ran, measured

@@ -5,9 +5,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from app.pages import router
 from app.text.languages import LANGUAGES, load
 from app.text.markup import find_links, is_outside, is_safe, render_article
+from app.web.pages.pages import router
 from experiments.kit.spec import load_all
 
 EXPERIMENTS = load_all()

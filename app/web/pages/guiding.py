@@ -9,10 +9,10 @@ from typing import Any
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import RedirectResponse, Response
 
-from app import pages
 from app.catalogue import courses
 from app.catalogue.courses import COOKIE, Route
 from app.door.language import YEAR_S
+from app.web.pages import pages
 
 router = APIRouter(include_in_schema=False)
 

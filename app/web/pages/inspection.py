@@ -9,7 +9,6 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import Response
 from markupsafe import Markup
 
-from app import pages
 from app.ground.addresses import is_forwarded, is_loopback
 from app.ground.whole import Whole
 from app.svg import embedded
@@ -18,6 +17,7 @@ from app.system.anatomy import Anatomy, NoProcess
 from app.system.census import Census
 from app.text import languages
 from app.text.values import size_of
+from app.web.pages import pages
 
 router = APIRouter(include_in_schema=False)
 

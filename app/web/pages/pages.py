@@ -21,7 +21,6 @@ from jinja2 import Environment
 from markupsafe import Markup
 from pydantic_core import to_json
 
-from app.assets import Assets
 from app.bench.bench import Bench, QueueFull
 from app.bench.editions import Edition, spoken
 from app.bench.live_run import Live
@@ -41,6 +40,7 @@ from app.system.machine import facts, online_cores, tells_load
 from app.text import languages, markup, prose, templating
 from app.text.cores import name_ranges
 from app.text.folding import LONGEST_SEARCH, fold, words_of
+from app.web.assets import Assets
 from experiments.kit import stir
 from experiments.kit.machine import Machine
 from experiments.kit.spec import Chapter, Experiment, ParameterError, chapters

@@ -16,7 +16,7 @@ from fastapi.responses import JSONResponse
 from pydantic_core import from_json, to_json
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from app import __version__, contract, uploads
+from app import __version__
 from app.bench.bench import (
     Bench,
     Busy,
@@ -41,6 +41,7 @@ from app.storage.errors import StorageFailed
 from app.storage.records import tables_of
 from app.svg import standalone
 from app.text import languages
+from app.web import contract, uploads
 from experiments.kit.guess import Numbers, shortened
 from experiments.kit.machine import Machine
 from experiments.kit.numbers import read_whole

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
-from app import compare, overlay, pages
+from app import compare, overlay
 from app.bench.bench import Bench
 from app.bench.live_run import Live
 from app.bench.open_runs import UnknownRun
@@ -19,6 +19,7 @@ from app.compare import LETTERS, Incomparable
 from app.runs.run import Run
 from app.text import languages, prose
 from app.text.languages import t
+from app.web.pages import pages
 from experiments.kit.spec import Experiment
 
 router = APIRouter(include_in_schema=False)

@@ -1,0 +1,1 @@
+"""Everything over HTTP: the pages, the JSON for programs, static files."""
