@@ -3,8 +3,8 @@
 import httpx
 import pytest
 
-from app import compare, overlay
-from app.compare import Incomparable
+from app.comparison import compare, overlay
+from app.comparison.compare import Incomparable
 from app.door.language import Readers
 from app.runs.run import Run, State
 from app.text.languages import Words

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from app import compare, terminal
+from app import terminal
+from app.comparison import compare
 from app.export import card, downloads, markdown, report
 from app.runs import conditions
 from app.runs.run import Run, State

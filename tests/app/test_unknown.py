@@ -6,7 +6,8 @@ from itertools import product
 
 import pytest
 
-from app import compare, terminal
+from app import terminal
+from app.comparison import compare
 from app.export import card, downloads
 from app.export.downloads import FormName
 from app.runs import conditions

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from app import compare
 from app.bench.editions import spoken
+from app.comparison import compare
 from app.figures import Board
 from app.runs.run import Run
 from app.text.languages import LANGUAGES, Words, load

@@ -11,11 +11,11 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
-from app import compare, overlay
 from app.bench.bench import Bench
 from app.bench.live_run import Live
 from app.bench.open_runs import UnknownRun
-from app.compare import LETTERS, Incomparable
+from app.comparison import compare, overlay
+from app.comparison.compare import LETTERS, Incomparable
 from app.runs.run import Run
 from app.text import languages, prose
 from app.text.languages import t

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app.compare import LETTERS
+from app.comparison.compare import LETTERS
 from app.figures.patch import own
 from app.text.languages import ENGLISH, Words
 from app.text.values import escape

@@ -1,0 +1,1 @@
+"""Runs of one experiment side by side."""
