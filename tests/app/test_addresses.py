@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
-from app import cli, server
+from app.cli import commands, server
 from app.door import links
 from app.door.guard import Guard
 from app.ground import addresses
@@ -414,7 +414,7 @@ REFUSED = [
 
 @pytest.mark.parametrize(("options", "sentence"), REFUSED)
 def test_an_address_that_is_none_ends_the_start_with_a_sentence(options, sentence, tmp_path):
-    done = CliRunner().invoke(cli.cli, ["serve", "--data", str(tmp_path), *options])
+    done = CliRunner().invoke(commands.cli, ["serve", "--data", str(tmp_path), *options])
     assert (done.exit_code, done.stdout) == (2, "")
     assert sentence in done.stderr
 
@@ -434,6 +434,6 @@ def test_the_address_for_others_and_its_path_are_given_together_or_apart(
 ):
     started = []
     monkeypatch.setattr(server, "serve", lambda settings, browse: started.append(settings))
-    done = CliRunner().invoke(cli.cli, ["serve", "--data", str(tmp_path), *options], env=environment)
+    done = CliRunner().invoke(commands.cli, ["serve", "--data", str(tmp_path), *options], env=environment)
     assert (done.exit_code, done.stderr) == (0, "")
     assert (started[0].url, started[0].prefix) == address

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from app import cli, local
 from app.catalogue.catalogue import command_line
+from app.cli import commands, local
 from app.export import card
 from app.figures import telling
 from app.runs.run import Run, State
@@ -77,7 +77,7 @@ def test_the_command_orders_the_same_run_as_printed(monkeypatch, name: str, para
     monkeypatch.setattr(local, "measure", order_only)
     monkeypatch.setattr(local.interpreters, "find", lambda: {OTHER.id: OTHER})
     program, *arguments = shlex.split(command_line(EXPERIMENTS[name], params, python))
-    done = CliRunner().invoke(cli.cli, arguments)
+    done = CliRunner().invoke(commands.cli, arguments)
     assert (program, done.exit_code, done.stderr) == ("oscope", 0, "")
     [order] = ordered
     assert order.experiment.name == name

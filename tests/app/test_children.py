@@ -11,9 +11,9 @@ import pytest
 
 from app.children.runner import Spare, decode, run_child
 from app.children.scratch import rooms
+from app.cli.server import serve
 from app.ground.settings import Settings
 from app.main import build, live
-from app.server import serve
 from app.storage.store import Store
 from app.system.interpreters import default
 from experiments.kit.spec import names
@@ -205,7 +205,7 @@ def test_a_file_that_cannot_be_prepared_is_closed(tmp_path, monkeypatch, place):
     assert held() == before
 
 
-@pytest.mark.parametrize("place", ["app.main.assemble", "app.server.create_app"])
+@pytest.mark.parametrize("place", ["app.main.assemble", "app.cli.server.create_app"])
 def test_an_app_that_cannot_be_built_holds_no_address_and_no_history(tmp_path, monkeypatch, place):
     before = held()
     with monkeypatch.context() as patch:

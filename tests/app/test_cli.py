@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from app import cli, doctor, local, terminal
 from app.catalogue.catalogue import command_line
+from app.cli import commands, doctor, local, terminal
 from app.export import exports
 from app.ground.paths import database
 from app.runs.run import Run, State
@@ -66,7 +66,7 @@ def test_a_parameter_out_of_range_is_one_sentence_on_stderr():
     ],
 )
 def test_what_cannot_be_run_ends_with_2_and_says_why(arguments, sentence):
-    done = CliRunner().invoke(cli.cli, ["run", *arguments])
+    done = CliRunner().invoke(commands.cli, ["run", *arguments])
     assert (done.exit_code, done.stdout) == (2, "")
     assert sentence in done.stderr
 
@@ -111,7 +111,7 @@ def test_an_unknown_run_cannot_be_exported(data, measured, tmp_path):
 def test_nothing_is_exported_from_a_file_that_is_no_history(tmp_path):
     path = database(tmp_path)
     path.write_bytes(b"Dear diary, " * 100)
-    done = CliRunner().invoke(cli.cli, ["export", "0123456789", "--to", "json", "--data", str(tmp_path)])
+    done = CliRunner().invoke(commands.cli, ["export", "0123456789", "--to", "json", "--data", str(tmp_path)])
     assert (done.exit_code, done.stdout) == (2, "")
     assert done.stderr.startswith(f"{path} is not a readable history")
 
@@ -140,7 +140,7 @@ def test_an_exported_run_is_imported_into_another_history_and_is_the_same_there(
 def test_a_file_that_is_no_run_is_refused_and_leaves_no_history(content, sentence, tmp_path):
     file = tmp_path / "run.json"
     file.write_bytes(content)
-    done = CliRunner().invoke(cli.cli, ["import", str(file), "--data", str(tmp_path / "data")])
+    done = CliRunner().invoke(commands.cli, ["import", str(file), "--data", str(tmp_path / "data")])
     assert (done.exit_code, done.stdout) == (2, "")
     assert done.stderr.startswith(f"{file}: {sentence}")
     assert not (tmp_path / "data").exists()
@@ -152,13 +152,13 @@ def test_a_file_comes_through_a_pipe_while_a_server_holds_the_history(measured, 
         assert (done.returncode, done.stderr) == (0, "")
         run = done.stdout.split()[3].rstrip(";")
         assert served.get(f"/api/runs/{run}")["origin"]["id"] == json.loads(measured.stdout)["id"]
-    refused = CliRunner().invoke(cli.cli, ["import", "-", "--data", str(tmp_path / "none")], input="[]")
+    refused = CliRunner().invoke(commands.cli, ["import", "-", "--data", str(tmp_path / "none")], input="[]")
     assert (refused.exit_code, refused.stdout) == (2, "")
     assert refused.stderr == "stdin: the file is JSON, but not a run that oscope exported\n"
 
 
 def test_what_never_ends_is_not_read_to_its_end(tmp_path):
-    refused = CliRunner().invoke(cli.cli, ["import", "/dev/zero", "--data", str(tmp_path / "none")])
+    refused = CliRunner().invoke(commands.cli, ["import", "/dev/zero", "--data", str(tmp_path / "none")])
     assert (refused.exit_code, refused.stderr) == (2, "/dev/zero: a file to import may have 64 MB\n")
 
 
@@ -166,14 +166,14 @@ def test_a_history_that_cannot_be_written_is_told_and_ends_with_2(measured, tmp_
     (tmp_path / "run.json").write_text(measured.stdout)
     (tmp_path / "data").write_text("a file where a folder should be")
     done = CliRunner().invoke(
-        cli.cli, ["import", str(tmp_path / "run.json"), "--data", str(tmp_path / "data" / "x")]
+        commands.cli, ["import", str(tmp_path / "run.json"), "--data", str(tmp_path / "data" / "x")]
     )
     assert (done.exit_code, done.stdout) == (2, "")
     assert done.stderr == f"{tmp_path / 'data' / 'x'} cannot be made: Not a directory\n"
 
 
 def test_a_file_that_is_not_there_or_too_large_is_refused(tmp_path):
-    missing = CliRunner().invoke(cli.cli, ["import", str(tmp_path / "x"), "--data", str(tmp_path)])
+    missing = CliRunner().invoke(commands.cli, ["import", str(tmp_path / "x"), "--data", str(tmp_path)])
     assert (missing.exit_code, missing.stderr) == (
         2,
         f"{tmp_path / 'x'} cannot be read: No such file or directory\n",
@@ -181,7 +181,7 @@ def test_a_file_that_is_not_there_or_too_large_is_refused(tmp_path):
     large = tmp_path / "large.json"
     with large.open("wb") as file:
         file.truncate(2**26 + 1)
-    refused = CliRunner().invoke(cli.cli, ["import", str(large), "--data", str(tmp_path)])
+    refused = CliRunner().invoke(commands.cli, ["import", str(large), "--data", str(tmp_path)])
     assert refused.stderr == f"{large}: a file to import may have 64 MB\n"
 
 
@@ -199,7 +199,7 @@ def test_a_run_is_written_to_every_form_that_is_asked_for(tmp_path):
 
 @pytest.mark.parametrize("form", ["html", "md", "trace"])
 def test_a_folder_that_is_not_there_is_told_before_anything_is_measured(form):
-    done = CliRunner().invoke(cli.cli, ["run", "threads.scaling", f"--{form}", "/no/such/folder/x"])
+    done = CliRunner().invoke(commands.cli, ["run", "threads.scaling", f"--{form}", "/no/such/folder/x"])
     assert (done.exit_code, done.stderr) == (2, f"{form}: there is no folder '/no/such/folder'\n")
 
 
@@ -213,7 +213,7 @@ def test_a_folder_that_is_not_there_is_told_before_anything_is_measured(form):
     ],
 )
 def test_a_target_that_cannot_be_is_told_before_anything_is_measured(option, target, sentence):
-    done = CliRunner().invoke(cli.cli, ["run", "threads.scaling", option, target])
+    done = CliRunner().invoke(commands.cli, ["run", "threads.scaling", option, target])
     assert (done.exit_code, done.stdout, done.stderr) == (2, "", f"{sentence}\n")
 
 
@@ -227,7 +227,7 @@ def test_a_file_that_cannot_be_written_is_told_and_the_others_are(tmp_path):
 def test_an_export_that_cannot_be_written_is_one_sentence(target, measured, data):
     run = re.search(r"kept as run (\w+)", measured.stderr)[1]
     options = ["export", run, "--to", "json", "-o", target, "--data", str(data)]
-    done = CliRunner().invoke(cli.cli, options)
+    done = CliRunner().invoke(commands.cli, options)
     assert (done.exit_code, done.stdout) == (2, "")
     assert re.fullmatch(rf"{re.escape(target)} cannot be written: [\w ]+\n", done.stderr)
 
@@ -315,21 +315,21 @@ def test_a_kept_run_is_whole(tmp_path):
 
 
 def test_every_experiment_is_listed_with_its_question():
-    done = CliRunner().invoke(cli.cli, ["list"])
+    done = CliRunner().invoke(commands.cli, ["list"])
     for name in names():
         assert name in done.stdout
         assert load(name).question in done.stdout
 
 
 def test_the_list_as_json_is_what_the_server_tells():
-    listed = json.loads(CliRunner().invoke(cli.cli, ["list", "--json"]).stdout)["experiments"]
+    listed = json.loads(CliRunner().invoke(commands.cli, ["list", "--json"]).stdout)["experiments"]
     assert [experiment["name"] for experiment in listed] == names()
     assert listed[0]["params"][0]["name"] == load(names()[0]).params[0].name
 
 
 def test_the_list_needs_neither_server_nor_framework():
     script = (
-        "import sys; from app import cli; cli.cli(['list'], standalone_mode=False); "
+        "import sys; from app import cli; commands.cli(['list'], standalone_mode=False); "
         "heavy = {'fastapi', 'plotly', 'psutil', 'pydantic_core', 'rich'}; "
         "sys.exit(' '.join(heavy & set(sys.modules)) or 0)"
     )
@@ -340,19 +340,19 @@ def test_the_list_needs_neither_server_nor_framework():
 
 
 def test_help_shows_every_parameter_with_its_range_and_default():
-    shown = CliRunner().invoke(cli.cli, ["run", "threads.scaling", "--help"]).stdout
+    shown = CliRunner().invoke(commands.cli, ["run", "threads.scaling", "--help"]).stdout
     for option in ("--workers [2 to 32]", "--work [5 to 1000 ms]", "--workload [python|hash|sleep]"):
         assert option in shown
     assert "[default:\xa04]" in shown
 
 
 def test_help_knows_all_experiments():
-    shown = CliRunner().invoke(cli.cli, ["run", "--help"]).stdout
+    shown = CliRunner().invoke(commands.cli, ["run", "--help"]).stdout
     assert all(name in shown for name in names())
 
 
 def test_the_doctor_says_what_is_there_and_what_would_bring_the_rest(capsys):
-    told = json.loads(CliRunner().invoke(cli.cli, ["doctor", "--json"]).stdout)
+    told = json.loads(CliRunner().invoke(commands.cli, ["doctor", "--json"]).stdout)
     found = {finding["name"]: finding for finding in told["findings"]}
     assert found["cores"]["says"].startswith(str(told["machine"]["cores"]))
     assert default().id in found["interpreters"]["says"]

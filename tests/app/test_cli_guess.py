@@ -7,7 +7,7 @@ import sys
 import pytest
 from click.testing import CliRunner
 
-from app import cli, local, terminal
+from app.cli import commands, local, terminal
 from app.runs.run import Run
 from experiments.kit.spec import load, names
 from tests.served import ROOT
@@ -44,14 +44,14 @@ def nothing_is_measured(monkeypatch):
     ],
 )
 def test_a_wrong_guess_ends_with_2_and_says_why(name, guess, sentence, nothing_is_measured):
-    done = CliRunner().invoke(cli.cli, ["run", name, "--guess", guess])
+    done = CliRunner().invoke(commands.cli, ["run", name, "--guess", guess])
     assert (done.exit_code, done.stdout) == (2, "")
     assert done.stderr.startswith(sentence)
 
 
 def test_the_points_are_those_of_the_parameters_that_are_given(nothing_is_measured):
     guess = ["--guess", "threads@2=1,processes@2=2"]
-    done = CliRunner().invoke(cli.cli, ["run", "threads.scaling", "--workers", "8", *guess])
+    done = CliRunner().invoke(commands.cli, ["run", "threads.scaling", "--workers", "8", *guess])
     assert (done.exit_code, done.stderr) == (2, "guess: threads@4 is missing\n")
 
 
@@ -76,16 +76,16 @@ def test_the_points_are_those_of_the_parameters_that_are_given(nothing_is_measur
 )
 def test_a_guess_is_read_as_people_write_it(name, said, points):
     experiment = load(name)
-    assert cli.read_guess(experiment, said, experiment.parse({})) == points
+    assert commands.read_guess(experiment, said, experiment.parse({})) == points
 
 
 def test_without_a_guess_there_is_none():
-    assert cli.read_guess(load("processes.states"), None, {}) is None
+    assert commands.read_guess(load("processes.states"), None, {}) is None
 
 
 @pytest.mark.parametrize("name", names())
 def test_the_help_of_an_experiment_asks_and_names_the_keys(name):
-    shown = CliRunner().invoke(cli.cli, ["run", name, "--help"], terminal_width=100).stdout
+    shown = CliRunner().invoke(commands.cli, ["run", name, "--help"], terminal_width=100).stdout
     words = " ".join(shown.split())
     guess = load(name).guess
     asked = guess.as_json(load(name).parse({}))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from app import doctor
+from app.cli import doctor
 from app.ground import paths
 from app.system import interpreters
 from app.web.assets import Assets

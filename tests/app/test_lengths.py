@@ -9,9 +9,9 @@ from dataclasses import replace
 
 import pytest
 
-from app import terminal
 from app.bench.demo_load import Stirring
 from app.bench.live_run import Live
+from app.cli import terminal
 from app.export.exports import as_json
 from app.importing import imports
 from app.importing.checks import ImportRefused
@@ -26,8 +26,8 @@ SET_BACK = """
 import itertools, sys, time
 asked, real = itertools.count(), time.time
 time.time = lambda: real() - 3600 * next(asked)
-from app import cli
-cli.main()
+from app.cli import commands
+commands.main()
 """
 RUN = Run(id="0123456789", experiment="a.b", params={}, state=State.DONE, created_at=900.0, started_at=1000.0)
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from app.cli.server import CannotServe, address, listen, local_address, why_not, with_own_name, with_token
 from app.ground import paths
 from app.ground.settings import Settings
 from app.main import build
 from app.runs.run import Run, State
-from app.server import CannotServe, address, listen, local_address, why_not, with_own_name, with_token
 from app.storage.errors import StorageBusy
 from app.storage.store import Store
 from experiments.kit.spec import names

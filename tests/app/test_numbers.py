@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from app.catalogue import courses
-from app.cli import cli
+from app.cli.commands import cli
 from app.runs import pads
 from experiments.kit.spec import ParameterError, load
 from tests.served import ROOT

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from app import terminal
+from app.cli import terminal
 from app.comparison import compare
 from app.export import card, downloads, markdown, report
 from app.runs import conditions

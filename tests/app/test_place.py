@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from app.doctor import cores, niceness
+from app.cli.doctor import cores, niceness
 from app.importing.imports import ImportRefused, check_fact
 from app.text.cores import describe_cores, name_ranges
 from experiments.kit import Machine, affinity

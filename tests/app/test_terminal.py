@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app import doctor, terminal
+from app.cli import doctor, terminal
 from app.runs.run import Run, State
 from experiments.kit import Check, Verdict, percent, say
 from tests.tiny.root import load as tiny

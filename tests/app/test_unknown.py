@@ -6,7 +6,7 @@ from itertools import product
 
 import pytest
 
-from app import terminal
+from app.cli import terminal
 from app.comparison import compare
 from app.export import card, downloads
 from app.export.downloads import FormName

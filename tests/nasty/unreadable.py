@@ -17,7 +17,7 @@ from typing import Any
 
 import httpx
 
-from app import doctor
+from app.cli import doctor
 from app.ground.settings import Settings
 from app.main import build
 from app.system import machine

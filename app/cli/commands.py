@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
-from app import __version__, endings, streams
+from app import __version__
 from app.catalogue import catalogue
+from app.cli import endings, streams
 from app.export.downloads import FORMS
 from app.ground import addresses, files, paths
 from app.text.languages import LANGUAGES
@@ -27,7 +28,7 @@ from experiments.kit.numbers import read_whole
 from experiments.kit.spec import Experiment, Field, ParameterError, SpecError, load, names
 
 if TYPE_CHECKING:
-    from app.local import Order, Outcome
+    from app.cli.local import Order, Outcome
     from experiments.kit.guess import Guess
 
 Read = TypeVar("Read")  # what an address is read as
@@ -119,7 +120,7 @@ def serve(
     prefix: str,
 ) -> None:
     """Serve the bench: the pages, the live figures and the JSON interface."""
-    from app import server
+    from app.cli import server
     from app.ground.settings import Settings
 
     url, prefix = public_address(url, prefix)
@@ -178,7 +179,7 @@ def list_(as_json: bool) -> None:
     if as_json:
         print_json({"experiments": [catalogue.describe(e) for e in experiments.values()]})
     else:
-        from app import terminal
+        from app.cli import terminal
 
         terminal.show_catalogue(experiments)
 
@@ -188,13 +189,13 @@ def list_(as_json: bool) -> None:
 @data_option
 def doctor(as_json: bool, data: Path | None) -> None:
     """What this machine can show, and what is missing for the rest."""
-    from app import doctor
+    from app.cli import doctor
 
     findings = doctor.examine(load_all(), data)
     if as_json:
         print_json(doctor.as_json(findings))
     else:
-        from app import terminal
+        from app.cli import terminal
 
         terminal.show_findings(findings)
 
@@ -307,7 +308,7 @@ def measure(experiment: Experiment, given: dict[str, Any]) -> None:
         refuse(error)
     for form in FILES:
         check_target(form, given[f"{form}_to"])
-    from app import local, terminal
+    from app.cli import local, terminal
     from app.storage.errors import StorageFailed
 
     try:
@@ -373,7 +374,7 @@ def deliver(order: Order, outcome: Outcome, given: Mapping[str, Any], kept: str)
 
     Where nobody reads stdout, the sentences on stderr are still said, and then StdoutFailed is raised.
     """
-    from app import local, terminal
+    from app.cli import local, terminal
     from app.export import exports
 
     asked = {form: given[f"{form}_to"] for form in FILES}
@@ -413,7 +414,7 @@ def deliver(order: Order, outcome: Outcome, given: Mapping[str, Any], kept: str)
 @data_option
 def export(run_id: str, form: str, output: str | None, lang: str, theme: str, data: Path | None) -> None:
     """Write a run of the history to a file."""
-    from app import local
+    from app.cli import local
     from app.storage.errors import StorageFailed
 
     try:
@@ -437,7 +438,7 @@ def export(run_id: str, form: str, output: str | None, lang: str, theme: str, da
 @data_option
 def import_(file: Path, data: Path | None) -> None:
     """Put a run that another oscope exported as JSON into the history; - reads it from stdin."""
-    from app import local
+    from app.cli import local
     from app.storage.errors import StorageFailed
 
     try:
@@ -489,7 +490,3 @@ def restore_help(group: click.Group) -> None:
         if command.callback and not command.help:
             with suppress(NoSource):
                 command.help = docstring_of(command.callback)
-
-
-if __name__ == "__main__":
-    main()

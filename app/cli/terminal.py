@@ -21,8 +21,8 @@ from experiments.kit.spec import Experiment, read_chapter
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from app.doctor import Finding
-    from app.local import Watch
+    from app.cli.doctor import Finding
+    from app.cli.local import Watch
     from app.runs.run import Run
 
 MARKS = {True: ("✓", "green"), False: ("✗", "red"), None: ("?", "yellow")}

@@ -15,7 +15,7 @@ from urllib.parse import quote
 import click
 import uvicorn
 
-from app import streams
+from app.cli import streams
 from app.door import links
 from app.door.protocols import Connections
 from app.door.visits import Listener, Visits

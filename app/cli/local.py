@@ -18,7 +18,7 @@ from typing import Any
 from app.bench.bench import Bench
 from app.bench.live_run import Live
 from app.children.scratch import lend_room
-from app.endings import End
+from app.cli.endings import End
 from app.export import downloads, exports
 from app.export.trace import NoLanes
 from app.ground import paths

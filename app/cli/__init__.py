@@ -1,0 +1,1 @@
+"""The command oscope: what it takes, what a terminal shows, a run without a server, starting the server."""
