@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from app import __version__
 from app.catalogue.catalogue import describe_column
-from app.ground.payloads import FigureSpec
+from app.ground.payloads import FORMAT, FigureSpec
 from app.text.languages import ENGLISH, Words
 from experiments.kit.spec import Experiment, Field, Table
 
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from app.runs.run import Run
 
 Rows = Sequence[Sequence[Any]]
-
-FORMAT = 1  # of the record as JSON; a reader refuses what is newer than it knows
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any, Literal, NotRequired, TypedDict
 
+FORMAT = 1  # of the record as JSON; a reader refuses what is newer than it knows
+
 Row = list[Any]
 Patch = list[list[Any]]  # see `figures.patch`
 

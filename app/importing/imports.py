@@ -17,9 +17,8 @@ from typing import Any, get_type_hints
 from pydantic_core import from_json
 
 from app import __version__
-from app.export.exports import FORMAT
 from app.ground.limits import IMPORT_B
-from app.ground.payloads import GuessJson
+from app.ground.payloads import FORMAT, GuessJson
 from app.importing.checks import ImportRefused, line, mapping, member, moment, number, shown, text
 from app.importing.foreign_rows import MOST_ROWS, Rows, counts, read_tables
 from app.runs import labels

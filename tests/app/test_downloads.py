@@ -87,7 +87,7 @@ def test_a_csv_neutralises_formulas_and_keeps_lines_inside_their_cell():
 
 def test_the_record_says_all_that_an_import_needs():
     record = json.loads(made("json").content)
-    assert (record["format"], record["id"], record["host"]) == (exports.FORMAT, "0123456789", "lab-7")
+    assert (record["format"], record["id"], record["host"]) == (1, "0123456789", "lab-7")
     assert (record["name"], record["note"]) == (RUN.name, NASTY)
     assert (record["created_at"], record["guess"], record["said"]) == (999.0, None, None)
 
