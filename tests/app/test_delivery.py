@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from app.ground.files import write_whole
-from tests.app.test_cli import is_over
+from tests.app.cli.test_commands import is_over
 from tests.served import ROOT
 
 OSCOPE = f"{sys.executable} -m app.cli"
@@ -184,6 +184,6 @@ def start(line: str, tmp_path: Path, before: str = "") -> subprocess.Popen[str]:
 
 def wait_for_child(pid: int) -> int:
     """A descriptor of the process that measures, once it is there."""
-    from tests.app.test_cli import first_child
+    from tests.app.cli.test_commands import first_child
 
     return os.pidfd_open(first_child(pid))

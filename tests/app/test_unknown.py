@@ -16,7 +16,7 @@ from experiments.kit import Record
 from experiments.kit.machine import Machine
 from experiments.kit.spec import load_all
 from experiments.kit.verdict import judge
-from tests.app.test_report import RUN, TABLES
+from tests.app.export.test_report import RUN, TABLES
 from tests.tiny.root import load as tiny
 
 NAMES = [key for key, *_ in conditions.CONDITIONS]

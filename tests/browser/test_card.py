@@ -77,7 +77,7 @@ def test_where_the_clipboard_is_refused_the_card_is_downloaded_and_a_link_is_sho
 
 
 def test_the_command_on_the_card_repeats_the_run(page: Page, server: Served, tmp_path: Path):
-    """As printed, with a run behind it; tests/app/test_card.py reads the commands of all experiments."""
+    """As printed, with a run behind it; `tests/app/export` reads the commands of all experiments."""
     run = server.run("processes.states", preset=None, seconds=1.1, spinners=3)
     params = server.ended(run)["params"]
     open_run(page, run)

@@ -14,7 +14,7 @@ from app.door.guard import Guard
 from app.ground import addresses
 from app.ground.addresses import Address, Misaddressed, Name, read_forwarded, read_name, read_prefix, read_url
 from app.ground.settings import Settings
-from tests.app.test_guard import greet, knock, raw
+from tests.app.door.test_guard import greet, knock, raw
 
 HUB = "https://lab.example"
 HERE = "127.0.0.1:8000"

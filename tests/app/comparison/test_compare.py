@@ -12,9 +12,9 @@ from experiments.kit import percent, say, times
 from experiments.kit.charts import STATES
 from experiments.kit.spec import load
 from experiments.kit.verdict import Verdict
-from tests.app.test_pages import FINISHED, NAME, keep, state_of, text_of
-from tests.app.test_pages import app as app
-from tests.app.test_pages import client as client
+from tests.app.web.test_pages import FINISHED, NAME, keep, state_of, text_of
+from tests.app.web.test_pages import app as app
+from tests.app.web.test_pages import client as client
 
 SCALING = load(NAME)
 A, B, C = "aaaaaaaaaa", "bbbbbbbbbb", "cccccccccc"

@@ -9,9 +9,9 @@ from app.runs import labels
 from app.runs.labels import LabelError
 from app.runs.run import Run, State, new_id
 from app.storage.store import Store
-from tests.app.test_pages import NAME, keep, text_of
-from tests.app.test_pages import app as app
-from tests.app.test_pages import client as client
+from tests.app.web.test_pages import NAME, keep, text_of
+from tests.app.web.test_pages import app as app
+from tests.app.web.test_pages import client as client
 
 ID = "0123456789"
 RTL = "\u05e9\u05dc\u05d5\u05dd \u202eabc"

@@ -14,10 +14,10 @@ from app.text.languages import ENGLISH, Words
 from experiments.kit import say, times
 from experiments.kit.spec import load
 from experiments.kit.verdict import Verdict
-from tests.app.test_pages import NAME, keep
-from tests.app.test_pages import app as app
-from tests.app.test_pages import client as client
-from tests.app.test_pages import text_of as seen_in
+from tests.app.web.test_pages import NAME, keep
+from tests.app.web.test_pages import app as app
+from tests.app.web.test_pages import client as client
+from tests.app.web.test_pages import text_of as seen_in
 
 SCALING = load(NAME)
 VERDICT = Verdict("no", say("Two threads ran {threads} as fast.", threads=times(0.97, "threads"))).as_json()

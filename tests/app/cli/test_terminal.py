@@ -11,7 +11,7 @@ from app.runs.run import Run, State
 from experiments.kit import Check, Verdict, percent, say
 from tests.tiny.root import load as tiny
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 COUNTING = tiny()["tiny.counting"]
 BAD = "[bold]x[/] [loops] [/] :smile: [link=http://evil.example]y[/link] \x1b[2J"
 SHOWN = "[bold]x[/] [loops] [/] :smile: [link=http://evil.example]y[/link] \ufffd[2J"

@@ -17,7 +17,7 @@ from app.web import api
 from app.web.pages import pages
 from experiments.kit.sentences import percent, say
 from experiments.kit.spec import chapters, load_all
-from tests.app import texts
+from tests.app.text import texts
 
 NAMES = {
     "oscope",

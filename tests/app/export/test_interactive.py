@@ -7,7 +7,7 @@ import re
 
 from app.export import downloads, interactive
 from app.ground import paths
-from tests.app.test_report import RUN, TABLES
+from tests.app.export.test_report import RUN, TABLES
 from tests.tiny.root import load as tiny
 
 ELEMENT = re.compile(r'<script type="text/plain" id="(\w+)" data-bytes="(\d+)">([^<]*)</script>')

@@ -17,7 +17,7 @@ from app.door.language import Readers
 from app.ground import addresses, paths
 from app.ground.settings import Settings
 from app.main import build
-from tests.app.test_pages import keep, never_ends
+from tests.app.web.test_pages import keep, never_ends
 
 PREFIX = "/user/ann%40lab/proxy/8000"
 HOST = "https://hub.example"

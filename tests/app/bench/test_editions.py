@@ -24,8 +24,8 @@ from app.storage.store import Store
 from app.system.interpreters import default
 from app.text.languages import ENGLISH, Words
 from experiments.kit.spec import load_all
+from tests.app.live.test_sockets import app_of, connected, hear, say
 from tests.app.serving import serving
-from tests.app.test_sockets import app_of, connected, hear, say
 from tests.tiny.root import build_root, load
 
 CHINESE = Words(

@@ -32,7 +32,7 @@ from experiments.kit.charts import (
 from experiments.kit.spec import Experiment, number_charts, read_table
 from experiments.kit.units import Bytes, Count, Ratio, Seconds
 
-GOLDEN = Path(__file__).parents[1] / "golden" / "patches.json"
+GOLDEN = Path(__file__).parents[2] / "golden" / "patches.json"
 
 Kind = Literal["threads", "processes"]
 

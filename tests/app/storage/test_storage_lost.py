@@ -19,7 +19,7 @@ from app.storage.connections import connect
 from app.storage.errors import StorageBusy, StorageFailed
 from app.storage.store import Store
 from app.storage.writer import keep_whole
-from tests.app.test_storage import COLUMNS, ROWS, integrity, kept
+from tests.app.storage.test_store import COLUMNS, ROWS, integrity, kept
 
 
 @pytest.fixture

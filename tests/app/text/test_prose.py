@@ -12,7 +12,7 @@ from app.text import prose, values
 from experiments.kit import duration, percent, say, times
 from experiments.kit.spec import Field
 
-GOLDEN = Path(__file__).parents[1] / "golden" / "numbers.json"
+GOLDEN = Path(__file__).parents[2] / "golden" / "numbers.json"
 
 
 def test_an_article_becomes_paragraphs_with_code_and_lists():

@@ -8,7 +8,7 @@ from app.export import downloads, markdown
 from app.runs.run import State
 from app.text import markup, prose
 from app.text.languages import ENGLISH, load
-from tests.app.test_report import RUN, TABLES
+from tests.app.export.test_report import RUN, TABLES
 from tests.tiny.root import load as tiny
 
 BAD = "| [a](http://evil.example) ![i](x) <b>`code`</b> @all\n# head\u202e"

@@ -11,7 +11,7 @@ from jinja2 import nodes
 
 from app.web.pages.pages import environment
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SAYING = ("t", "count", "html", "words")  # what says a text in the reader's language
 LITERAL = r'"((?:[^"\\]|\\.)*)"'
 IN_SCRIPT = re.compile(rf'\b(?:t|say|count)\(\s*(?:[^"()]*?,\s*)?{LITERAL}(?:,\s*{LITERAL})?')
