@@ -47,8 +47,9 @@ def names(text: str) -> list[str]:
 
 # -- architecture -----------------------------------------------------------------------------
 
-GROUPS = {group: (names(modules), imports.split()) for group, modules, _, imports in
-          table(section(ARCHITECTURE, "The parts of `app/`"))}  # fmt: skip
+PACKAGES = {package: (names(modules), sentence, imports.split()) for package, modules, sentence, imports in
+            table(section(ARCHITECTURE, "The parts of `app/`"))}  # fmt: skip
+LEVELS = 9  # of packages above each other; who adds one makes every walk through the code longer
 
 
 def modules_in(folder: str) -> set[str]:
@@ -59,17 +60,12 @@ def modules_in(folder: str) -> set[str]:
     }
 
 
-def modules_of(group: str) -> list[str]:
-    folder = ROOT / "app" / group
-    return sorted(modules_in(f"app/{group}")) if folder.is_dir() else [group]
-
-
 def test_every_package_of_the_app_is_on_the_page_with_its_modules():
-    places = modules_in("app")
-    assert sorted(places) == sorted(GROUPS)
-    assert {group: sorted(modules) for group, (modules, _) in GROUPS.items()} == {
-        place: modules_of(place) for place in places
+    places = {
+        place: sorted(modules_in(f"app/{place}")) if (ROOT / "app" / place).is_dir() else [place]
+        for place in modules_in("app")
     }
+    assert {package: sorted(modules) for package, (modules, *_) in PACKAGES.items()} == places
 
 
 def test_every_module_of_the_kit_is_on_the_page_once_and_no_other():
@@ -91,26 +87,35 @@ def imported(path: Path) -> Iterator[str]:
 
 
 def test_the_page_says_who_imports_whom():
-    seen = {group: set() for group in GROUPS}
+    seen = {package: set() for package in PACKAGES}
     for path in APP:
-        group = path.relative_to(ROOT / "app").parts[0].removesuffix(".py")
-        if group in GROUPS:
+        package = path.relative_to(ROOT / "app").parts[0].removesuffix(".py")
+        if package in PACKAGES:
             parts = {name.split(".")[1] for name in imported(path) if name.startswith("app.")}
-            seen[group] |= parts & set(GROUPS) - {group}
+            seen[package] |= parts & set(PACKAGES) - {package}
     wrong = {
-        group: " ".join(sorted(imports))
-        for group, imports in seen.items()
-        if imports != set(GROUPS[group][1])
+        package: " ".join(sorted(imports))
+        for package, imports in seen.items()
+        if imports != set(PACKAGES[package][2])
     }
     assert wrong == {}, "write these into the column `imports` of docs/architecture.md"
 
 
-def test_a_group_imports_groups_of_lower_lines_of_the_picture_and_of_its_own():
+def test_a_package_imports_only_packages_of_lower_lines_of_the_picture():
     picture = section(ARCHITECTURE, "The parts of `app/`").split("```")[1].strip().splitlines()
-    height = {group: -n for n, line in enumerate(picture) for group in line.partition(" ── ")[0].split()}
-    assert set(height) == set(GROUPS)
-    upwards = {(g, i) for g, (_, imports) in GROUPS.items() for i in imports if height[i] > height[g]}
+    height = {package: -n for n, line in enumerate(picture) for package in line.partition(" ── ")[0].split()}
+    assert set(height) == set(PACKAGES)
+    upwards = {(p, i) for p, (_, _, imports) in PACKAGES.items() for i in imports if height[i] >= height[p]}
     assert upwards == set()
+    assert len(picture) <= LEVELS
+
+
+def test_the_page_says_of_a_package_what_the_package_says():
+    for package, (_, sentence, _) in PACKAGES.items():
+        place = ROOT / "app" / package
+        module = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+        says = ast.get_docstring(ast.parse(module.read_text("utf-8"))).replace("\n", " ")
+        assert says.lower().startswith(sentence.lower()), package
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -12,41 +13,26 @@ import pytest
 ROOT = Path(__file__).parents[1]
 KIT = sorted((ROOT / "experiments" / "kit").glob("*.py"))
 EXPERIMENTS = sorted(p for p in ROOT.glob("experiments/*/*.py") if p.parent.name != "kit")
-APP_LIBRARIES = {
-    "fastapi",
-    "starlette",
-    "uvicorn",
-    "jinja2",
-    "plotly",
-    "psutil",
-    "websockets",
-    "click",
-    "rich",
+APP = sorted((ROOT / "app").rglob("*.py"))
+LIBRARIES = {  # beside the standard one: the packages of `app/` that may import each
+    "click": {"cli"},
+    "fastapi": {"main", "web"},
+    "h11": {"door"},
+    "jinja2": {"export", "text", "web"},
+    "markdown_it": {"text"},
+    "markupsafe": {"export", "text", "web"},
+    "platformdirs": {"ground"},
+    "psutil": {"system"},
+    "pydantic": {"ground"},
+    "pydantic_core": {"children", "cli", "door", "export", "ground", "importing", "live", "storage", "web"},
+    "pygments": {"export", "text"},
+    "rich": {"cli"},
+    "segno": {"door"},
+    "starlette": {"door", "live", "main", "web"},
+    "uvicorn": {"cli", "door"},
+    "websockets": {"door"},
 }
-MAY_USE = {  # the libraries beside the standard one that a module may import
-    "app.runs.run": set(),
-    "app.text.folding": set(),
-    "app.storage": {"pydantic_core"},
-    "app.live.topics": {"pydantic_core"},
-    "app.system.interpreters": set(),
-    "app.text.languages": set(),
-    "app.figures": {"plotly"},
-    "app.export.exports": {"pydantic_core"},
-    "app.children.runner": {"psutil", "pydantic_core"},
-    "app.bench.bench": set(),
-    "app.bench.demo_load": set(),
-    "app.bench.live_run": set(),
-    "app.bench.open_runs": set(),
-    "app.bench.recording": set(),
-    "app.bench.verdicts": set(),
-    "app.system.machine": {"psutil"},
-}
-
-
-def files(name: str) -> list[Path]:
-    """Of a module, or of a package."""
-    place = ROOT.joinpath(*name.split("."))
-    return sorted(place.rglob("*.py")) or [place.with_suffix(".py")]
+MOST_FILES = 12  # in one folder of `app/`
 
 
 def imports(path: Path) -> set[str]:
@@ -105,11 +91,18 @@ def test_an_experiment_imports_the_kit_and_its_own_helpers_but_no_other_experime
             assert chapter == "kit" or (chapter == path.parent.name and rest[:1] in ("", "_")), name
 
 
-@pytest.mark.parametrize("name", sorted(MAY_USE))
-def test_a_lower_part_of_the_app_uses_only_the_libraries_it_may(name):
-    for path in files(name):
-        foreign = packages(path) - set(sys.stdlib_module_names) - {"app", "experiments"}
-        assert foreign <= MAY_USE[name]
+def test_a_library_is_imported_by_the_packages_that_may_and_by_no_other():
+    seen: dict[str, set[str]] = {}
+    for path in APP:
+        package = path.relative_to(ROOT / "app").parts[0].removesuffix(".py")
+        for library in packages(path) - set(sys.stdlib_module_names) - {"app", "experiments"}:
+            seen.setdefault(library, set()).add(package)
+    assert seen == LIBRARIES
+
+
+def test_no_folder_of_the_app_is_a_heap():
+    files = Counter(path.parent for path in APP if path.name != "__init__.py")
+    assert {folder: count for folder, count in files.items() if count > MOST_FILES} == {}
 
 
 def test_only_main_and_the_command_line_build_the_app():
@@ -117,29 +110,36 @@ def test_only_main_and_the_command_line_build_the_app():
     assert builders == ["server"]
 
 
-@pytest.mark.parametrize("root", ["experiments.kit", "app", "app.figures", "app.storage", "app.svg.chart"])
-def test_modules_import_each_other_without_cycles(root):
-    folder = ROOT.joinpath(*root.split("."))
-    graph = {
-        path.stem: runtime_imports(path, root) for path in folder.glob("*.py") if path.stem != "__init__"
-    }
+@pytest.mark.parametrize("root", ["app", "experiments/kit"])
+def test_modules_import_each_other_without_circles(root):
+    """When they are imported themselves: at their top level."""
+    modules = {name_of(path): path for path in (ROOT / root).rglob("*.py")}
+    graph = {name: found_at_the_top(path) & set(modules) - {name} for name, path in modules.items()}
     while graph:
         leaves = {name for name, needs in graph.items() if not needs & set(graph)}
-        assert leaves, f"a cycle among {sorted(graph)}"
+        assert leaves, f"a circle among {sorted(graph)}"
         for name in leaves:
             del graph[name]
 
 
-def runtime_imports(path: Path, root: str) -> set[str]:
-    """The siblings that a file imports when it is imported itself: at its top level only."""
+def name_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def found_at_the_top(path: Path) -> set[str]:
+    """The modules that a file names in its imports. `from app.svg import Styles` needs the package itself,
+    `from app.svg import shapes` only that module: a package and what is in it would be a circle else."""
     found = set()
     for node in ast.parse(path.read_text()).body:
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith(root):
-            rest = node.module.removeprefix(root).strip(".")
-            found |= {rest.partition(".")[0]} if rest else {alias.name for alias in node.names}
+        if isinstance(node, ast.ImportFrom) and node.module:
+            for alias in node.names:
+                inside = f"{node.module}.{alias.name}"
+                place = ROOT.joinpath(*inside.split("."))
+                is_module = place.with_suffix(".py").exists() or place.is_dir()
+                found.add(inside if is_module else node.module)
         elif isinstance(node, ast.Import):
-            found |= {a.name.removeprefix(root + ".") for a in node.names if a.name.startswith(root + ".")}
-    return found - {path.stem}
+            found |= {alias.name for alias in node.names}
+    return found
 
 
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda p: f"{p.parent.name}/{p.name}")
