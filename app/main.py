@@ -33,7 +33,8 @@ from app.system import interpreters
 from app.text import languages
 from app.web import api
 from app.web.assets import Assets
-from app.web.pages import comparison, guiding, inspection, pages
+from app.web.pages import PAGES
+from app.web.pages.base import error_page
 from experiments.kit.spec import Experiment, load_all
 
 log = logging.getLogger(__name__)
@@ -97,11 +98,8 @@ def assemble(settings: Settings, experiments: Mapping[str, Experiment], store: S
 
 def connect(app: FastAPI) -> None:
     """Every address of the app, and what answers where something goes wrong."""
-    app.include_router(api.router)
-    app.include_router(pages.router)
-    app.include_router(comparison.router)
-    app.include_router(inspection.router)
-    app.include_router(guiding.router)
+    for part in (api, *PAGES):
+        app.include_router(part.router)
     app.router.routes.extend(app.state.assets.routes())
     app.router.routes.extend(sockets.routes(app.state.bench.views.topic, server=__version__))
     for error in (HTTPException, RequestValidationError, *api.STATUS):
@@ -132,15 +130,14 @@ async def explain(request: Request, error: Exception) -> Response:
     known.detail = languages.t(str(known.detail))
     if request.url.path.startswith("/api/"):
         return api.answer(known)
-    page = pages.error_page(request, known.status_code, known.detail)
+    page = error_page(request, known.status_code, known.detail)
     page.headers.update(known.headers or {})
     return page
 
 
 def allowed(request: Request) -> set[str]:
     """All methods of this address; the framework names those of the first handler alone."""
-    routers = (api, pages, comparison, inspection, guiding)
-    routes = [route for part in routers for route in part.router.routes if isinstance(route, Route)]
+    routes = [route for part in (api, *PAGES) for route in part.router.routes if isinstance(route, Route)]
     here = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
     exact = [route for route in here if route.path == request.url.path]  # not also that of any run
     methods = {method for route in exact or here for method in route.methods or ()} or {"GET"}

@@ -103,9 +103,9 @@ async def test_a_run_that_only_memory_knows_is_the_same_everywhere(app, client, 
 def test_no_address_of_a_run_is_forgotten_in_that_list():
     import inspect
 
-    from app.web.pages import comparison, guiding, pages
+    from app.web.pages import PAGES
 
-    source = "".join(map(inspect.getsource, (api, pages, comparison, guiding)))
+    source = "".join(map(inspect.getsource, (api, *PAGES)))
     found = set(re.findall(r'"(?:/api)?(/runs/\{id\}[^"]*)"', source))
     listed = {re.sub(r"^/api|\?.*$", "", path) for _, path in ROUTES}
     shapes = [re.sub(r"\\{\w+\\}", "[^/]+", re.escape(path)) for path in found]

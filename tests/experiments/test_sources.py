@@ -7,7 +7,7 @@ import pytest
 
 from app.text.languages import LANGUAGES, load
 from app.text.markup import find_links, is_outside, is_safe, render_article
-from app.web.pages.pages import router
+from app.web.pages import PAGES
 from experiments.kit.spec import load_all
 
 EXPERIMENTS = load_all()
@@ -38,7 +38,9 @@ def test_every_link_of_an_article_is_an_https_address_or_a_page_of_oscope(articl
 def opens_a_page(path: str) -> bool:
     named = re.fullmatch(r"/experiments/([\w.]+)", path)
     return (
-        named[1] in EXPERIMENTS if named else path in {getattr(route, "path", "") for route in router.routes}
+        named[1] in EXPERIMENTS
+        if named
+        else path in {getattr(route, "path", "") for page in PAGES for route in page.router.routes}
     )
 
 

@@ -19,7 +19,7 @@ from app.comparison.compare import LETTERS, Incomparable
 from app.runs.run import Run
 from app.text import languages, prose
 from app.text.languages import t
-from app.web.pages import pages
+from app.web.pages.base import TABLE_ROWS, bench_of, python_label, render
 from experiments.kit.spec import Experiment
 
 router = APIRouter(include_in_schema=False)
@@ -42,7 +42,7 @@ async def show(
     run: list[str] = Query(default=[]),  # noqa: B008
 ) -> Response:
     """`?runs=a,b` or `?run=a&run=b`, as ticked boxes send it; one run alone leads to a choice."""
-    bench = pages.bench_of(request)
+    bench = bench_of(request)
     known: list[Run] = []
     try:
         ids = compare.wanted([*runs, *run])
@@ -127,7 +127,7 @@ def whole(
     """In a thread: four runs of 20 000 spans are some megabytes of text."""
     words = languages.words()
     groups = overlay.groups([[dict(spec) for spec in specs] for specs in figures], words)
-    pythons = [pages.python_label(bench, run) for run in runs]
+    pythons = [python_label(bench, run) for run in runs]
     facts = compare.facts(experiment, runs, pythons, words)
     return page(
         request,
@@ -138,7 +138,7 @@ def whole(
         alike=[fact for fact in facts if fact.same],
         numbers=compare.numbers(runs, words),
         guesses=compare.guesses(runs, getattr(experiment.guess, "x_about", ""), words),
-        table_rows=pages.TABLE_ROWS,
+        table_rows=TABLE_ROWS,
         state={
             "figures": [panel for group in groups for panel in group.panels],
             "linked": [[panel["id"] for panel in group.panels] for group in groups if group.linked],
@@ -149,4 +149,4 @@ def whole(
 
 def page(request: Request, status: int = 200, **told: Any) -> Response:
     empty: dict[str, Any] = {"refusal": "", "ways": [], "sides": [], "others": [], "run": None}
-    return pages.render(request, "compare.html", status, here="runs", **empty | told)
+    return render(request, "compare.html", status, here="runs", **empty | told)

@@ -14,7 +14,7 @@ from app.storage.store import DAMAGED, MEMORY_ONLY, MOVED, NO_WAL, OVERWRITTEN, 
 from app.text import languages
 from app.text.languages import ENGLISH, Words, preferred
 from app.web import api
-from app.web.pages import pages
+from app.web.pages import base, home
 from experiments.kit.sentences import percent, say
 from experiments.kit.spec import chapters, load_all
 from tests.app.text import texts
@@ -52,9 +52,9 @@ UNHEARD = {  # parts of sentences that are known whole, and what only programs a
     *("Max open files", "Max stack size"),  # the kernel's, in /proc/<pid>/limits
 }
 TABLES = [  # texts that stand in tables, and reach people through a variable
-    *pages.ADVICE.values(),
+    *base.ADVICE.values(),
     *(text for _, *told in conditions.CONDITIONS for text in told),
-    *(label for _, label in pages.MACHINE_CHANNELS),
+    *(label for _, label in home.MACHINE_CHANNELS),
     *(state.value for state in State),
     *(NO_WAL, DAMAGED, MEMORY_ONLY, MOVED, WRITTEN_ANEW, REPLACED, OVERWRITTEN),
     *(text for chapter in chapters() for text in (chapter.title, chapter.about)),
@@ -129,13 +129,13 @@ def test_a_text_that_stays_as_it_is_needs_no_entry():
 
 
 def test_the_search_finds_both_arms_of_a_choice_and_a_plural():
-    template = pages.environment().parse('{{ t("a" if x else "b") }}{{ count(2, "{n} run", "{n} runs") }}')
+    template = base.environment().parse('{{ t("a" if x else "b") }}{{ count(2, "{n} run", "{n} runs") }}')
     assert list(texts.said_in(template)) == ["a", "b", "{n} run", "{n} runs"]
 
 
 def test_the_search_finds_raw_text_in_any_branch():
     source = '<p title="{{ x }}">{% if x %}Left{% else %}{{ t("Right") }}{{ "Bare" if x }}{% endif %}</p>'
-    written = texts.written(pages.environment().parse(source + '<a aria-label="Go">{{ x }}</a>'))
+    written = texts.written(base.environment().parse(source + '<a aria-label="Go">{{ x }}</a>'))
     assert [text for text in texts.Raw(written).found if text.strip()] == ["LeftBare", "Go"]
 
 

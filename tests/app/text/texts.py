@@ -9,7 +9,7 @@ from pathlib import Path
 
 from jinja2 import nodes
 
-from app.web.pages.pages import environment
+from app.web.pages.base import environment
 
 ROOT = Path(__file__).parents[3]
 SAYING = ("t", "count", "html", "words")  # what says a text in the reader's language

@@ -18,7 +18,7 @@ from app.runs.run import Run, State
 from app.system import machine
 from app.text import languages
 from app.text.markup import REL
-from app.web.pages import pages
+from app.web.pages import base, history, home
 from experiments.kit import Need, say, times
 from experiments.kit.spec import load, names
 from experiments.kit.verdict import Check, Verdict
@@ -124,9 +124,9 @@ async def test_the_bench_says_what_the_last_run_said(client, app):
 
 
 async def test_the_channels_of_a_large_machine_are_groups_of_cores():
-    labels = [channel["label"] for channel in pages.channels(2)]
+    labels = [channel["label"] for channel in home.channels(2)]
     assert labels == ["cpu0", "cpu1", "runnable threads", "context switches"]
-    assert [channel["label"] for channel in pages.channels(10)][:4] == [
+    assert [channel["label"] for channel in home.channels(10)][:4] == [
         "cpu0–1",
         "cpu2–4",
         "cpu5–7",
@@ -139,12 +139,12 @@ async def test_channels_are_named_by_the_numbers_of_the_cores_and_not_by_their_c
     stat.write_text("cpu  9 9 9\ncpu0 1 1 1\ncpu2 1 1 1\ncpu4 1 1 1\nintr 5\n")
     monkeypatch.setattr(machine, "PROC_STAT", stat)
     assert machine.online_cores() == [0, 2, 4]
-    assert [channel["label"] for channel in pages.channels(3, machine.online_cores())][:3] == [
+    assert [channel["label"] for channel in home.channels(3, machine.online_cores())][:3] == [
         "cpu0",
         "cpu2",
         "cpu4",
     ]
-    assert pages.channels(10, [0, 2, *range(4, 12)])[0]["label"] == "cpu0, 2"
+    assert home.channels(10, [0, 2, *range(4, 12)])[0]["label"] == "cpu0, 2"
     stat.unlink()
     assert machine.online_cores() == []
 
@@ -277,13 +277,13 @@ async def test_repeat_fills_the_form_with_that_runs_parameters(client, app):
 
 
 async def test_the_history_is_filtered_and_paged(client, app):
-    for n in range(pages.PAGE + 5):
+    for n in range(history.PAGE + 5):
         state = State.FAILED if n % 2 else State.DONE
         await asyncio.to_thread(
             keep, app, f"{n:010x}", state=state, created_at=time.time() - 1000 + n, why="it broke"
         )
     first = await client.get("/runs", params={"experiment": NAME})
-    assert len(re.findall("<tr data-run", first.text)) == pages.PAGE
+    assert len(re.findall("<tr data-run", first.text)) == history.PAGE
     older = unescape(re.search(r'href="([^"]*before=[^"]*)"', first.text)[1])
     assert len(re.findall("<tr data-run", (await client.get(older)).text)) == 5
     failed = await client.get("/runs", params={"state": "failed"})
@@ -337,7 +337,7 @@ async def test_pages_ask_for_nothing_outside_and_run_no_inline_script(client, ap
 
 
 async def test_json_in_a_page_cannot_end_its_script():
-    assert pages.embed({"words": "</script><b>&\u2028"}) == (
+    assert base.embed({"words": "</script><b>&\u2028"}) == (
         '{"words":"\\u003c/script\\u003e\\u003cb\\u003e\\u0026\\u2028"}'
     )
 

@@ -17,7 +17,7 @@ from app.system.anatomy import Anatomy, NoProcess
 from app.system.census import Census
 from app.text import languages
 from app.text.values import size_of
-from app.web.pages import pages
+from app.web.pages.base import is_watching, render
 
 router = APIRouter(include_in_schema=False)
 
@@ -30,19 +30,19 @@ PRIVATE = ("command line", "working folder", "program")  # may hold secrets; sho
 async def show_all(request: Request) -> Response:
     """As they are now; what needs two looks comes with the live list."""
     rows = await asyncio.to_thread(Census().sample)
-    return pages.render(request, "processes.html", here="processes", rows=rows, users=users(rows))
+    return render(request, "processes.html", here="processes", rows=rows, users=users(rows))
 
 
 @router.api_route("/processes/{pid}", methods=["GET", "HEAD"])
 async def show_one(request: Request, pid: Whole) -> Response:
     """Its control block, threads, address space, descriptors and family."""
-    return pages.render(request, "process.html", here="processes", **await told(request, pid))
+    return render(request, "process.html", here="processes", **await told(request, pid))
 
 
 @router.get("/processes/{pid}/parts")
 async def show_parts(request: Request, pid: Whole) -> Response:
     """What the page swaps in while somebody looks."""
-    return pages.render(request, "_process.html", **await told(request, pid))
+    return render(request, "_process.html", **await told(request, pid))
 
 
 async def told(request: Request, pid: int) -> dict[str, Any]:
@@ -66,7 +66,7 @@ def drawing_of(found: Anatomy) -> Markup:
 
 def is_here(request: Request) -> bool:
     """Whether the page is looked at on this machine; behind a proxy nobody knows. Viewers count as others."""
-    if pages.is_watching(request) or request.app.state.settings.proxy or is_forwarded(request.headers):
+    if is_watching(request) or request.app.state.settings.proxy or is_forwarded(request.headers):
         return False
     return bool(request.client and is_loopback(request.client.host))
 
