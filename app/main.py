@@ -31,7 +31,8 @@ from app.live.topics import Hub
 from app.storage.store import Store
 from app.system import interpreters
 from app.text import languages
-from app.web import api
+from app.web import errors
+from app.web.api import PARTS, schema
 from app.web.assets import Assets
 from app.web.pages import PAGES
 from app.web.pages.base import error_page
@@ -92,17 +93,17 @@ def assemble(settings: Settings, experiments: Mapping[str, Experiment], store: S
     )
     connect(app)
     app.add_middleware(GZipMiddleware, minimum_size=PACKED_FROM_B, compresslevel=PACKED_LEVEL)
-    api.document(app, experiments)
+    schema.document(app, experiments)
     return app
 
 
 def connect(app: FastAPI) -> None:
     """Every address of the app, and what answers where something goes wrong."""
-    for part in (api, *PAGES):
+    for part in (*PARTS, *PAGES):
         app.include_router(part.router)
     app.router.routes.extend(app.state.assets.routes())
     app.router.routes.extend(sockets.routes(app.state.bench.views.topic, server=__version__))
-    for error in (HTTPException, RequestValidationError, *api.STATUS):
+    for error in (HTTPException, RequestValidationError, *errors.STATUS):
         app.add_exception_handler(error, explain)
     app.add_exception_handler(Exception, apologise)
 
@@ -124,12 +125,12 @@ async def live(app: FastAPI) -> AsyncIterator[None]:
 
 async def explain(request: Request, error: Exception) -> Response:
     """What went wrong, in a sentence: JSON for programs, a page for people."""
-    known = api.as_http(error, request.url.path)
+    known = errors.as_http(error, request.url.path)
     if known.status_code == 405:
         known.headers = {"Allow": ", ".join(sorted(allowed(request)))}
     known.detail = languages.t(str(known.detail))
     if request.url.path.startswith("/api/"):
-        return api.answer(known)
+        return errors.answer(known)
     page = error_page(request, known.status_code, known.detail)
     page.headers.update(known.headers or {})
     return page
@@ -137,7 +138,7 @@ async def explain(request: Request, error: Exception) -> Response:
 
 def allowed(request: Request) -> set[str]:
     """All methods of this address; the framework names those of the first handler alone."""
-    routes = [route for part in (api, *PAGES) for route in part.router.routes if isinstance(route, Route)]
+    routes = [route for part in (*PARTS, *PAGES) for route in part.router.routes if isinstance(route, Route)]
     here = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
     exact = [route for route in here if route.path == request.url.path]  # not also that of any run
     methods = {method for route in exact or here for method in route.methods or ()} or {"GET"}

@@ -20,7 +20,7 @@ from app.main import connect
 from app.storage.store import Store
 from app.system.interpreters import default
 from app.text import languages
-from app.web import api
+from app.web.api import schema
 from app.web.assets import Assets
 from experiments.kit import ChoiceGuess, LineGuess
 from experiments.kit.spec import ParameterError
@@ -95,7 +95,7 @@ async def client(bench, tmp_path):
     app = FastAPI()
     app.state.bench, app.state.assets, app.state.started_at = bench, Assets(cache=tmp_path), 1000.0
     connect(app)
-    api.document(app, bench.experiments)
+    schema.document(app, bench.experiments)
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
         yield client

@@ -13,7 +13,6 @@ from app.ground.settings import Settings
 from app.main import build
 from app.runs.run import Run, State, new_id
 from app.storage.store import MEMORY_ONLY, Store
-from app.web import api
 from tests.served import serve
 
 
@@ -103,9 +102,10 @@ async def test_a_run_that_only_memory_knows_is_the_same_everywhere(app, client, 
 def test_no_address_of_a_run_is_forgotten_in_that_list():
     import inspect
 
+    from app.web.api import PARTS
     from app.web.pages import PAGES
 
-    source = "".join(map(inspect.getsource, (api, *PAGES)))
+    source = "".join(map(inspect.getsource, (*PARTS, *PAGES)))
     found = set(re.findall(r'"(?:/api)?(/runs/\{id\}[^"]*)"', source))
     listed = {re.sub(r"^/api|\?.*$", "", path) for _, path in ROUTES}
     shapes = [re.sub(r"\\{\w+\\}", "[^/]+", re.escape(path)) for path in found]

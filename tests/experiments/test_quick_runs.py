@@ -15,7 +15,7 @@ from app.comparison import compare
 from app.figures import Board
 from app.runs.run import Run
 from app.text.languages import LANGUAGES, Words, load
-from app.web.api import guess_schema
+from app.web.api.schema import guess_schema
 from experiments.kit.spec import Field, load_all
 from experiments.kit.verdict import judge
 from tests.experiments.measured import Ran, measured

@@ -25,6 +25,7 @@ from app.svg.diagrams.lanes import pitch
 from app.system.interpreters import Interpreter
 from app.text import languages, prose, templating
 from app.web.assets import Assets
+from app.web.shared import bench_of
 
 TABLE_ROWS = 200  # of a figure's table in HTML; the files have all of them
 WORDS_OF_IMPLEMENTATIONS = {"cpython": "CPython", "pypy": "PyPy", "graalpy": "GraalPy"}
@@ -114,8 +115,3 @@ def as_it_is(bench: Bench, run: Run) -> Run:
     """The stored run, or what it has become while it is on the bench."""
     live = bench.live(run.id)
     return live.run if live else run
-
-
-def bench_of(request: Request) -> Bench:
-    bench: Bench = request.app.state.bench
-    return bench

@@ -19,7 +19,8 @@ from app.comparison.compare import LETTERS, Incomparable
 from app.runs.run import Run
 from app.text import languages, prose
 from app.text.languages import t
-from app.web.pages.base import TABLE_ROWS, bench_of, python_label, render
+from app.web.pages.base import TABLE_ROWS, python_label, render
+from app.web.shared import bench_of
 from experiments.kit.spec import Experiment
 
 router = APIRouter(include_in_schema=False)

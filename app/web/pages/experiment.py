@@ -25,7 +25,6 @@ from app.storage.errors import StorageFailed
 from app.text import languages, prose
 from app.web.pages.base import (
     TABLE_ROWS,
-    bench_of,
     default_python,
     interpreter_label,
     is_watching,
@@ -33,6 +32,7 @@ from app.web.pages.base import (
     read_form,
     render,
 )
+from app.web.shared import bench_of
 from experiments.kit.spec import Experiment, ParameterError, chapters
 
 router = APIRouter(include_in_schema=False)

@@ -8,7 +8,8 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import Response
 
 from app.runs.run import State
-from app.web.pages.base import as_it_is, bench_of, render
+from app.web.pages.base import as_it_is, render
+from app.web.shared import bench_of
 
 router = APIRouter(include_in_schema=False)
 

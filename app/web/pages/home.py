@@ -19,8 +19,9 @@ from app.system.machine import facts, online_cores, tells_load
 from app.text import languages, markup
 from app.text.cores import name_ranges
 from app.text.folding import LONGEST_SEARCH, fold, words_of
-from app.web.pages.base import as_it_is, bench_of, render
+from app.web.pages.base import as_it_is, render
 from app.web.pages.routes import measured_since
+from app.web.shared import bench_of
 from experiments.kit import stir
 from experiments.kit.machine import Machine
 from experiments.kit.spec import Chapter, Experiment, chapters

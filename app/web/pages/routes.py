@@ -14,7 +14,8 @@ from app.catalogue import courses
 from app.catalogue.courses import COOKIE, Begun, Route
 from app.door.language import YEAR_S
 from app.runs.run import Run
-from app.web.pages.base import bench_of, render
+from app.web.pages.base import render
+from app.web.shared import bench_of
 
 router = APIRouter(include_in_schema=False)
 

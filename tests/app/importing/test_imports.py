@@ -28,7 +28,7 @@ from app.runs.run import Run, State
 from app.storage.store import Store
 from app.storage.writer import keep_whole
 from app.system.interpreters import default
-from app.web import api
+from app.web.api import schema
 from app.web.assets import Assets
 from experiments.kit.machine import Machine
 from experiments.kit.spec import load as loaded
@@ -395,7 +395,7 @@ async def app(tmp_path, tmp_path_factory):
     )
     app.state.bench, app.state.assets, app.state.started_at = bench, Assets(cache=tmp_path), 1000.0
     connect(app)
-    api.document(app, bench.experiments)
+    schema.document(app, bench.experiments)
     await bench.start()
     yield app
     await bench.close()

@@ -13,7 +13,7 @@ from app.runs.run import State
 from app.storage.store import DAMAGED, MEMORY_ONLY, MOVED, NO_WAL, OVERWRITTEN, REPLACED, WRITTEN_ANEW
 from app.text import languages
 from app.text.languages import ENGLISH, Words, preferred
-from app.web import api
+from app.web.errors import STATUS
 from app.web.pages import base, home
 from experiments.kit.sentences import percent, say
 from experiments.kit.spec import chapters, load_all
@@ -33,7 +33,7 @@ NAMES = {
     "JSON",
     "HTML",
 }  # in any language
-SPOKEN = {kind.__name__ for kind in api.STATUS} | {
+SPOKEN = {kind.__name__ for kind in STATUS} | {
     *("HTTPException", "Denied", "GuessError", "StorageFull", "CannotStart"),
 }
 ZH = languages.load("zh", load_all())

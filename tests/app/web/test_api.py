@@ -17,7 +17,7 @@ from app.live.topics import Hub
 from app.main import connect
 from app.storage.store import Store
 from app.system.interpreters import default
-from app.web import api
+from app.web.api import schema
 from app.web.assets import Assets
 from experiments.kit.spec import Field, ParameterError
 from tests.tiny.root import build_root, load
@@ -39,7 +39,7 @@ async def app(root, tmp_path):
     bench = Bench(load(), store, Hub(), interpreters, run_child=partial(run_child, root=root))
     app.state.bench, app.state.assets, app.state.started_at = bench, Assets(cache=tmp_path), 1000.0
     connect(app)
-    api.document(app, bench.experiments)
+    schema.document(app, bench.experiments)
     await bench.start()
     yield app
     await bench.close()
@@ -313,7 +313,7 @@ async def test_the_schema_tells_the_truth_about_every_experiment(client):
 @given(st.one_of(st.integers(), st.floats(), st.text(), st.booleans(), st.none(), st.lists(st.integers())))
 def test_what_the_schema_allows_is_taken_and_numbers_beyond_it_are_not(value):
     for field in COUNTING.params:
-        allowed = fits(api.field_schema(field), value)
+        allowed = fits(schema.field_schema(field), value)
         taken = is_taken(field, value)
         assert taken or not allowed
         if isinstance(value, int | float) and not isinstance(value, bool):

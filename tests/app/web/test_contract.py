@@ -21,7 +21,7 @@ from app.door.language import Readers
 from app.ground.settings import Settings
 from app.importing import imports
 from app.main import build
-from app.web.api import STATUS
+from app.web.errors import STATUS
 from experiments.kit.machine import Machine
 from tests.app.serving import serving
 

@@ -1,4 +1,4 @@
-"""The JSON interface: what the pages show and do, for programs.
+"""The runs: begin one, look at it, write on it, take it away, forget it.
 
 Handlers without `async` read from disk; the framework gives each of them a thread.
 """
@@ -9,61 +9,31 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Request, Response
-from fastapi.exceptions import RequestValidationError
-from fastapi.openapi.utils import get_openapi
-from fastapi.responses import JSONResponse
-from pydantic_core import from_json, to_json
-from starlette.exceptions import HTTPException as StarletteHTTPException
+from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
+from pydantic_core import from_json
 
-from app import __version__
 from app.bench.bench import (
     Bench,
-    Busy,
-    GuessedAlready,
-    NotRunning,
-    QueueFull,
-    StillRunning,
-    UnknownExperiment,
 )
-from app.bench.demo_load import UnknownStir
 from app.bench.open_runs import UnknownRun
-from app.catalogue.catalogue import describe
 from app.export import downloads, exports
 from app.export.downloads import FormName
-from app.export.trace import NoLanes
 from app.ground.addresses import to
 from app.ground.whole import Whole
-from app.importing.checks import ImportRefused
-from app.runs import labels, pads
+from app.runs import labels
 from app.runs.run import Run, State
-from app.storage.errors import StorageFailed
 from app.storage.records import tables_of
 from app.svg import standalone
 from app.text import languages
-from app.web import contract, uploads
+from app.web.api import contract, uploads
+from app.web.shared import Answer, TheBench, bench_of
 from experiments.kit.guess import Numbers, shortened
-from experiments.kit.machine import Machine
-from experiments.kit.numbers import read_whole
 from experiments.kit.spec import Experiment, Field, ParameterError, Table
 
 router = APIRouter(prefix="/api")
 
 RUN_ID = re.compile(r"[0-9a-f]{10}")
 MEMBERS = ("experiment", "params", "preset", "python", "guess")  # of the body that starts a run
-LONGEST_DETAIL = 400  # characters; a sentence repeats the value, and a value may be a whole body
-
-
-class Answer(JSONResponse):
-    """JSON by the fast encoder. A number that is not finite becomes null."""
-
-    def render(self, content: Any) -> bytes:
-        return to_json(content, inf_nan_mode="null")
-
-
-def bench_of(request: Request) -> Bench:
-    bench: Bench = request.app.state.bench
-    return bench
 
 
 async def run_of(id: str, bench: Annotated[Bench, Depends(bench_of)]) -> Run:
@@ -75,74 +45,8 @@ async def run_of(id: str, bench: Annotated[Bench, Depends(bench_of)]) -> Run:
     return await bench.views.run(id)
 
 
-TheBench = Annotated[Bench, Depends(bench_of)]
 TheRun = Annotated[Run, Depends(run_of)]
 ThemeName = Literal["auto", "light", "dark"]
-
-
-# -- experiments and machine ------------------------------------------------------------------
-
-
-@router.get("/experiments")
-def list_experiments(bench: TheBench) -> Response:
-    """Every experiment with its parameters, tables and charts, and what this machine lacks for it."""
-    return Answer({"experiments": [describe(experiment) for experiment in bench.experiments.values()]})
-
-
-@router.get("/experiments/{name}")
-def show_experiment(name: str, bench: TheBench) -> Response:
-    """One experiment."""
-    return Answer(describe(bench.experiment(name)))
-
-
-@router.get("/experiments/{name}/guess")
-async def show_guess(request: Request, name: str, bench: TheBench) -> Response:
-    """What there is to guess of a run with these parameters, read as a form's; null where nothing is."""
-    experiment = bench.experiment(name)
-    sent = {k: v for k, v in request.query_params.items() if k != "python" and not k.startswith(pads.PREFIX)}
-    preset = sent.pop("preset", "") or None
-    return Answer(pads.pad(experiment, experiment.parse(sent, preset)))
-
-
-@router.get("/interpreters")
-def list_interpreters(bench: TheBench) -> Response:
-    """The Pythons that a run can be measured with; the first is the default."""
-    return Answer({"interpreters": [known.as_json() for known in bench.interpreters.values()]})
-
-
-@router.get("/machine")
-def show_machine() -> Response:
-    """The facts of this machine."""
-    return Answer(Machine.here().as_json())
-
-
-@router.get("/health")
-async def show_health(bench: TheBench, request: Request) -> Response:
-    """The live state of the server."""
-    return Answer(
-        {
-            "status": "ok",
-            "oscope": __version__,
-            "started_at": request.app.state.started_at,
-            "queue": bench.queue(),
-            "quiet": bench.hub.quiet,
-            "notices": bench.store.notices(),
-        }
-    )
-
-
-@router.post("/stir/{kind}", status_code=202)
-async def begin_stir(kind: str, bench: TheBench) -> Response:
-    """Let the machine work in this way for some seconds, to be seen on the scope; an earlier way ends."""
-    await bench.stir(kind)
-    return Answer(bench.stirring.state(), 202)
-
-
-@router.delete("/stir")
-async def end_stir(bench: TheBench) -> Response:
-    """Back to rest."""
-    await bench.stirring.end()
-    return Answer(bench.stirring.state())
 
 
 # -- runs -------------------------------------------------------------------------------------
@@ -326,140 +230,3 @@ def check_type(field: Field, value: object) -> None:
         raise ParameterError(f"{field.name}: {value!r} is neither true nor false")
     if field.type in (int, float) and isinstance(value, str):
         raise ParameterError(f"{field.name}: {value!r} is not a number")
-
-
-def order_schema(experiments: Mapping[str, Experiment]) -> dict[str, Any]:
-    """The JSON schema of that body: one shape for each experiment, told apart by its name."""
-    return {
-        "oneOf": [experiment_schema(experiment) for experiment in experiments.values()],
-        "discriminator": {"propertyName": "experiment"},
-    }
-
-
-def experiment_schema(experiment: Experiment) -> dict[str, Any]:
-    params = {field.name: field_schema(field) for field in experiment.params}
-    return {
-        "type": "object",
-        "title": experiment.name,
-        "description": experiment.question,
-        "required": ["experiment"],
-        "additionalProperties": False,
-        "properties": {
-            "experiment": {"const": experiment.name},
-            "params": {"type": "object", "additionalProperties": False, "properties": params},
-            "preset": {"enum": [*experiment.presets, None]},
-            "python": {"type": ["string", "null"], "description": "the id of an interpreter"},
-        }
-        | ({"guess": guess_schema(experiment, experiment.parse({}))} if experiment.guess else {}),
-    }
-
-
-def guess_schema(experiment: Experiment, params: Mapping[str, Any]) -> dict[str, Any]:
-    """What may be guessed of a run with these parameters; others may ask for other points."""
-    assert experiment.guess
-    asked = experiment.guess.as_json(params)
-    if "choices" in asked:
-        value: dict[str, Any] = {"enum": [*asked["choices"]]}
-    else:
-        value = {"type": "number", "minimum": asked["low"]}
-    return {
-        "type": ["object", "null"],
-        "description": f"{asked['ask']} GET /api/experiments/{experiment.name}/guess has the points.",
-        "additionalProperties": value,
-        "examples": [{point["key"]: example(asked) for point in asked["points"]}],
-    }
-
-
-def example(asked: Mapping[str, Any]) -> Any:
-    """A guess that would be taken: the first answer, an equal part, the middle."""
-    if "choices" in asked:
-        return next(iter(asked["choices"]))
-    if asked.get("whole"):
-        return asked["whole"] / len(asked["points"])
-    return (asked["low"] + asked["high"]) / 2
-
-
-def field_schema(field: Field) -> dict[str, Any]:
-    """One parameter; the same bounds that `Field.parse` holds it to."""
-    kinds = {int: "integer", float: "number", bool: "boolean", str: "string"}
-    unit = f" ({field.unit})" if field.unit else ""
-    schema: dict[str, Any] = {"type": kinds[field.type], "default": field.default}
-    if field.help:
-        schema["description"] = field.help + unit
-    if field.choices:
-        schema["enum"] = list(field.choices)
-    if field.low is not None:
-        schema |= {"minimum": field.low, "maximum": field.high}
-    return schema
-
-
-def document(app: FastAPI, experiments: Mapping[str, Experiment]) -> None:
-    """Let /openapi.json tell the truth, for these experiments."""
-
-    def openapi() -> dict[str, Any]:
-        if not app.openapi_schema:
-            schema = get_openapi(title=app.title, version=app.version, routes=app.routes)
-            app.openapi_schema = contract.complete(schema, order_schema(experiments))
-        return app.openapi_schema
-
-    app.openapi = openapi  # type: ignore[method-assign]
-
-
-# -- errors -----------------------------------------------------------------------------------
-
-STATUS: dict[type[Exception], int] = {
-    UnknownExperiment: 404,
-    UnknownRun: 404,
-    UnknownStir: 404,
-    Busy: 409,
-    labels.LabelError: 422,
-    GuessedAlready: 409,
-    NotRunning: 409,
-    StillRunning: 409,
-    NoLanes: 404,
-    ParameterError: 422,
-    ImportRefused: 422,
-    QueueFull: 429,
-    StorageFailed: 507,
-}
-
-
-def as_http(error: Exception, path: str) -> StarletteHTTPException:
-    """What went wrong, as a status and a sentence; pages and this interface share it."""
-    if isinstance(error, StarletteHTTPException):
-        plain = {
-            "Not Found": f"there is nothing at {path[:80]}",
-            "Method Not Allowed": "this address does not do that",
-        }
-        detail = plain.get(error.detail, error.detail)
-        return StarletteHTTPException(error.status_code, detail, error.headers)
-    if isinstance(error, RequestValidationError):
-        return HTTPException(422, "; ".join(map(complaint, error.errors())))
-    headers = {"Retry-After": str(error.retry_after)} if isinstance(error, QueueFull) else None
-    status = next(status for kind, status in STATUS.items() if isinstance(error, kind))
-    return HTTPException(status, str(error), headers)
-
-
-def complaint(error: Mapping[str, Any]) -> str:
-    """One of the framework's findings in our words: name, value, rule."""
-    bounds = error.get("ctx", {})
-    rules = {
-        "int_parsing": "is not a whole number",
-        "bool_parsing": "is neither true nor false",
-        "greater_than_equal": f"is less than {bounds.get('ge')}",
-        "less_than_equal": f"is more than {bounds.get('le')}",
-        "enum": f"is not {bounds.get('expected')}",
-        "literal_error": f"is not {bounds.get('expected')}",
-        "missing": "is missing",
-    }
-    value = error.get("input")
-    shown = value if isinstance(value, str) and read_whole(value) is not None else repr(value)
-    return f"{error['loc'][-1]}: {shown} {rules.get(error['type'], error['msg'])}"
-
-
-def answer(error: StarletteHTTPException) -> Response:
-    """`{"detail": "a sentence"}`."""
-    detail = str(error.detail)
-    if len(detail) > LONGEST_DETAIL:
-        detail = f"{detail[: LONGEST_DETAIL - 1]}…"
-    return Answer({"detail": detail}, error.status_code, headers=error.headers)
