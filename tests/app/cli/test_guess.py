@@ -7,7 +7,7 @@ import sys
 import pytest
 from click.testing import CliRunner
 
-from app.cli import commands, local, terminal
+from app.cli import commands, local, run, terminal
 from app.runs.run import Run
 from experiments.kit.spec import load, names
 from tests.served import ROOT
@@ -76,11 +76,11 @@ def test_the_points_are_those_of_the_parameters_that_are_given(nothing_is_measur
 )
 def test_a_guess_is_read_as_people_write_it(name, said, points):
     experiment = load(name)
-    assert commands.read_guess(experiment, said, experiment.parse({})) == points
+    assert run.read_guess(experiment, said, experiment.parse({})) == points
 
 
 def test_without_a_guess_there_is_none():
-    assert commands.read_guess(load("processes.states"), None, {}) is None
+    assert run.read_guess(load("processes.states"), None, {}) is None
 
 
 @pytest.mark.parametrize("name", names())
