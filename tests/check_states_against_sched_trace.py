@@ -26,7 +26,7 @@ from typing import NamedTuple
 from experiments.kit.clock import NS_PER_S
 from experiments.kit.proc import Task
 from experiments.kit.sampling import woken_promptly
-from experiments.processes._cast import Cast
+from experiments.processes._states.cast import Cast
 from experiments.processes.states import Share, Span, Watch
 
 # sched_wakeup, not sched_waking: the kernel's run-queue delay begins when a task is in the queue, and

@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 KIT = sorted((ROOT / "experiments" / "kit").glob("*.py"))
-EXPERIMENTS = sorted(p for p in ROOT.glob("experiments/*/*.py") if p.parent.name != "kit")
+EXPERIMENTS = sorted(p for p in ROOT.glob("experiments/*/**/*.py") if "kit" not in p.parts)
 APP = sorted((ROOT / "app").rglob("*.py"))
 LIBRARIES = {  # beside the standard one: the packages of `app/` that may import each
     "click": {"cli"},
@@ -84,11 +84,14 @@ def test_the_kit_imports_no_experiment(path):
 
 
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda p: f"{p.parent.name}/{p.name}")
-def test_an_experiment_imports_the_kit_and_its_own_helpers_but_no_other_experiment(path):
+def test_an_experiment_imports_the_kit_and_its_own_helpers_but_nothing_of_another_experiment(path):
+    """Its own are in a folder of its name, `_scaling/` of `scaling.py`; what a chapter shares lies there."""
+    chapter, *inside = path.relative_to(ROOT / "experiments").with_suffix("").parts
+    shared = [file.stem for file in (ROOT / "experiments" / chapter).glob("_[!_]*.py")]
+    own = [f"experiments.{chapter}.{name}." for name in (f"_{inside[0].lstrip('_')}", *shared)]
     for name in imports(path):
         if name.startswith("experiments."):
-            chapter, _, rest = name.removeprefix("experiments.").partition(".")
-            assert chapter == "kit" or (chapter == path.parent.name and rest[:1] in ("", "_")), name
+            assert f"{name}.".startswith(("experiments.kit.", *own)), name
 
 
 def test_a_library_is_imported_by_the_packages_that_may_and_by_no_other():

@@ -55,13 +55,13 @@ def describe_chart(chart: Chart) -> dict[str, Any]:
 
 
 def sources(experiment: Experiment) -> Iterator[tuple[str, str]]:
-    """(path, text) of the code that runs: the module, then its chapter's helpers that it imports."""
+    """(path, text) of the code that runs: the module, then the helpers that it imports, and those of them."""
     module = Path(experiment.file)
     waiting, seen = [module], {module}
     for path in waiting:
         text = path.read_text(encoding="utf-8")
-        yield f"experiments/{experiment.chapter}/{path.name}", text
-        helpers = [module.with_name(f"{name}.py") for name in private_imports(text, experiment.chapter)]
+        yield f"experiments/{experiment.chapter}/{path.relative_to(module.parent)}", text
+        helpers = [module.parent / f"{name}.py" for name in private_imports(text, experiment.chapter)]
         new = [helper for helper in helpers if helper not in seen and helper.is_file()]
         waiting += new
         seen.update(new)
@@ -69,15 +69,17 @@ def sources(experiment: Experiment) -> Iterator[tuple[str, str]]:
 
 @lru_cache(maxsize=64)  # a page asks every time, and reading a module takes 5 ms
 def private_imports(source: str, chapter: str) -> list[str]:
-    """The chapter's private modules that a module imports, as in ["_crews"]."""
-    found = []
+    """What a module imports from below its chapter, as in ["_touch", "_paging/promises"].
+
+    A name may also be one that a module defines: `from experiments.memory._touch import write` gives "_touch"
+    and "_touch/write".
+    """
+    home, found = f"experiments.{chapter}", []
     for statement in ast.walk(ast.parse(source)):
-        if isinstance(statement, ast.ImportFrom) and statement.module:
-            home, _, module = statement.module.rpartition(".")
-            if statement.module == f"experiments.{chapter}":
-                found += [alias.name for alias in statement.names if alias.name.startswith("_")]
-            elif home == f"experiments.{chapter}":
-                found.append(module)
+        if isinstance(statement, ast.ImportFrom) and f"{statement.module}.".startswith(f"{home}."):
+            inside = (statement.module or "").removeprefix(home)
+            names = [inside, *(f"{inside}.{alias.name}" for alias in statement.names)]
+            found += [name.lstrip(".").replace(".", "/") for name in names if name.startswith("._")]
     return list(dict.fromkeys(found))
 
 

@@ -52,11 +52,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Any, get_args
 
-from experiments.coroutines import _blocks, _naps
-from experiments.coroutines._blocks import BLOCKER, HEART, Call, beat, loops_for
-from experiments.coroutines._loops import ask, enlist
-from experiments.coroutines._naps import Nap, Note, Pace
-from experiments.coroutines._scenes import (
+from experiments.coroutines._event_loop import blocks as _blocks
+from experiments.coroutines._event_loop import naps
+from experiments.coroutines._event_loop.blocks import BLOCKER, HEART, Call, beat, loops_for
+from experiments.coroutines._event_loop.loops import ask, enlist
+from experiments.coroutines._event_loop.naps import Nap, Note, Pace
+from experiments.coroutines._event_loop.scenes import (
     CLEANUP,
     EXPECTED,
     WAITS,
@@ -66,8 +67,8 @@ from experiments.coroutines._scenes import (
     play,
     scenes,
 )
-from experiments.coroutines._traced import CALLER
-from experiments.coroutines._turns import (
+from experiments.coroutines._event_loop.traced import CALLER
+from experiments.coroutines._event_loop.turns import (
     Ending,
     Fate,
     Lag,
@@ -210,14 +211,14 @@ def measure(
         loops = round(per_10_ms[0] * work / 10)
         blocking = [round(each * block / 10) for each in per_10_ms]
         crew, lacking = enlist(group)
-        yield from _naps.lacks(lacking)
+        yield from naps.lacks(lacking)
         for repeat in range(1, repeats + 1):
             yield Progress((repeat - 1) / repeats, f"round {repeat} of {repeats}")
             yield from together(subject, repeat, unit_s, loops)
             yield from endings(subject, repeat, unit_s, loops)
             yield from heartbeats(subject, repeat, block_s, blocking)
-            yield from _naps.naps(crew, repeat)
-            yield from _naps.paces(crew, repeat)
+            yield from naps.naps(crew, repeat)
+            yield from naps.paces(crew, repeat)
 
 
 def cost(wait: float, work: float, block: float, repeats: int) -> float:
@@ -225,7 +226,7 @@ def cost(wait: float, work: float, block: float, repeats: int) -> float:
     whole_s = unit_s * (2 * sum(WAITS) + 3 * max(WAITS) + 2 * 2.5) + 7 * 6 * work_s
     ends_s = len(EXPECTED) * (unit_s * (1 + 3 * CLEANUP) + 3 * work_s + 0.002)
     beats_s = sum(_blocks.cost(call, block / 1000) for call in get_args(Call))
-    return 0.3 + repeats * (whole_s + ends_s + beats_s) + _naps.cost(repeats)
+    return 0.3 + repeats * (whole_s + ends_s + beats_s) + naps.cost(repeats)
 
 
 def do(job: str, *arguments: Any) -> object:

@@ -58,9 +58,9 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Annotated, Literal
 
-from experiments.io_models._flow import TOLD, story, typical
-from experiments.io_models._models import ARMS
-from experiments.io_models._plan import (
+from experiments.io_models._five_models.flow import TOLD, story, typical
+from experiments.io_models._five_models.models import ARMS
+from experiments.io_models._five_models.plan import (
     EVERY_ARM,
     Round,
     Stage,
@@ -70,9 +70,19 @@ from experiments.io_models._plan import (
     main_rounds,
     sweep_rounds,
 )
-from experiments.io_models._receiver import Receiver, Sample, collector_off, receiver
-from experiments.io_models._rows import ROWS, Flow, Note, Payer, Payload, Read, Summary, Waiting, read_row
-from experiments.io_models._verdict import cpu_share, first, verdict
+from experiments.io_models._five_models.receiver import Receiver, Sample, collector_off, receiver
+from experiments.io_models._five_models.rows import (
+    ROWS,
+    Flow,
+    Note,
+    Payer,
+    Payload,
+    Read,
+    Summary,
+    Waiting,
+    read_row,
+)
+from experiments.io_models._five_models.verdict import cpu_share, first, verdict
 from experiments.kit import (
     Bars,
     Between,

@@ -53,8 +53,8 @@ from contextlib import ExitStack
 from functools import partial
 from typing import Annotated
 
-from experiments.io_models import _idle
-from experiments.io_models._growth import (
+from experiments.io_models._readiness import idle as _idle
+from experiments.io_models._readiness.growth import (
     USUAL_WATCHED,
     Crowded,
     Limit,
@@ -64,8 +64,8 @@ from experiments.io_models._growth import (
     typical,
     verdict,
 )
-from experiments.io_models._semantics import EXPECTED, FACTS, find_out
-from experiments.io_models._watch import METHODS, Cost, Method, hard_limit, reserve, watcher
+from experiments.io_models._readiness.semantics import EXPECTED, FACTS, find_out
+from experiments.io_models._readiness.watch import METHODS, Cost, Method, hard_limit, reserve, watcher
 from experiments.kit import Bars, Between, Cells, Count, Line, LineGuess, Need, Progress, calls
 from experiments.kit.clock import NS_PER_S
 from experiments.kit.spec import ParameterError

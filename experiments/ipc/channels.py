@@ -50,8 +50,8 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, TypeVar
 
-from experiments.ipc._bulk import STREAMS, Stream, pusher
-from experiments.ipc._price import (
+from experiments.ipc._channels.bulk import STREAMS, Stream, pusher
+from experiments.ipc._channels.price import (
     SPINNING,
     Absent,
     Apart,
@@ -62,8 +62,8 @@ from experiments.ipc._price import (
     pipe_on_two_cores,
     verdict,
 )
-from experiments.ipc._talk import END, PIDS, talker
-from experiments.ipc._ways import WAYS, Way
+from experiments.ipc._channels.talk import END, PIDS, talker
+from experiments.ipc._channels.ways import WAYS, Way
 from experiments.kit import Bars, Between, Bytes, Cells, Count, Line, Need, NumberGuess, Progress, affinity
 from experiments.kit.clock import seconds
 from experiments.kit.subjects import Group, SubjectDied, Worker, raise_trouble

@@ -67,10 +67,10 @@ from experiments.kit import (
 from experiments.kit.machine import available, memory, mib_of
 from experiments.kit.spec import ParameterError
 from experiments.kit.subjects import Group, Worker
-from experiments.memory import _smaps
-from experiments.memory._readers import fill_nursery, minor_faults, share_of_copies, ways_here
-from experiments.memory._sharing import Address, Moment, Reading, Step, read_copies, verdict
-from experiments.memory._smaps import frame, sizes
+from experiments.memory._copy_on_write import smaps
+from experiments.memory._copy_on_write.readers import fill_nursery, minor_faults, share_of_copies, ways_here
+from experiments.memory._copy_on_write.sharing import Address, Moment, Reading, Step, read_copies, verdict
+from experiments.memory._copy_on_write.smaps import frame, sizes
 from experiments.memory._touch import MIB, PAGE_B, address, mapping
 
 __all__ = ["Address", "Reading", "Step", "charts", "guess", "measure", "verdict"]
@@ -133,7 +133,7 @@ presets = {
     "quick": {"mib": 32, "objects": 100_000, "repeats": 1},
     "careful": {"mib": min(256, LARGEST_MIB), "steps": 16, "objects": 500_000, "repeats": 5},
 }
-needs = (Need(_smaps.missing),)
+needs = (Need(smaps.missing),)
 
 
 def measure(

@@ -58,8 +58,8 @@ from experiments.kit.charts import Space
 from experiments.kit.machine import available, memory, mib_of
 from experiments.kit.spec import ParameterError
 from experiments.kit.subjects import Group, Worker
-from experiments.memory._growing import ACTIONS, Action, perform
-from experiments.memory._places import USUAL_DEPTH, Growth, Limit, Part, Sum, by_threads, verdict
+from experiments.memory._layout.growing import ACTIONS, Action, perform
+from experiments.memory._layout.places import USUAL_DEPTH, Growth, Limit, Part, Sum, by_threads, verdict
 from experiments.memory._touch import MIB
 
 __all__ = ["Growth", "Limit", "Part", "Sum", "charts", "guess", "measure", "verdict"]

@@ -60,7 +60,7 @@ from experiments.kit.clock import thread_times
 from experiments.kit.machine import available, memory, mib_of
 from experiments.kit.spec import ParameterError
 from experiments.kit.stats import theil_sen
-from experiments.memory._promises import Arm, Step, Total, how_much_slower, verdict
+from experiments.memory._paging.promises import Arm, Step, Total, how_much_slower, verdict
 from experiments.memory._touch import MIB, PAGE_B, STATM, huge_b, touch_twice
 
 __all__ = ["Step", "Total", "charts", "guess", "measure", "verdict"]

@@ -89,7 +89,7 @@ from experiments.kit.clock import NS_PER_S, now_ns
 from experiments.kit.proc import Switches, Task
 from experiments.kit.sampling import Bins, Sampler, State, Stretch, woken_promptly
 from experiments.kit.spec import ParameterError
-from experiments.processes._cast import Cast
+from experiments.processes._states.cast import Cast
 
 How = Literal["counted by the kernel", "seen in samples"]
 

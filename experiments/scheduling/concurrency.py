@@ -59,8 +59,17 @@ from experiments.kit.machine import usable_cores
 from experiments.kit.stats import median
 from experiments.kit.subjects import Gate, Group, Worker
 from experiments.kit.work import calibrate, python_loop
-from experiments.scheduling._gains import Arrangement, Chatty, Finish, Placement, Slice, Whole, gains, verdict
-from experiments.scheduling._tasks import CHUNK_S, JOBS, Done, lane
+from experiments.scheduling._concurrency.gains import (
+    Arrangement,
+    Chatty,
+    Finish,
+    Placement,
+    Slice,
+    Whole,
+    gains,
+    verdict,
+)
+from experiments.scheduling._concurrency.tasks import CHUNK_S, JOBS, Done, lane
 
 __all__ = [
     "Chatty",

@@ -50,9 +50,9 @@ from experiments.kit import (
     Progress,
 )
 from experiments.kit.subjects import Group
-from experiments.sync._facts import BESIDES, FACTS, find_out, late
-from experiments.sync._lost import Outcome, Timer, Tried, lost_of_the_bell, verdict
-from experiments.sync._rules import RULES, WHATS, play
+from experiments.sync._condition.facts import BESIDES, FACTS, find_out, late
+from experiments.sync._condition.lost import Outcome, Timer, Tried, lost_of_the_bell, verdict
+from experiments.sync._condition.rules import RULES, WHATS, play
 
 __all__ = ["Outcome", "Timer", "Tried", "charts", "guess", "measure", "verdict"]
 

@@ -65,11 +65,11 @@ from experiments.kit import (
     Timeline,
 )
 from experiments.kit.subjects import Group
-from experiments.sync._dining import ARMS, Arm, dine
-from experiments.sync._shown import lanes, picture, row_of
-from experiments.sync._stops import Round, Span, Wait, still_stops, verdict
-from experiments.sync._table import Table
-from experiments.sync._watch import STANDS_S, watch
+from experiments.sync._deadlock.dining import ARMS, Arm, dine
+from experiments.sync._deadlock.shown import lanes, picture, row_of
+from experiments.sync._deadlock.stops import Round, Span, Wait, still_stops, verdict
+from experiments.sync._deadlock.table import Table
+from experiments.sync._deadlock.watch import STANDS_S, watch
 
 __all__ = ["Round", "Span", "Wait", "charts", "cost", "guess", "measure", "presets", "verdict"]
 

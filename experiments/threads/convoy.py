@@ -58,8 +58,8 @@ from experiments.kit import (
 from experiments.kit.clock import NS_PER_S, known_sum, now_ns, seconds
 from experiments.kit.stats import median
 from experiments.kit.subjects import Group
-from experiments.threads._echo import Beside, answer, ask, busy_process, calls_for, schedule
-from experiments.threads._waits import Echo, Part, Sweep, answers, verdict
+from experiments.threads._convoy.echo import Beside, answer, ask, busy_process, calls_for, schedule
+from experiments.threads._convoy.waits import Echo, Part, Sweep, answers, verdict
 
 __all__ = ["Echo", "Part", "Sweep", "charts", "cost", "guess", "measure", "presets", "verdict"]
 

@@ -71,9 +71,9 @@ from experiments.kit import (
 from experiments.kit.causes import why_no_core
 from experiments.kit.machine import gil_enabled, usable_cores
 from experiments.kit.subjects import Gate, Group
-from experiments.threads import _segment
-from experiments.threads._parts import READER
-from experiments.threads._story import (
+from experiments.threads._gil_wait import segment
+from experiments.threads._gil_wait.parts import READER
+from experiments.threads._gil_wait.story import (
     MOST_HOLDS,
     PROCESS,
     Handover,
@@ -176,7 +176,7 @@ def measure(
 ) -> Iterator[Span | Hold | Share | Handover | Transition | Progress]:
     process = process and usable_cores() > 1  # on the only core it would take turns with the threads
     pipe = os.pipe() if workload == "mixed" else None
-    parts = _segment.lengths(seconds, PART_S)
+    parts = segment.lengths(seconds, PART_S)
     gate = Gate(1 + process + (pipe is not None))
     story = Story(len(parts), turns=gil_enabled() and workload != "hash")
     try:
@@ -195,7 +195,7 @@ def measure(
 
 
 def cost(workload: str, threads: int, seconds: float, interval: float, process: bool) -> float:
-    return 0.2 + seconds + 0.2 * len(_segment.lengths(seconds, PART_S))
+    return 0.2 + seconds + 0.2 * len(segment.lengths(seconds, PART_S))
 
 
 class Crew:
@@ -204,13 +204,13 @@ class Crew:
     def __init__(self, group: Group, gate: Gate, pipe: tuple[int, int] | None, process: bool) -> None:
         self.gate = gate
         self.pipe = pipe
-        self.subject = group.worker(partial(_segment.threads_run, gate), name="process with threads")
-        self.beside = group.worker(partial(_segment.process_runs, gate)) if process else None
-        self.sender = group.worker(partial(_segment.messages, gate)) if pipe else None
+        self.subject = group.worker(partial(segment.threads_run, gate), name="process with threads")
+        self.beside = group.worker(partial(segment.process_runs, gate)) if process else None
+        self.sender = group.worker(partial(segment.messages, gate)) if pipe else None
 
     def record(
         self, workload: str, threads: int, interval_s: float, length_ns: int
-    ) -> tuple[_segment.Answer, _segment.Answer | None]:
+    ) -> tuple[segment.Answer, segment.Answer | None]:
         reader, writer = self.pipe or (-1, -1)
         self.subject.ask(workload, threads, interval_s, length_ns, reader)
         if self.beside:

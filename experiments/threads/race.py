@@ -60,8 +60,8 @@ from experiments.kit import (
 from experiments.kit.clock import seconds
 from experiments.kit.stats import median
 from experiments.kit.subjects import Group, Worker
-from experiments.threads._losses import Loss, Switch, Trial, losses, verdict
-from experiments.threads._variants import Guard, Variant, do
+from experiments.threads._race.losses import Loss, Switch, Trial, losses, verdict
+from experiments.threads._race.variants import Guard, Variant, do
 
 __all__ = ["Loss", "Switch", "Trial", "charts", "cost", "guess", "measure", "presets", "verdict"]
 

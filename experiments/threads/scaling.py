@@ -71,7 +71,7 @@ from experiments.kit.machine import gil_enabled, usable_cores
 from experiments.kit.stats import FEWEST, Estimate, estimate, known_median, median, ratio_interval
 from experiments.kit.subjects import Group
 from experiments.kit.work import calibrate
-from experiments.threads._crews import WORK, Answer, Crew, Kind, Workload, open_crews, recorded
+from experiments.threads._scaling.crews import WORK, Answer, Crew, Kind, Workload, open_crews, recorded
 
 CHUNK_S = 0.02  # a piece of work is done in chunks, because clock speeds flip within seconds
 SPINS = 4  # chunks of one look at the capacity

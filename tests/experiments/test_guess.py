@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from experiments.io_models._rows import Read
-from experiments.io_models._verdict import first
+from experiments.io_models._five_models.rows import Read
+from experiments.io_models._five_models.verdict import first
 from experiments.kit import BarsGuess, ChoiceGuess, LineGuess, Machine, NumberGuess, Record
 from experiments.kit.guess import GuessError, Point, off_by
 from experiments.kit.spec import load, names
 from experiments.processes import states
 from experiments.threads import gil_wait, scaling
-from experiments.threads._story import Share
+from experiments.threads._gil_wait.story import Share
 
 
 class Row(NamedTuple):

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from experiments.io_models._flow import story, typical
-from experiments.io_models._models import ARMS, Mark, Reading
-from experiments.io_models._plan import EVERY_ARM, PAYERS, cost_s, main_rounds, sweep_rounds
-from experiments.io_models._receiver import Sample, receiver
-from experiments.io_models._rows import Flow, Note, Payer, Payload, Read, Summary, Waiting
+from experiments.io_models._five_models.flow import story, typical
+from experiments.io_models._five_models.models import ARMS, Mark, Reading
+from experiments.io_models._five_models.plan import EVERY_ARM, PAYERS, cost_s, main_rounds, sweep_rounds
+from experiments.io_models._five_models.receiver import Sample, receiver
+from experiments.io_models._five_models.rows import Flow, Note, Payer, Payload, Read, Summary, Waiting
 from experiments.io_models.five_models import measure
 from experiments.kit import Machine, Progress, Record, uring
 from experiments.kit.clock import NS_PER_S, now_ns
@@ -136,8 +136,8 @@ def test_one_signal_is_one_read():
 
 SUBJECT = """
 import os
-from experiments.io_models._models import ARMS
-from experiments.io_models._receiver import receiver
+from experiments.io_models._five_models.models import ARMS
+from experiments.io_models._five_models.receiver import receiver
 from experiments.kit.clock import now_ns
 with receiver("unix", ARMS, 4096) as bench:
     for arm in bench.reads:
@@ -226,7 +226,7 @@ DENIED = """
 import json
 from experiments.io_models.five_models import measure
 from experiments.kit import Machine, Record
-from experiments.io_models._rows import Note, Read
+from experiments.io_models._five_models.rows import Note, Read
 from experiments.kit.spec import load
 rows = list(measure(delay=0.2, reads=20, per_point=3, sweep="none"))
 verdict = load("io_models.five_models").verdict(Record(Machine.here(), {"reads": 20}, rows)).as_json()
@@ -284,8 +284,8 @@ def test_a_dead_sender_is_an_error_and_not_a_wait():
 def test_the_sender_ends_when_its_reader_is_killed():
     script = """
 import os, sys
-from experiments.io_models._models import ARMS
-from experiments.io_models._receiver import receiver
+from experiments.io_models._five_models.models import ARMS
+from experiments.io_models._five_models.receiver import receiver
 with receiver("unix", ARMS, 1 << 20) as bench:
     bench.read("recv", 1, 50_000)
     print(bench.sender.pid, flush=True)
@@ -308,7 +308,7 @@ with receiver("unix", ARMS, 1 << 20) as bench:
 def test_a_thread_that_lets_signals_in_is_not_hit_by_ours():
     script = """
 import signal, socket, threading
-from experiments.io_models._models import held_back, signals_from
+from experiments.io_models._five_models.models import held_back, signals_from
 end = threading.Event()
 threading.Thread(target=end.wait).start()
 number = signal.SIGRTMIN + 3
@@ -325,8 +325,8 @@ end.set()
 
 def test_a_signal_that_nobody_waited_for_harms_nobody():
     script = """
-from experiments.io_models._models import ARMS
-from experiments.io_models._receiver import receiver
+from experiments.io_models._five_models.models import ARMS
+from experiments.io_models._five_models.receiver import receiver
 with receiver("unix", ARMS, 1) as bench:
     for arm in ("sigwaitinfo", "handler"):
         bench.sender.ask(bench.places[arm], 1, 0)

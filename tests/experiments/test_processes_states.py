@@ -15,7 +15,7 @@ import pytest
 from experiments.kit import Machine, Progress, Record, proc
 from experiments.kit.proc import Task, Times
 from experiments.kit.spec import ParameterError, load
-from experiments.processes import _cast
+from experiments.processes._states import cast
 from experiments.processes.states import (
     Share,
     Span,
@@ -246,7 +246,7 @@ def test_a_nice_spinner_gets_what_its_weight_says(tmp_path):
 
 @pytest.mark.measured
 def test_without_a_disk_to_wait_for_a_spawner_is_uninterruptible(tmp_path, monkeypatch):
-    monkeypatch.setattr(_cast, "fsync_blocks", lambda _: False)
+    monkeypatch.setattr(cast, "fsync_blocks", lambda _: False)
     ran = run(tmp_path, seconds=0.5)
     spawner = ran.share("spawner")
     assert spawner.uninterruptible_s > 0.6 * spawner.wall_s
@@ -261,7 +261,7 @@ def test_memory_never_lets_a_write_wait(tmp_path):
         pytest.skip("there is no /dev/shm")
     path = shared / f"oscope-test-{os.getpid()}"
     try:
-        assert _cast.fsync_blocks(path) is False
+        assert cast.fsync_blocks(path) is False
     finally:
         path.unlink()
 
@@ -279,7 +279,7 @@ def no_children() -> bool:
 def test_a_run_that_is_broken_off_leaves_nothing(tmp_path, monkeypatch, rows, without_disk):
     monkeypatch.chdir(tmp_path)
     if without_disk:
-        monkeypatch.setattr(_cast, "fsync_blocks", lambda _: False)
+        monkeypatch.setattr(cast, "fsync_blocks", lambda _: False)
     descriptors = os.listdir("/proc/self/fd")
     measuring = measure(seconds=5)
     for _ in range(rows):
@@ -295,7 +295,7 @@ def test_a_run_that_is_broken_off_leaves_nothing(tmp_path, monkeypatch, rows, wi
 def test_an_observer_that_is_killed_takes_everybody_along(tmp_path, monkeypatch, without_disk):
     monkeypatch.chdir(tmp_path)
     if without_disk:
-        monkeypatch.setattr(_cast, "fsync_blocks", lambda _: False)
+        monkeypatch.setattr(cast, "fsync_blocks", lambda _: False)
     reader, writer = os.pipe()
     observer = os.fork()
     if observer == 0:

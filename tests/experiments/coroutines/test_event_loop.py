@@ -11,11 +11,12 @@ from typing import get_args
 
 import pytest
 
-from experiments.coroutines import _blocks, _scenes
-from experiments.coroutines._blocks import BEAT_S, Call, beat
-from experiments.coroutines._scenes import EXPECTED, TASKS, WORKERS, arrangements, play, scenes
-from experiments.coroutines._traced import CALLER, perform
-from experiments.coroutines._turns import LAG_CLAIMS, contradiction
+from experiments.coroutines._event_loop import blocks as _blocks
+from experiments.coroutines._event_loop import scenes as _scenes
+from experiments.coroutines._event_loop.blocks import BEAT_S, Call, beat
+from experiments.coroutines._event_loop.scenes import EXPECTED, TASKS, WORKERS, arrangements, play, scenes
+from experiments.coroutines._event_loop.traced import CALLER, perform
+from experiments.coroutines._event_loop.turns import LAG_CLAIMS, contradiction
 from experiments.coroutines.event_loop import (
     Ending,
     Fate,

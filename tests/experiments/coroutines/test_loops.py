@@ -9,9 +9,19 @@ from typing import get_args
 import pytest
 
 from app.system.interpreters import default
-from experiments.coroutines import _loops, _naps
-from experiments.coroutines._loops import Loop, Sleep, ask, enlist
-from experiments.coroutines._naps import BLOCKED, SLEEPS, TOGETHER, Nap, Note, Pace, loop_checks, loop_doubts
+from experiments.coroutines._event_loop import loops as _loops
+from experiments.coroutines._event_loop import naps as _naps
+from experiments.coroutines._event_loop.loops import Loop, Sleep, ask, enlist
+from experiments.coroutines._event_loop.naps import (
+    BLOCKED,
+    SLEEPS,
+    TOGETHER,
+    Nap,
+    Note,
+    Pace,
+    loop_checks,
+    loop_doubts,
+)
 from experiments.coroutines.event_loop import verdict
 from experiments.kit import Machine, Record
 from experiments.kit.packages import here

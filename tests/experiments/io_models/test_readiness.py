@@ -9,10 +9,12 @@ import sys
 
 import pytest
 
-from experiments.io_models import _semantics, _watch, readiness
-from experiments.io_models._growth import PROMISES, typical
-from experiments.io_models._semantics import EXPECTED, FACTS, FD_SETSIZE
-from experiments.io_models._watch import METHODS, RESERVE, one_wake, time_waits, watcher, way
+from experiments.io_models import readiness
+from experiments.io_models._readiness import semantics as _semantics
+from experiments.io_models._readiness import watch
+from experiments.io_models._readiness.growth import PROMISES, typical
+from experiments.io_models._readiness.semantics import EXPECTED, FACTS, FD_SETSIZE
+from experiments.io_models._readiness.watch import METHODS, RESERVE, one_wake, time_waits, watcher, way
 from experiments.io_models.readiness import (
     LADDER,
     MOST,
@@ -165,7 +167,8 @@ def test_finding_out_leaves_no_descriptor(facts):
 def test_facts_that_need_more_descriptors_than_are_allowed_are_left_out():
     code = (
         "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (400, 400));"
-        "from experiments.io_models import _semantics as s; from experiments.io_models import readiness as r;"
+        "from experiments.io_models._readiness import semantics as s;"
+        "from experiments.io_models import readiness as r;"
         "print(len(s.FACTS) - len(s.find_out()), r.MOST, r.steps_of(r.USUAL))"
     )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -278,7 +281,7 @@ def test_the_bounds_follow_the_machine():
     experiment = load("io_models.readiness")
     with pytest.raises(ParameterError, match=f"descriptors: {MOST + 1} is outside 100 to {MOST}"):
         experiment.parse({"descriptors": MOST + 1})
-    assert max(100, _watch.hard_limit() - RESERVE) >= MOST
+    assert max(100, watch.hard_limit() - RESERVE) >= MOST
     assert steps_of(100) == [10, 30, 100]
     assert steps_of(20_000) == [*LADDER, 20_000]
 

@@ -13,11 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from experiments.ipc import _bulk, _ways, channels
-from experiments.ipc._bulk import STREAMS, pusher
-from experiments.ipc._price import RAW, SPINNING, pipe_on_two_cores
-from experiments.ipc._talk import END, talker
-from experiments.ipc._ways import WAYS, Missing, make
+from experiments.ipc import channels
+from experiments.ipc._channels import bulk as _bulk
+from experiments.ipc._channels import ways
+from experiments.ipc._channels.bulk import STREAMS, pusher
+from experiments.ipc._channels.price import RAW, SPINNING, pipe_on_two_cores
+from experiments.ipc._channels.talk import END, talker
+from experiments.ipc._channels.ways import WAYS, Missing, make
 from experiments.ipc.channels import (
     Absent,
     Apart,
@@ -229,7 +231,7 @@ def test_an_error_of_the_system_is_a_way_that_is_missing(monkeypatch):
     def refused(_):
         raise PermissionError(1, "Operation not permitted")
 
-    monkeypatch.setitem(_ways.MAKERS, "pipe", refused)
+    monkeypatch.setitem(ways.MAKERS, "pipe", refused)
     with pytest.raises(Missing, match="EPERM"):
         make("pipe", 64)
 
@@ -237,7 +239,7 @@ def test_an_error_of_the_system_is_a_way_that_is_missing(monkeypatch):
 def test_a_failed_call_of_the_c_library_is_an_error():
     ctypes.set_errno(11)
     with pytest.raises(BlockingIOError):
-        _ways.checked(-1)
+        ways.checked(-1)
 
 
 # -- nothing is left --------------------------------------------------------------------------
@@ -321,7 +323,7 @@ def names_that_are_left() -> list[object]:
     errors = []
     for which in ("there", "back"):
         name = f"/oscope-{os.getpid()}-{which}".encode()
-        opened = _ways.queues().mq_open(name, os.O_RDWR)
+        opened = ways.queues().mq_open(name, os.O_RDWR)
         errors.append(ctypes.get_errno() if opened < 0 else 0)
     open_files = [os.readlink(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd") if is_open(fd)]
     fifos = [path.endswith("(deleted)") for path in open_files if "/fifo" in path]
@@ -501,5 +503,5 @@ def cs_ns(bulk: str, stream: str) -> float:
 
 def test_raw_ways_are_those_of_the_kernel():
     assert not [way for way in RAW if way == SPINNING or way.startswith("mp")]
-    assert set(_ways.MAKERS) == set(WAYS)
+    assert set(ways.MAKERS) == set(WAYS)
     assert channels.FEW < 40

@@ -136,7 +136,7 @@ def test_switches_of_a_thread_are_counted(named):
 
 def test_what_runs_in_a_subinterpreter_imports_no_ctypes():
     """CPython 3.12 cannot load it there."""
-    script = "import sys, experiments.threads._crews; print('ctypes' in sys.modules)"
+    script = "import sys, experiments.threads._scaling.crews; print('ctypes' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
 

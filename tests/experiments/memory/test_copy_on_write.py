@@ -13,16 +13,18 @@ import pytest
 from experiments.kit import Machine, Record
 from experiments.kit.proc import Task
 from experiments.kit.spec import ParameterError, load
-from experiments.memory import _readers, _smaps, copy_on_write
-from experiments.memory._sharing import read_copies
-from experiments.memory._smaps import frame, sizes
+from experiments.memory import copy_on_write
+from experiments.memory._copy_on_write import readers as _readers
+from experiments.memory._copy_on_write import smaps
+from experiments.memory._copy_on_write.sharing import read_copies
+from experiments.memory._copy_on_write.smaps import frame, sizes
 from experiments.memory.copy_on_write import Address, Reading, Step, measure, verdict
 from tests.experiments.measured import measured
 
-pytestmark = pytest.mark.skipif(bool(_smaps.missing()), reason=_smaps.missing() or "-")
+pytestmark = pytest.mark.skipif(bool(smaps.missing()), reason=smaps.missing() or "-")
 
 MIB = 1 << 20
-PAGES = 16 * MIB // _smaps.PAGE_B
+PAGES = 16 * MIB // smaps.PAGE_B
 STRAY = 30  # pages that the child copies of itself meanwhile
 OWN_MIB = 0.75  # of its own that either of them writes meanwhile
 COUNTS_REFERENCES = sys.implementation.name == "cpython"
@@ -85,7 +87,7 @@ def test_behind_the_address_is_one_frame_before_and_two_after(rows):
 
 
 def test_who_may_not_see_frames_is_told_none(monkeypatch):
-    monkeypatch.setattr(_smaps, "open", denied, raising=False)
+    monkeypatch.setattr(smaps, "open", denied, raising=False)
     assert frame(id(MIB)) == 0
 
 

@@ -13,8 +13,8 @@ from experiments.kit import Machine, Record
 from experiments.kit.spec import ParameterError, load
 from experiments.kit.subjects import Group
 from experiments.memory import layout
-from experiments.memory._growing import perform
-from experiments.memory._places import by_threads, fine
+from experiments.memory._layout.growing import perform
+from experiments.memory._layout.places import by_threads, fine
 from experiments.memory.layout import Growth, Limit, Part, Sum, look_after, measure, verdict
 from tests.experiments.measured import measured
 

@@ -9,7 +9,7 @@ import pytest
 from experiments.kit import Machine, Progress, Record
 from experiments.kit.spec import ParameterError, load
 from experiments.memory import _touch, paging
-from experiments.memory._promises import how_much_slower
+from experiments.memory._paging.promises import how_much_slower
 from experiments.memory._touch import PAGE_B, huge_b, mapping, touch_twice
 from experiments.memory.paging import Step, Total, measure, verdict
 

@@ -10,9 +10,9 @@ import pytest
 
 from experiments.kit import Machine, Progress, Record
 from experiments.processes import lifecycle
-from experiments.processes._endings import becomes
-from experiments.processes._family import Family
-from experiments.processes._watch import Watch, parsed
+from experiments.processes._lifecycle.endings import becomes
+from experiments.processes._lifecycle.family import Family
+from experiments.processes._lifecycle.watch import Watch, parsed
 from experiments.processes.lifecycle import Adoption, Ending, Kin, Life, Span, measure, verdict
 
 pytestmark = pytest.mark.skipif(bool(lifecycle.missing()), reason=lifecycle.missing() or "-")

@@ -7,7 +7,7 @@ from experiments.kit import Machine, Progress, Record
 from experiments.kit.spec import load
 from experiments.kit.subjects import Group
 from experiments.scheduling import concurrency
-from experiments.scheduling._tasks import Done, Stretch, lane, noted
+from experiments.scheduling._concurrency.tasks import Done, Stretch, lane, noted
 from experiments.scheduling.concurrency import Chatty, Finish, Slice, Stage, Whole, cost, slices, verdict
 
 MS = 1_000_000

@@ -12,10 +12,11 @@ import pytest
 from experiments.kit import Machine, Progress, Record
 from experiments.kit.machine import gil_enabled
 from experiments.kit.spec import load
-from experiments.sync import _facts, _rules
-from experiments.sync._facts import FACTS, find_out, late
-from experiments.sync._lost import FACT_CLAIMS, lost_of_the_bell, timer_checks
-from experiments.sync._rules import RULES, Shelf, bell, play
+from experiments.sync._condition import facts as _facts
+from experiments.sync._condition import rules
+from experiments.sync._condition.facts import FACTS, find_out, late
+from experiments.sync._condition.lost import FACT_CLAIMS, lost_of_the_bell, timer_checks
+from experiments.sync._condition.rules import RULES, Shelf, bell, play
 from experiments.sync.condition import Outcome, Timer, Tried, measure, verdict
 from tests.traced import strace
 
@@ -92,12 +93,12 @@ def watched(monkeypatch) -> Watched:
     """The condition of the next round, which only the rules get, and not the library's own threads."""
     condition = Watched()
     names = SimpleNamespace(Condition=lambda: condition, Thread=threading.Thread)
-    monkeypatch.setattr(_rules, "threading", names)
+    monkeypatch.setattr(rules, "threading", names)
     return condition
 
 
 def test_what_the_library_knows_of_its_waiters_is_what_the_producer_counts(watched):
-    counted = bell(60, *(_rules.pause(random.Random(seed), GAP_S) for seed in (1, 2)))
+    counted = bell(60, *(rules.pause(random.Random(seed), GAP_S) for seed in (1, 2)))
     assert sum(watched.empty) == counted["missed"]
     assert len(watched.empty) == 60 + 1  # and the one that ends it
 
@@ -161,7 +162,7 @@ def test_a_timer_is_later_beside_a_busy_thread():
 MARKED = """
 import os
 from experiments.kit.clock import now_ns
-from experiments.sync import _facts
+from experiments.sync._condition import facts as _facts
 def marked():
     stamp = now_ns()
     os.access("/now", 0)

@@ -10,10 +10,11 @@ import pytest
 from experiments.kit import Machine, Progress, Record
 from experiments.kit.spec import load
 from experiments.kit.subjects import Group, SubjectDied
-from experiments.sync import _table, _watch
-from experiments.sync._dining import ARMS, CURES, Arm, dine
-from experiments.sync._stops import still_stops
-from experiments.sync._table import (
+from experiments.sync._deadlock import table as _table
+from experiments.sync._deadlock import watch as _watch
+from experiments.sync._deadlock.dining import ARMS, CURES, Arm, dine
+from experiments.sync._deadlock.stops import still_stops
+from experiments.sync._deadlock.table import (
     DROPS,
     LEAVES,
     NOBODY,
@@ -25,7 +26,7 @@ from experiments.sync._table import (
     arrows,
     cycle_in,
 )
-from experiments.sync._watch import Watch, closing_ns, spans, watch
+from experiments.sync._deadlock.watch import Watch, closing_ns, spans, watch
 from experiments.sync.deadlock import Round, Span, Wait, measure, verdict
 from tests.traced import strace
 
@@ -381,10 +382,10 @@ def test_each_arm_is_tried():
 
 ORDERED = """
 from experiments.kit.subjects import Group
-from experiments.sync._dining import Arm, dine
-from experiments.sync._shown import row_of
-from experiments.sync._table import Table
-from experiments.sync._watch import watch
+from experiments.sync._deadlock.dining import Arm, dine
+from experiments.sync._deadlock.shown import row_of
+from experiments.sync._deadlock.table import Table
+from experiments.sync._deadlock.watch import watch
 table = Table(5)
 with Group() as group:
     seen = watch(table, group.fork(dine, table, "ordered", 0.3, 0.001, 0.002, 1, name="diners"), 0.3, 0.002)

@@ -12,7 +12,7 @@ from experiments.kit import Machine, Progress, Record
 from experiments.kit.clock import now_ns
 from experiments.kit.spec import load
 from experiments.threads import convoy
-from experiments.threads._echo import NUMBER, STOP, ask, calls_for, one_call, schedule
+from experiments.threads._convoy.echo import NUMBER, STOP, ask, calls_for, one_call, schedule
 from experiments.threads.convoy import Arm, Echo, Part, Sweep, cost, gap_s, plan, verdict
 from tests.traced import strace
 
@@ -219,7 +219,7 @@ def test_a_client_asks_on_although_no_answer_comes():
 
 
 def test_a_question_that_is_never_answered_is_told(monkeypatch):
-    monkeypatch.setattr("experiments.threads._echo.PATIENCE_S", 0.05)
+    monkeypatch.setattr("experiments.threads._convoy.echo.PATIENCE_S", 0.05)
     here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with here, there:
         assert ask(here, now_ns(), [0, 1000]) == [-1, -1]

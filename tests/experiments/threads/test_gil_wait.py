@@ -15,10 +15,11 @@ from experiments.kit import Machine, Progress, Record, clock, timeline
 from experiments.kit.clock import now_ns
 from experiments.kit.subjects import Gate, Group, SubjectDied
 from experiments.kit.work import burn_until, python_loop
-from experiments.threads import _segment, gil_wait
-from experiments.threads._parts import Part, blocked_ns, reader_spans, shortened
-from experiments.threads._segment import Lane, lengths, threads_run
-from experiments.threads._story import Handover, Hold, Share, Span, Story, Transition, read_part
+from experiments.threads import gil_wait
+from experiments.threads._gil_wait import segment
+from experiments.threads._gil_wait.parts import Part, blocked_ns, reader_spans, shortened
+from experiments.threads._gil_wait.segment import Lane, lengths, threads_run
+from experiments.threads._gil_wait.story import Handover, Hold, Share, Span, Story, Transition, read_part
 from experiments.threads.gil_wait import verdict
 
 MS = 1_000_000
@@ -109,7 +110,7 @@ def test_the_story_adds_up_over_its_parts():
 
 
 def test_hold_times_are_thinned_evenly_when_there_are_too_many(monkeypatch):
-    monkeypatch.setattr("experiments.threads._story.MOST_HOLDS", 10)
+    monkeypatch.setattr("experiments.threads._gil_wait.story.MOST_HOLDS", 10)
     story = Story(1, turns=True)
     turns = [[ms * MS for ms in range(first, 400, 2) for ms in (ms, ms + 1)] for first in (0, 1)]
     lanes = [[400 * MS, bursts, [], 200 * MS, 0, 0, 0] for bursts in turns]
@@ -265,7 +266,7 @@ def test_on_one_core_the_process_beside_is_left_out_and_the_answer_is_clean(monk
 
 def test_what_a_thread_could_not_read_about_itself_is_unknown_and_never_a_difference(monkeypatch):
     """Before and after, with the second reading missing: no negative number of switches."""
-    monkeypatch.setattr(_segment, "switches_of", lambda task: (None, None))
+    monkeypatch.setattr(segment, "switches_of", lambda task: (None, None))
     rows = run_here(threads_run(opened(), "python", 2, 0.005, 50 * MS, -1))
     (handover,) = (row for row in rows if isinstance(row, Handover))
     assert handover.voluntary is None
@@ -276,14 +277,14 @@ def test_what_a_thread_could_not_read_about_itself_is_unknown_and_never_a_differ
 
 def test_without_schedstat_the_run_queue_is_unknown_and_so_is_what_is_left(monkeypatch):
     monkeypatch.setattr(clock, "run_delay_ns", lambda task="thread-self": None)
-    monkeypatch.setattr(_segment, "missing", lambda: "no schedstat")
+    monkeypatch.setattr(segment, "missing", lambda: "no schedstat")
     rows = run_here(threads_run(opened(), "python", 2, 0.005, 50 * MS, -1))
     for row in (row for row in rows if isinstance(row, Share)):
         assert (row.gil_wait_s, row.ready_s) == (None, None)
         assert row.running_s > 0
 
 
-def run_here(answer: _segment.Answer) -> list[object]:
+def run_here(answer: segment.Answer) -> list[object]:
     story = Story(1, turns=True)
     return [*story.add(2, answer, None), *story.end()]
 
@@ -504,8 +505,8 @@ def opened() -> Gate:
 def test_the_last_message_says_that_it_is_the_last():
     reader, writer = os.pipe()
     begin_ns = now_ns()
-    _segment.messages(opened(), writer, 50 * MS)
-    *stamps, last = [stamp for (stamp,) in _segment.STAMP.iter_unpack(os.read(reader, 1 << 16))]
+    segment.messages(opened(), writer, 50 * MS)
+    *stamps, last = [stamp for (stamp,) in segment.STAMP.iter_unpack(os.read(reader, 1 << 16))]
     assert stamps == sorted(stamps)
     assert all(begin_ns < stamp < begin_ns + 60 * MS for stamp in stamps)
     assert -last >= begin_ns + 50 * MS
@@ -517,7 +518,7 @@ def test_the_last_message_says_that_it_is_the_last():
 def test_a_process_of_its_own_needs_no_lock():
     """Its bursts are its time on a core, and what is between them its time in the run queue."""
     with Group() as group:
-        beside = group.worker(partial(_segment.process_runs, opened()))
+        beside = group.worker(partial(segment.process_runs, opened()))
         beside.ask(200 * MS)
         burn_until(now_ns() + 200 * MS)
         _, _, (noted,) = beside.answer()
@@ -539,7 +540,7 @@ def test_counters_of_a_blocked_thread_are_what_it_used():
     thread = threading.Thread(target=work)
     thread.start()
     waiting.wait()
-    cpu_ns, *_ = _segment.counters(thread.native_id, 0)
+    cpu_ns, *_ = segment.counters(thread.native_id, 0)
     done.set()
     thread.join()
     assert cpu_ns >= used[0] * 0.98

@@ -8,9 +8,10 @@ import pytest
 
 from experiments.kit import Machine, Progress, Record
 from experiments.kit.spec import load
-from experiments.threads import _variants, race
-from experiments.threads._losses import CALLED, PLAIN
-from experiments.threads._variants import LOOPS, Step, place_of, steps_of
+from experiments.threads import race
+from experiments.threads._race import variants
+from experiments.threads._race.losses import CALLED, PLAIN
+from experiments.threads._race.variants import LOOPS, Step, place_of, steps_of
 from experiments.threads.race import Loss, Switch, Trial, verdict
 
 STEPS = 1_000_000
@@ -202,9 +203,9 @@ def test_every_column_reads_from_top_to_bottom(rows):
 def test_a_bare_variant_counts_right_alone():
     for loops in LOOPS.values():
         for loop in loops.values():
-            _variants.n = _variants.o.n = 0
+            variants.n = variants.o.n = 0
             loop(1000)
-            assert _variants.n + _variants.o.n == 1000
+            assert variants.n + variants.o.n == 1000
 
 
 STATEMENTS = {
@@ -222,7 +223,7 @@ def test_an_increment_costs_what_timeit_says(variant):
     ratios = []
     for _ in range(5):
         ours_s = (
-            min(_variants.race(variant, "without a lock", 2, 10_000, 0.005)[1] for _ in range(9)) / 2e4 / 1e9
+            min(variants.race(variant, "without a lock", 2, 10_000, 0.005)[1] for _ in range(9)) / 2e4 / 1e9
         )
         ratios.append(ours_s / (min(timeit.repeat(*STATEMENTS[variant], repeat=9, number=20_000)) / 2e4))
     assert 0.6 < sorted(ratios)[2] < 2

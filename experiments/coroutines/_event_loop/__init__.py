@@ -1,0 +1,1 @@
+"""Helpers of `coroutines.event_loop`, and of nobody else."""

@@ -1,0 +1,1 @@
+"""Helpers of `io_models.five_models`, and of nobody else."""

@@ -1,0 +1,1 @@
+"""Helpers of `io_models.readiness`, and of nobody else."""

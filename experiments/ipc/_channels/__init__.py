@@ -1,0 +1,1 @@
+"""Helpers of `ipc.channels`, and of nobody else."""

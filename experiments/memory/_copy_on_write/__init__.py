@@ -1,0 +1,1 @@
+"""Helpers of `memory.copy_on_write`, and of nobody else."""

@@ -1,0 +1,1 @@
+"""Helpers of `memory.layout`, and of nobody else."""

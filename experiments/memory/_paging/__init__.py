@@ -1,0 +1,1 @@
+"""Helpers of `memory.paging`, and of nobody else."""

@@ -1,0 +1,1 @@
+"""Helpers of `processes.lifecycle`, and of nobody else."""

@@ -1,0 +1,1 @@
+"""Helpers of `processes.states`, and of nobody else."""

@@ -1,0 +1,1 @@
+"""Helpers of `scheduling.concurrency`, and of nobody else."""

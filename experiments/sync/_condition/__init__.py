@@ -1,0 +1,1 @@
+"""Helpers of `sync.condition`, and of nobody else."""

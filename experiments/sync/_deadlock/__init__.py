@@ -1,0 +1,1 @@
+"""Helpers of `sync.deadlock`, and of nobody else."""

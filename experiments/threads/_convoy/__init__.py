@@ -1,0 +1,1 @@
+"""Helpers of `threads.convoy`, and of nobody else."""

@@ -1,0 +1,1 @@
+"""Helpers of `threads.gil_wait`, and of nobody else."""

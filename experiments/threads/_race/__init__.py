@@ -1,0 +1,1 @@
+"""Helpers of `threads.race`, and of nobody else."""

@@ -1,0 +1,1 @@
+"""Helpers of `threads.scaling`, and of nobody else."""
