@@ -32,7 +32,7 @@ from app.system.interpreters import Interpreter
 from app.system.machine import Reading, conditions
 from experiments.kit.affinity import usable_cores
 from experiments.kit.machine import niceness
-from experiments.kit.supervisor import read
+from experiments.kit.process_tree import read
 
 log = logging.getLogger(__name__)
 

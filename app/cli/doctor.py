@@ -19,7 +19,7 @@ from app.system import interpreters
 from app.system.interpreters import Interpreter
 from app.system.machine import tells_load
 from app.text.cores import name_ranges
-from experiments.kit import affinity, cgroups, packages, supervisor, uring
+from experiments.kit import affinity, cgroups, packages, process_tree, uring
 from experiments.kit.machine import Machine
 from experiments.kit.spec import Experiment
 
@@ -148,7 +148,7 @@ def substitutes() -> Iterator[Finding]:
     if why := affinity.missing():
         says = "processes.states, scheduling.concurrency and ipc.channels cannot be measured"
         yield Finding("affinity", False, why, f"{says}; give oscope one core only, or allow the call.")
-    if not supervisor.can_adopt_orphans():
+    if not process_tree.can_adopt_orphans():
         says = "this system does not let a process adopt orphans or end with its parent (prctl)"
         yield Finding("orphans", None, f"{says}: what a run leaves is found by its room instead")
 

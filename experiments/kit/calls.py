@@ -17,7 +17,7 @@ from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 from experiments.kit.proc import Switches
-from experiments.kit.supervisor import read
+from experiments.kit.process_tree import read
 
 if TYPE_CHECKING:
     import ctypes  # where it is needed, for not every subinterpreter can import it

@@ -1,9 +1,7 @@
 """The supervising half of a run: it forks the measuring half, watches it and ends its whole tree.
 
 It sleeps in one `poll` while the run lasts, on the lifeline (stdin: end of file means that whoever
-asked for the run is gone) and on signals. However a run ends, `end_all` is the one way out: TERM to
-everybody found by parentage, a moment of grace, KILL until a pass finds nobody, and multiprocessing's
-resource trackers last, because they unlink the shared memory and semaphores that the killed forgot.
+asked for the run is gone) and on signals. However a run ends, `process_tree.end_all` is the one way out.
 Being a child subreaper, this process adopts every orphan of the run, so parentage finds them all.
 """
 
@@ -16,22 +14,26 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple, NoReturn
 
 from experiments.kit import affinity
+from experiments.kit.process_tree import (
+    PR_SET_CHILD_SUBREAPER,
+    PR_SET_PDEATHSIG,
+    end_all,
+    family,
+    members,
+    prctl,
+    proportional_b,
+    resident_b,
+)
 from experiments.kit.rest import NOT_TOLD
 
-GRACE_S = 1.0  # for `finally` blocks, between TERM and KILL
-TRACKERS_S = 0.3  # a tracker ends by itself once nobody holds its pipe; it takes milliseconds
-ENDING_S = 5.0  # then even a task that the kernel does not let go is given up
 WATCH_S = 0.5  # between two looks at memory and output; a look costs about 0.1 ms
 OUTPUT_B = 16 << 20  # of stray prints; a file that grows further starts anew
 
-PR_SET_PDEATHSIG = 1  # prctl(2)
-PR_GET_DUMPABLE = 3
-PR_SET_CHILD_SUBREAPER = 36
 
 Note = dict[str, Any]  # what the measuring half tells at its end: done, machine, run_s, delay_s
 
@@ -187,30 +189,6 @@ def uses_more(limit_b: int) -> bool:
     return sum(map(resident_b, pids)) > limit_b and sum(map(proportional_b, pids)) > limit_b
 
 
-def family(pid: int) -> Iterator[int]:
-    """A process and its descendants by the kernel's own lists (proc(5): task/<tid>/children).
-
-    They cost a few microseconds a process, but may miss one that is just being born.
-    """
-    yield pid
-    with suppress(OSError):
-        for task in os.listdir(f"/proc/{pid}/task"):
-            for child in read(f"/proc/{pid}/task/{task}/children").split():
-                yield from family(int(child))
-
-
-def resident_b(pid: int) -> int:
-    fields = read(f"/proc/{pid}/statm").split()
-    return int(fields[1]) * os.sysconf("SC_PAGE_SIZE") if fields else 0
-
-
-def proportional_b(pid: int) -> int:
-    """A process's share of the memory it maps: a page that n processes map counts 1/n (proc(5))."""
-    lines = read(f"/proc/{pid}/smaps_rollup").splitlines()
-    sizes = [int(line.split()[1]) for line in lines if line.startswith((b"Pss:", b"SwapPss:"))]
-    return sum(sizes) * 1024 if sizes else resident_b(pid)
-
-
 def cut_output() -> None:
     """Stray prints go to a file opened for appending; one that runs wild must not fill the disk."""
     with suppress(OSError):
@@ -218,7 +196,7 @@ def cut_output() -> None:
             os.ftruncate(2, 0)
 
 
-# Ending
+# Everybody of a run
 
 
 class Tree:
@@ -242,110 +220,6 @@ class Tree:
     def living(self) -> list[int]:
         self.reap()
         return members(os.getpid(), self.leader)
-
-
-Living = Callable[[], list[int]]
-
-
-def end_all(living: Living, grace_s: float = GRACE_S, groups: Collection[int] = ()) -> int:
-    """End all that `living` finds, and the process groups known before, however often it must look; how
-    many had to be killed."""
-
-    def workers() -> list[int]:
-        return [pid for pid in living() if not is_tracker(pid)]
-
-    seen = {
-        *groups,
-        *groups_of(living()),
-    }  # while whoever leads them is there: who hops on may be missed later
-    if send(signal.SIGTERM, workers):
-        send(signal.SIGCONT, workers)  # who is stopped would not notice
-        wait_for_nobody(workers, grace_s)
-    killed: set[int] = set()
-    deadline = time.monotonic() + ENDING_S
-    empty = 0
-    while empty < 2 and time.monotonic() < deadline:  # one pass may miss who is just being born
-        hit = kill(workers, seen)
-        killed |= hit
-        empty = 0 if hit else empty + 1
-        wait_for_nobody(workers, 0.005)
-    wait_for_nobody(living, TRACKERS_S)
-    if send(signal.SIGKILL, living):
-        wait_for_nobody(living, TRACKERS_S)
-    return len(killed)
-
-
-def kill(living: Living, groups: set[int]) -> set[int]:
-    """Kill everybody who is found; who that was, even those who left before they were hit.
-
-    Their process groups are halted first, each in one step of the kernel. Otherwise a process that
-    forks and leaves all the time would be somewhere else whenever its number comes up. Groups that were
-    seen before are halted too, for a look can miss all of their members.
-    """
-    groups |= groups_of(living())
-    send_groups(signal.SIGSTOP, groups)
-    found = set(living())
-    send(signal.SIGKILL, lambda: list(found))
-    send_groups(signal.SIGCONT, groups)  # for the trackers among them
-    return found
-
-
-def groups_of(pids: list[int]) -> set[int]:
-    """Their process groups, without our own."""
-    groups = set()
-    for pid in pids:
-        with suppress(ProcessLookupError):
-            groups.add(os.getpgid(pid))
-    return groups - {os.getpgrp()}
-
-
-def send_groups(number: int, groups: set[int]) -> None:
-    for group in groups:
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(group, number)
-
-
-def send(number: int, living: Living) -> set[int]:
-    hit = set()
-    for pid in living():
-        with suppress(ProcessLookupError, PermissionError):
-            os.kill(pid, number)
-            hit.add(pid)
-    return hit
-
-
-def wait_for_nobody(living: Living, seconds: float) -> None:
-    end = time.monotonic() + seconds
-    while living() and time.monotonic() < end:
-        time.sleep(0.005)
-
-
-def members(root: int, session: int) -> list[int]:
-    """Everybody who lives (not zombies) below `root` or in the session, by one pass over /proc.
-
-    The session holds those whose parent left during the pass; parentage those who left the session.
-    """
-    children: dict[int, list[int]] = {}
-    living, found = set(), set()
-    for name in os.listdir("/proc"):
-        if name.isdigit() and (stat := read(f"/proc/{name}/stat")):
-            pid = int(name)
-            state, parent, _, its_session = stat[stat.rindex(b")") + 2 :].split(None, 4)[:4]
-            children.setdefault(int(parent), []).append(pid)
-            if state not in b"ZX":
-                living.add(pid)
-            if int(its_session) == session:
-                found.add(pid)
-    waiting = [root]
-    while waiting:
-        below = children.get(waiting.pop(), [])
-        waiting += below
-        found.update(below)
-    return sorted(found & living)
-
-
-def is_tracker(pid: int) -> bool:
-    return b"multiprocessing.resource_tracker" in read(f"/proc/{pid}/cmdline")
 
 
 # The closing line
@@ -391,26 +265,3 @@ def write_line(channel: int, message: dict[str, Any]) -> None:
     with suppress(OSError):  # nobody is listening any more
         while data:
             data = data[os.write(channel, data) :]
-
-
-def read(path: str) -> bytes:
-    """A file of /proc, or nothing where the process has gone."""
-    try:
-        with open(path, "rb", buffering=0) as file:
-            return file.read()
-    except OSError:
-        return b""
-
-
-def prctl(option: int, value: int) -> bool:
-    """Linux's prctl(2). Without it the run goes on, and only a killed supervisor leaves traces."""
-    with suppress(ImportError, OSError, AttributeError):
-        import ctypes
-
-        return int(ctypes.CDLL(None).prctl(option, value, 0, 0, 0)) >= 0
-    return False
-
-
-def can_adopt_orphans() -> bool:
-    """Whether prctl can be had; asks for something else, to change nothing here."""
-    return prctl(PR_GET_DUMPABLE, 0)

@@ -59,7 +59,7 @@ from experiments.kit import (
 )
 from experiments.kit.calls import Refused
 from experiments.kit.charts import Graph
-from experiments.kit.supervisor import can_adopt_orphans
+from experiments.kit.process_tree import can_adopt_orphans
 from experiments.processes._lifecycle.endings import Adoption, Ending, Kin, Life, Span, becomes, verdict
 from experiments.processes._lifecycle.family import PROGRAM
 from experiments.processes._lifecycle.story import one_family

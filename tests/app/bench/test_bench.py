@@ -19,7 +19,7 @@ from app.storage.errors import StorageFull
 from app.storage.records import tables_of
 from app.storage.store import Store
 from app.system.interpreters import default
-from experiments.kit import supervisor
+from experiments.kit import process_tree
 from experiments.kit.spec import ParameterError, load_all
 from tests.tiny.root import build_root, load
 
@@ -193,7 +193,7 @@ async def test_a_stop_takes_hardly_longer_than_the_grace_of_a_run_that_does_not_
     await rows_of(bench, run, 1)
     begun = time.monotonic()
     await bench.stop(run.id)
-    assert time.monotonic() - begun < 2.5 * supervisor.GRACE_S
+    assert time.monotonic() - begun < 2.5 * process_tree.GRACE_S
 
 
 async def test_a_waiting_run_that_is_stopped_never_begins(bench):

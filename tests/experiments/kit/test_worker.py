@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import pytest
 
-from experiments.kit import supervisor, worker
+from experiments.kit import process_tree, supervisor, worker
 from experiments.kit.spec import Progress
 from tests.nasty.root import build_root
 
@@ -321,17 +321,17 @@ def test_memory_is_read_of_the_whole_family():
     child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     with child:
         assert child.stdout.readline() == b"here\n"
-        assert child.pid in list(supervisor.family(os.getpid()))
-        assert child.pid in supervisor.members(os.getpid(), session=-1)
-        assert 1 << 20 < supervisor.proportional_b(child.pid) <= supervisor.resident_b(child.pid)
-    assert supervisor.resident_b(child.pid) == 0
-    assert child.pid not in supervisor.members(os.getpid(), session=-1)
+        assert child.pid in list(process_tree.family(os.getpid()))
+        assert child.pid in process_tree.members(os.getpid(), session=-1)
+        assert 1 << 20 < process_tree.proportional_b(child.pid) <= process_tree.resident_b(child.pid)
+    assert process_tree.resident_b(child.pid) == 0
+    assert child.pid not in process_tree.members(os.getpid(), session=-1)
 
 
 def test_a_look_at_a_vanished_process_finds_nothing():
-    assert supervisor.read("/proc/0/stat") == b""
-    assert not supervisor.is_tracker(0)
-    assert list(supervisor.family(0)) == [0]
+    assert process_tree.read("/proc/0/stat") == b""
+    assert not process_tree.is_tracker(0)
+    assert list(process_tree.family(0)) == [0]
 
 
 def test_a_closing_line_that_nobody_reads_is_no_failure():
@@ -345,8 +345,8 @@ def test_a_closing_line_that_nobody_reads_is_no_failure():
 def test_nobody_to_end_is_ended_at_once():
     begun = time.monotonic()
 
-    assert supervisor.end_all(list) == 0
-    assert time.monotonic() - begun < supervisor.TRACKERS_S
+    assert process_tree.end_all(list) == 0
+    assert time.monotonic() - begun < process_tree.TRACKERS_S
 
 
 def test_the_nasty_chapter_is_found_beside_the_real_kit(root):
