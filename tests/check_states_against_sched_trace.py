@@ -23,9 +23,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from experiments.kit.clock import NS_PER_S
-from experiments.kit.proc import Task
-from experiments.kit.sampling import woken_promptly
+from experiments.kit.kernel.clock import NS_PER_S
+from experiments.kit.kernel.proc import Task
+from experiments.kit.subjects.sampling import woken_promptly
 from experiments.processes._states.cast import Cast
 from experiments.processes.states import Share, Span, Watch
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-KIT = sorted((ROOT / "experiments" / "kit").glob("*.py"))
+KIT = sorted((ROOT / "experiments" / "kit").rglob("*.py"))
 EXPERIMENTS = sorted(p for p in ROOT.glob("experiments/*/**/*.py") if "kit" not in p.parts)
 APP = sorted((ROOT / "app").rglob("*.py"))
 LIBRARIES = {  # beside the standard one: the packages of `app/` that may import each
@@ -32,7 +32,7 @@ LIBRARIES = {  # beside the standard one: the packages of `app/` that may import
     "uvicorn": {"cli", "door"},
     "websockets": {"door"},
 }
-MOST_FILES = 12  # in one folder of `app/`
+MOST_FILES = 12  # in one folder of the app or of the kit
 
 
 def imports(path: Path) -> set[str]:
@@ -103,9 +103,18 @@ def test_a_library_is_imported_by_the_packages_that_may_and_by_no_other():
     assert seen == LIBRARIES
 
 
-def test_no_folder_of_the_app_is_a_heap():
-    files = Counter(path.parent for path in APP if path.name != "__init__.py")
+def test_no_folder_is_a_heap():
+    files = Counter(path.parent for path in APP + KIT if path.name != "__init__.py")
     assert {folder: count for folder, count in files.items() if count > MOST_FILES} == {}
+
+
+def test_the_lower_folders_of_the_kit_use_nothing_of_the_higher_ones():
+    lower = {"kernel": (), "subjects": ("kernel",)}
+    for folder, below in lower.items():
+        may = tuple(f"experiments.kit.{name}." for name in (folder, *below))
+        for path in (ROOT / "experiments" / "kit" / folder).glob("*.py"):
+            ours = {f"{name}." for name in found_at_the_top(path) if name.startswith("experiments.")}
+            assert [name for name in ours if not name.startswith(may)] == [], path.name
 
 
 def test_only_main_and_the_command_line_build_the_app():

@@ -36,7 +36,7 @@ from app.storage.errors import StorageFailed
 from app.storage.store import Store
 from app.system.interpreters import Interpreter
 from app.text.languages import ENGLISH, Words
-from experiments.kit import machine as facts
+from experiments.kit.kernel import machine as facts
 from experiments.kit.spec import Experiment, ParameterError
 
 log = logging.getLogger(__name__)

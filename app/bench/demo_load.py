@@ -11,7 +11,7 @@ from typing import Any
 from app.ground.payloads import Message
 from app.live.topics import Hub
 from app.system.interpreters import Interpreter
-from experiments.kit import stir
+from experiments.kit.child import stir
 
 log = logging.getLogger(__name__)
 
@@ -62,9 +62,8 @@ class Stirring:
 
     async def _carry_out(self, kind: str, python: Interpreter, stop: asyncio.Event) -> None:
         try:
-            messages = self.run_child(
-                "kit.stir", {"kind": kind}, python=python, deadline_s=DEADLINE_S, memory_b=MEMORY_B, stop=stop
-            )
+            bounds: dict[str, Any] = {"deadline_s": DEADLINE_S, "memory_b": MEMORY_B}
+            messages = self.run_child("kit.child.stir", {"kind": kind}, python=python, stop=stop, **bounds)
             async for message in messages:
                 if message["t"] == "progress":
                     self._tell(kind)  # it begins only now

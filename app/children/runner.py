@@ -1,6 +1,6 @@
 """One supervised child for every run: start it, read its lines, always end it.
 
-A fresh interpreter runs `experiments.kit.worker`, which tells there what its lines mean. This side
+A fresh interpreter runs `experiments.kit.child.worker`, which tells there what its lines mean. This side
 holds the lifeline: a line "stop" on the child's stdin, or closing it, ends the whole tree.
 """
 
@@ -30,14 +30,15 @@ from app.ground.descriptors import restore_limit
 from app.ground.payloads import End, Failed, Message
 from app.system.interpreters import Interpreter
 from app.system.machine import Reading, conditions
-from experiments.kit.affinity import usable_cores
-from experiments.kit.machine import niceness
-from experiments.kit.process_tree import read
+from experiments.kit.kernel.affinity import usable_cores
+from experiments.kit.kernel.machine import niceness
+from experiments.kit.kernel.process_tree import read
 
 log = logging.getLogger(__name__)
 
 Spec = dict[str, Any]  # of a run: the line on the worker's stdin
 VMSTAT = Path("/proc/vmstat")
+WORKER = "experiments.kit.child.worker"
 
 READ_B = 1 << 16
 AHEAD = 64  # messages read before anybody asked for them; then the pipe fills and the child waits
@@ -126,7 +127,15 @@ def start(python: Interpreter, room: Path | None = None, root: Path | None = Non
 
 def launch(python: Interpreter, room: Path, root: Path) -> subprocess.Popen[bytes]:
     """Not asyncio's subprocess: its `wait` waits for every grandchild that holds the pipe, too."""
-    command = [python.path, *python.args, *keep_compiled(root), "-E", "-s", "-m", "experiments.kit.worker"]
+    command = [
+        python.path,
+        *python.args,
+        *keep_compiled(root),
+        "-E",
+        "-s",
+        "-m",
+        "experiments.kit.child.worker",
+    ]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     with open(room / "output", "ab") as output:  # a file, not a pipe: nobody has to drain it
         os.fchmod(output.fileno(), 0o600)  # whatever the umask is

@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import experiments
-from experiments.kit.process_tree import GRACE_S, end_all, read
+from experiments.kit.kernel.process_tree import GRACE_S, end_all, read
 
 LIBRARY = "library-"  # beside the rooms: a folder in which nothing but `experiments` can be imported
 

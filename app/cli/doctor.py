@@ -19,8 +19,9 @@ from app.system import interpreters
 from app.system.interpreters import Interpreter
 from app.system.machine import tells_load
 from app.text.cores import name_ranges
-from experiments.kit import affinity, cgroups, packages, process_tree, uring
-from experiments.kit.machine import Machine
+from experiments.kit import packages
+from experiments.kit.kernel import affinity, cgroups, process_tree, uring
+from experiments.kit.kernel.machine import Machine
 from experiments.kit.spec import Experiment
 
 TRACING = Path("/sys/kernel/tracing")

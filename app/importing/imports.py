@@ -26,7 +26,7 @@ from app.runs.labels import LabelError
 from app.runs.run import Run, State, new_id
 from app.storage.records import record_of
 from experiments.kit import say
-from experiments.kit.machine import Machine
+from experiments.kit.kernel.machine import Machine
 from experiments.kit.spec import Experiment, ParameterError, Record
 from experiments.kit.verdict import Verdict, VerdictJson, judge
 

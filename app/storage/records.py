@@ -9,7 +9,7 @@ from typing import Any
 from app.runs.run import Run
 from app.storage.schema import Rows
 from app.storage.store import Store
-from experiments.kit.machine import Machine
+from experiments.kit.kernel.machine import Machine
 from experiments.kit.spec import Experiment, Record, Table
 
 

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from app.system.census import TICKS
-from experiments.kit import maps
-from experiments.kit.proc import Task
+from experiments.kit.kernel import maps
+from experiments.kit.kernel.proc import Task
 
 T = TypeVar("T")
 

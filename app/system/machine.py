@@ -16,8 +16,8 @@ from typing import Any, NamedTuple, TypeVar
 
 import psutil
 
-from experiments.kit.machine import Machine
-from experiments.kit.rest import TICK_S, Busy, lasted, together
+from experiments.kit.child.rest import TICK_S, Busy, lasted, together
+from experiments.kit.kernel.machine import Machine
 
 PROC_STAT = Path("/proc/stat")
 UNREADABLE = (
@@ -85,7 +85,7 @@ def conditions(
 
     None is what nobody could measure. `run_delay` is a share of the time in which the subjects wanted to
     run, `throttled` one of the periods of a CPU quota, 0 where there is none. The pauses in which the page
-    drew (`kit.rest`) are left out of foreign CPU and steal: nothing was timed in them. What we used,
+    drew (`kit.child.rest`) are left out of foreign CPU and steal: nothing was timed in them. What we used,
     `own_cpu`, counts the whole run.
     """
     whole_s = max(after.wall_s - before.wall_s, TICK_S) * cores

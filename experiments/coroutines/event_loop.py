@@ -88,9 +88,9 @@ from experiments.kit import (
     Progress,
     Timeline,
 )
-from experiments.kit.clock import seconds
+from experiments.kit.kernel.clock import seconds
 from experiments.kit.stats import median
-from experiments.kit.subjects import Group, Worker
+from experiments.kit.subjects.subjects import Group, Worker
 
 __all__ = [
     "Ending",

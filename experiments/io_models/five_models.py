@@ -83,20 +83,9 @@ from experiments.io_models._five_models.rows import (
     read_row,
 )
 from experiments.io_models._five_models.verdict import cpu_share, first, verdict
-from experiments.kit import (
-    Bars,
-    Between,
-    Bytes,
-    ChoiceGuess,
-    Count,
-    Ecdf,
-    Line,
-    Milliseconds,
-    Need,
-    Progress,
-    affinity,
-)
+from experiments.kit import Bars, Between, Bytes, ChoiceGuess, Count, Ecdf, Line, Milliseconds, Need, Progress
 from experiments.kit.charts import Flow as FlowChart
+from experiments.kit.kernel import affinity
 from experiments.kit.stats import median, quantile
 
 __all__ = ["charts", "cost", "guess", "measure", "needs", "presets", "verdict"]

@@ -66,10 +66,11 @@ from experiments.io_models._readiness.growth import (
 )
 from experiments.io_models._readiness.semantics import EXPECTED, FACTS, find_out
 from experiments.io_models._readiness.watch import METHODS, Cost, Method, hard_limit, reserve, watcher
-from experiments.kit import Bars, Between, Cells, Count, Line, LineGuess, Need, Progress, calls
-from experiments.kit.clock import NS_PER_S
+from experiments.kit import Bars, Between, Cells, Count, Line, LineGuess, Need, Progress
+from experiments.kit.kernel import calls
+from experiments.kit.kernel.clock import NS_PER_S
 from experiments.kit.spec import ParameterError
-from experiments.kit.subjects import Group, Worker
+from experiments.kit.subjects.subjects import Group, Worker
 
 __all__ = ["Crowded", "Limit", "Promise", "Served", "Waited", "charts", "guess", "measure", "verdict"]
 

@@ -64,9 +64,10 @@ from experiments.ipc._channels.price import (
 )
 from experiments.ipc._channels.talk import END, PIDS, talker
 from experiments.ipc._channels.ways import WAYS, Way
-from experiments.kit import Bars, Between, Bytes, Cells, Count, Line, Need, NumberGuess, Progress, affinity
-from experiments.kit.clock import seconds
-from experiments.kit.subjects import Group, SubjectDied, Worker, raise_trouble
+from experiments.kit import Bars, Between, Bytes, Cells, Count, Line, Need, NumberGuess, Progress
+from experiments.kit.kernel import affinity
+from experiments.kit.kernel.clock import seconds
+from experiments.kit.subjects.subjects import Group, SubjectDied, Worker, raise_trouble
 
 __all__ = ["Absent", "Apart", "Together", "Trip", "charts", "guess", "measure", "verdict"]
 

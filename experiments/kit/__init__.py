@@ -16,7 +16,7 @@ from experiments.kit.charts import (
     Timeline,
 )
 from experiments.kit.guess import BarsGuess, ChoiceGuess, LineGuess, NumberGuess
-from experiments.kit.machine import Machine
+from experiments.kit.kernel.machine import Machine
 from experiments.kit.sentences import Sentence, Value, duration, percent, say, times
 from experiments.kit.spec import Between, Need, Progress, Record
 from experiments.kit.units import (

@@ -171,7 +171,7 @@ class Flow(Chart):
 class Space(Chart):
     """Address spaces as columns of their parts, low addresses at the bottom; a column for each value of `by`.
 
-    `part` names are those of `kit.maps`; `size` and `resident` are bytes. A part that comes again replaces
+    `part` names are those of `kernel.maps`; `size` and `resident` are bytes. A part that comes again replaces
     the one before. With `classic` the 3 and 1 GiB of 32 bits stand beside them, for comparison.
     """
 

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 
 import experiments
-from experiments.kit.machine import IMPLEMENTATIONS
+from experiments.kit.kernel.machine import IMPLEMENTATIONS
 
 
 def here(name: str) -> bool:

@@ -22,7 +22,7 @@ import experiments
 from experiments.kit.charts import Bars, Chart
 from experiments.kit.docstrings import NoSource, docstring_of
 from experiments.kit.guess import Guess, GuessError
-from experiments.kit.machine import Machine
+from experiments.kit.kernel.machine import Machine
 from experiments.kit.numbers import read_number
 from experiments.kit.units import Unit
 from experiments.kit.verdict import Verdict

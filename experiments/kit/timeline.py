@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise, repeat
 from typing import NamedTuple
 
-from experiments.kit.clock import now_ns
+from experiments.kit.kernel.clock import now_ns
 
 GAP_NS = 20_000  # a longer step of the clock is a gap; a look takes 0.1 µs, an interrupt some µs
 SLIVER_NS = 100_000  # a shorter gap is an interrupt; nobody else got the core, and nobody sees it drawn

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
-from experiments.kit.calls import Refused
+from experiments.kit.kernel.calls import Refused
 
 MIB = 1 << 20
 PAGE_B = os.sysconf("SC_PAGE_SIZE")

@@ -64,9 +64,9 @@ from experiments.kit import (
     NumberGuess,
     Progress,
 )
-from experiments.kit.machine import available, memory, mib_of
+from experiments.kit.kernel.machine import available, memory, mib_of
 from experiments.kit.spec import ParameterError
-from experiments.kit.subjects import Group, Worker
+from experiments.kit.subjects.subjects import Group, Worker
 from experiments.memory._copy_on_write import smaps
 from experiments.memory._copy_on_write.readers import fill_nursery, minor_faults, share_of_copies, ways_here
 from experiments.memory._copy_on_write.sharing import Address, Moment, Reading, Step, read_copies, verdict

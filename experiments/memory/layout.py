@@ -53,11 +53,11 @@ from collections.abc import Iterator
 from typing import Annotated
 
 from experiments.kit import Bars, Between, Cells, Count, Mebibytes, Need, NumberGuess, Progress
-from experiments.kit import maps as kit_maps
 from experiments.kit.charts import Space
-from experiments.kit.machine import available, memory, mib_of
+from experiments.kit.kernel import maps as kit_maps
+from experiments.kit.kernel.machine import available, memory, mib_of
 from experiments.kit.spec import ParameterError
-from experiments.kit.subjects import Group, Worker
+from experiments.kit.subjects.subjects import Group, Worker
 from experiments.memory._layout.growing import ACTIONS, Action, perform
 from experiments.memory._layout.places import USUAL_DEPTH, Growth, Limit, Part, Sum, by_threads, verdict
 from experiments.memory._touch import MIB

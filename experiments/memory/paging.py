@@ -44,22 +44,12 @@ import os
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from experiments.kit import (
-    Bars,
-    Between,
-    Count,
-    Line,
-    Mebibytes,
-    Need,
-    NumberGuess,
-    Progress,
-    Reference,
-    tally,
-)
-from experiments.kit.clock import thread_times
-from experiments.kit.machine import available, memory, mib_of
+from experiments.kit import Bars, Between, Count, Line, Mebibytes, Need, NumberGuess, Progress, Reference
+from experiments.kit.kernel.clock import thread_times
+from experiments.kit.kernel.machine import available, memory, mib_of
 from experiments.kit.spec import ParameterError
 from experiments.kit.stats import theil_sen
+from experiments.kit.subjects import tally
 from experiments.memory._paging.promises import Arm, Step, Total, how_much_slower, verdict
 from experiments.memory._touch import MIB, PAGE_B, STATM, huge_b, touch_twice
 

@@ -46,20 +46,11 @@ import shutil
 from collections.abc import Iterator
 from typing import Annotated
 
-from experiments.kit import (
-    Bars,
-    Between,
-    ChoiceGuess,
-    Count,
-    Milliseconds,
-    Need,
-    Progress,
-    Timeline,
-    proc,
-)
-from experiments.kit.calls import Refused
+from experiments.kit import Bars, Between, ChoiceGuess, Count, Milliseconds, Need, Progress, Timeline
 from experiments.kit.charts import Graph
-from experiments.kit.process_tree import can_adopt_orphans
+from experiments.kit.kernel import proc
+from experiments.kit.kernel.calls import Refused
+from experiments.kit.kernel.process_tree import can_adopt_orphans
 from experiments.processes._lifecycle.endings import Adoption, Ending, Kin, Life, Span, becomes, verdict
 from experiments.processes._lifecycle.family import PROGRAM
 from experiments.processes._lifecycle.story import one_family

@@ -77,18 +77,16 @@ from experiments.kit import (
     StateDiagram,
     Timeline,
     Verdict,
-    affinity,
-    clock,
     duration,
     percent,
-    proc,
     say,
 )
 from experiments.kit.causes import why_no_core
-from experiments.kit.clock import NS_PER_S, now_ns
-from experiments.kit.proc import Switches, Task
-from experiments.kit.sampling import Bins, Sampler, State, Stretch, woken_promptly
+from experiments.kit.kernel import affinity, clock, proc
+from experiments.kit.kernel.clock import NS_PER_S, now_ns
+from experiments.kit.kernel.proc import Switches, Task
 from experiments.kit.spec import ParameterError
+from experiments.kit.subjects.sampling import Bins, Sampler, State, Stretch, woken_promptly
 from experiments.processes._states.cast import Cast
 
 How = Literal["counted by the kernel", "seen in samples"]

@@ -42,23 +42,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Annotated, Any, get_args
 
-from experiments.kit import (
-    Bars,
-    BarsGuess,
-    Between,
-    Count,
-    Line,
-    Milliseconds,
-    Need,
-    Progress,
-    Timeline,
-    affinity,
-)
-from experiments.kit.clock import known_seconds, now_ns, seconds
-from experiments.kit.machine import usable_cores
+from experiments.kit import Bars, BarsGuess, Between, Count, Line, Milliseconds, Need, Progress, Timeline
+from experiments.kit.kernel import affinity
+from experiments.kit.kernel.clock import known_seconds, now_ns, seconds
+from experiments.kit.kernel.machine import usable_cores
 from experiments.kit.stats import median
-from experiments.kit.subjects import Gate, Group, Worker
-from experiments.kit.work import calibrate, python_loop
+from experiments.kit.subjects.subjects import Gate, Group, Worker
+from experiments.kit.subjects.work import calibrate, python_loop
 from experiments.scheduling._concurrency.gains import (
     Arrangement,
     Chatty,

@@ -49,7 +49,7 @@ from experiments.kit import (
     NumberGuess,
     Progress,
 )
-from experiments.kit.subjects import Group
+from experiments.kit.subjects.subjects import Group
 from experiments.sync._condition.facts import BESIDES, FACTS, find_out, late
 from experiments.sync._condition.lost import Outcome, Timer, Tried, lost_of_the_bell, verdict
 from experiments.sync._condition.rules import RULES, WHATS, play

@@ -64,7 +64,7 @@ from experiments.kit import (
     Seconds,
     Timeline,
 )
-from experiments.kit.subjects import Group
+from experiments.kit.subjects.subjects import Group
 from experiments.sync._deadlock.dining import ARMS, Arm, dine
 from experiments.sync._deadlock.shown import lanes, picture, row_of
 from experiments.sync._deadlock.stops import Round, Span, Wait, still_stops, verdict

@@ -43,21 +43,11 @@ import socket
 from collections.abc import Iterator, Sequence
 from typing import Annotated, NamedTuple, get_args
 
-from experiments.kit import (
-    Bars,
-    BarsGuess,
-    Between,
-    Count,
-    Ecdf,
-    Line,
-    Milliseconds,
-    Progress,
-    Reference,
-    tally,
-)
-from experiments.kit.clock import NS_PER_S, known_sum, now_ns, seconds
+from experiments.kit import Bars, BarsGuess, Between, Count, Ecdf, Line, Milliseconds, Progress, Reference
+from experiments.kit.kernel.clock import NS_PER_S, known_sum, now_ns, seconds
 from experiments.kit.stats import median
-from experiments.kit.subjects import Group
+from experiments.kit.subjects import tally
+from experiments.kit.subjects.subjects import Group
 from experiments.threads._convoy.echo import Beside, answer, ask, busy_process, calls_for, schedule
 from experiments.threads._convoy.waits import Echo, Part, Sweep, answers, verdict
 

@@ -69,8 +69,8 @@ from experiments.kit import (
     say,
 )
 from experiments.kit.causes import why_no_core
-from experiments.kit.machine import gil_enabled, usable_cores
-from experiments.kit.subjects import Gate, Group
+from experiments.kit.kernel.machine import gil_enabled, usable_cores
+from experiments.kit.subjects.subjects import Gate, Group
 from experiments.threads._gil_wait import segment
 from experiments.threads._gil_wait.parts import READER
 from experiments.threads._gil_wait.story import (

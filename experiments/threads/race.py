@@ -46,20 +46,11 @@ from collections.abc import Iterator
 from itertools import product
 from typing import Annotated, Any, get_args
 
-from experiments.kit import (
-    Bars,
-    BarsGuess,
-    Between,
-    Cells,
-    Count,
-    Line,
-    Milliseconds,
-    Progress,
-    tally,
-)
-from experiments.kit.clock import seconds
+from experiments.kit import Bars, BarsGuess, Between, Cells, Count, Line, Milliseconds, Progress
+from experiments.kit.kernel.clock import seconds
 from experiments.kit.stats import median
-from experiments.kit.subjects import Group, Worker
+from experiments.kit.subjects import tally
+from experiments.kit.subjects.subjects import Group, Worker
 from experiments.threads._race.losses import Loss, Switch, Trial, losses, verdict
 from experiments.threads._race.variants import Guard, Variant, do
 

@@ -61,16 +61,16 @@ from experiments.kit import (
     asserted,
     percent,
     say,
-    tally,
     timeline,
     times,
 )
 from experiments.kit.causes import why_no_core
-from experiments.kit.clock import NS_PER_S, known_seconds, known_sum, now_ns, seconds
-from experiments.kit.machine import gil_enabled, usable_cores
+from experiments.kit.kernel.clock import NS_PER_S, known_seconds, known_sum, now_ns, seconds
+from experiments.kit.kernel.machine import gil_enabled, usable_cores
 from experiments.kit.stats import FEWEST, Estimate, estimate, known_median, median, ratio_interval
-from experiments.kit.subjects import Group
-from experiments.kit.work import calibrate
+from experiments.kit.subjects import tally
+from experiments.kit.subjects.subjects import Group
+from experiments.kit.subjects.work import calibrate
 from experiments.threads._scaling.crews import WORK, Answer, Crew, Kind, Workload, open_crews, recorded
 
 CHUNK_S = 0.02  # a piece of work is done in chunks, because clock speeds flip within seconds

@@ -13,8 +13,9 @@ import pytest
 from app.cli.doctor import cores, niceness
 from app.importing.imports import ImportRefused, check_fact
 from app.text.cores import describe_cores, name_ranges
-from experiments.kit import Machine, affinity
-from experiments.kit.supervisor import Place, take_place
+from experiments.kit import Machine
+from experiments.kit.child.supervisor import Place, take_place
+from experiments.kit.kernel import affinity
 from tests.experiments.kit.denied import run_denied
 from tests.served import ROOT, serve
 
@@ -155,13 +156,13 @@ def test_the_status_file_tells_the_cores_where_the_call_is_refused(tmp_path):
     assert list(affinity.usable_cores()) == CORES
     if not GETAFFINITY:
         pytest.skip("the number of sched_getaffinity is not known here")
-    script = "from experiments.kit.affinity import usable_cores; print(list(usable_cores()))"
+    script = "from experiments.kit.kernel.affinity import usable_cores; print(list(usable_cores()))"
     assert run_denied(script, calls=GETAFFINITY) == f"{CORES}\n"
 
 
 def test_whether_a_program_may_choose_its_cores_is_found_by_trying(monkeypatch):
     assert affinity.pinning_refused() == ""
-    script = "from experiments.kit.affinity import *; print(pin({0}), pinning_refused())"
+    script = "from experiments.kit.kernel.affinity import *; print(pin({0}), pinning_refused())"
     if SETAFFINITY:
         said = "This system refuses to let a program choose its cores"
         why = "sched_setaffinity: Operation not permitted"

@@ -13,7 +13,7 @@ from app.export.downloads import FormName
 from app.runs import conditions
 from app.text.languages import ENGLISH, load, speaking
 from experiments.kit import Record
-from experiments.kit.machine import Machine
+from experiments.kit.kernel.machine import Machine
 from experiments.kit.spec import load_all
 from experiments.kit.verdict import judge
 from tests.app.export.test_report import RUN, TABLES

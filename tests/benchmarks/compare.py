@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from app.runs.run import Run, State, new_id
 from app.storage.writer import keep_whole
-from experiments.kit.machine import Machine
+from experiments.kit.kernel.machine import Machine
 from experiments.kit.spec import load
 from tests.browser.conftest import CHROMIUM, FLAGS
 from tests.served import serve

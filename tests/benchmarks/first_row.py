@@ -63,7 +63,7 @@ def show(name, values):
 
 def show_imports(root):
     """The slowest imports of the worker; the tool itself slows them down."""
-    command = [sys.executable, "-E", "-s", "-X", "importtime", "-c", "import experiments.kit.worker"]
+    command = [sys.executable, "-E", "-s", "-X", "importtime", "-c", "import experiments.kit.child.worker"]
     told = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stderr
     lines = re.findall(r"import time: +(\d+) \| +(\d+) \|( +\S+)", told)
     for own, total, name in sorted(lines, key=lambda line: -int(line[1]))[:15]:

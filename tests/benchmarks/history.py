@@ -19,7 +19,7 @@ from app.main import build
 from app.runs.run import Run, State, new_id
 from app.runs.search import text_of
 from experiments.kit import percent, say, times
-from experiments.kit.machine import Machine
+from experiments.kit.kernel.machine import Machine
 from experiments.kit.verdict import Check, Verdict
 
 RUNS, REPEATS, LIMIT_MS = 10_000, 15, 50

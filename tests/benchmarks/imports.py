@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from app.export import exports
 from app.runs.run import Run, State
-from experiments.kit.machine import Machine
+from experiments.kit.kernel.machine import Machine
 from experiments.kit.spec import load
 from tests.served import Served, serve
 

@@ -15,11 +15,11 @@ from collections.abc import Callable
 
 import psutil
 
-from experiments.kit.clock import NS_PER_S, now_ns
-from experiments.kit.proc import Task
-from experiments.kit.sampling import Painter, Sampler, look_at
+from experiments.kit.kernel.clock import NS_PER_S, now_ns
+from experiments.kit.kernel.proc import Task
 from experiments.kit.stats import median, quantile
-from experiments.kit.subjects import Group
+from experiments.kit.subjects.sampling import Painter, Sampler, look_at
+from experiments.kit.subjects.subjects import Group
 from experiments.kit.timeline import Recorder, bursts
 
 cpu_ns = time.thread_time_ns

@@ -37,8 +37,8 @@ from collections.abc import Iterator
 from typing import Annotated, NamedTuple
 import os, time
 from experiments.kit import Bars, Between, Count, Record, Seconds, Share, Verdict, percent, say
-from experiments.kit.proc import Task
-from experiments.kit.subjects import Group
+from experiments.kit.kernel.proc import Task
+from experiments.kit.subjects.subjects import Group
 
 class Spinner(NamedTuple):
     """One process."""

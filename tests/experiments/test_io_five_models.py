@@ -19,11 +19,12 @@ from experiments.io_models._five_models.plan import EVERY_ARM, PAYERS, cost_s, m
 from experiments.io_models._five_models.receiver import Sample, receiver
 from experiments.io_models._five_models.rows import Flow, Note, Payer, Payload, Read, Summary, Waiting
 from experiments.io_models.five_models import measure
-from experiments.kit import Machine, Progress, Record, uring
-from experiments.kit.clock import NS_PER_S, now_ns
+from experiments.kit import Machine, Progress, Record
+from experiments.kit.kernel import uring
+from experiments.kit.kernel.clock import NS_PER_S, now_ns
 from experiments.kit.spec import ParameterError, load
-from experiments.kit.subjects import Group, SubjectDied
-from experiments.kit.work import burn_until
+from experiments.kit.subjects.subjects import Group, SubjectDied
+from experiments.kit.subjects.work import burn_until
 from tests.experiments.kit.denied import run_denied
 from tests.traced import strace
 
@@ -138,7 +139,7 @@ SUBJECT = """
 import os
 from experiments.io_models._five_models.models import ARMS
 from experiments.io_models._five_models.receiver import receiver
-from experiments.kit.clock import now_ns
+from experiments.kit.kernel.clock import now_ns
 with receiver("unix", ARMS, 4096) as bench:
     for arm in bench.reads:
         whole = 0

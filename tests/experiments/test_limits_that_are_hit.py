@@ -6,10 +6,11 @@ import threading
 import pytest
 
 from app.system.interpreters import Interpreter, default
-from experiments.kit import limits, subjects
-from experiments.kit.limits import FILES, MEMORY, PROCESSES, THREADS, LimitHit
-from experiments.kit.subjects import Group, in_threads
-from experiments.kit.worker import failure
+from experiments.kit.child.worker import failure
+from experiments.kit.kernel import limits
+from experiments.kit.kernel.limits import FILES, MEMORY, PROCESSES, THREADS, LimitHit
+from experiments.kit.subjects import subjects
+from experiments.kit.subjects.subjects import Group, in_threads
 from tests.experiments.measured import measured
 from tests.experiments.small import SMALL
 

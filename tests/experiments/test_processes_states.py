@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from experiments.kit import Machine, Progress, Record, proc
-from experiments.kit.proc import Task, Times
+from experiments.kit import Machine, Progress, Record
+from experiments.kit.kernel import proc
+from experiments.kit.kernel.proc import Task, Times
 from experiments.kit.spec import ParameterError, load
 from experiments.processes._states import cast
 from experiments.processes.states import (

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from experiments.kit import rest
-from experiments.kit.rest import TICK_S, Busy, Rests
+from experiments.kit.child import rest
+from experiments.kit.child.rest import TICK_S, Busy, Rests
 
 
 def test_ticks_are_read_as_the_manual_page_orders_them(tmp_path):

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from experiments.kit.subjects import Group
+from experiments.kit.subjects.subjects import Group
 
 
 class Waited(NamedTuple):

@@ -11,7 +11,7 @@ from app.figures.picture import PictureFigure
 from app.ground.payloads import FigureTable
 from app.text.values import is_number, name_of, size_of
 from experiments.kit.charts import Space
-from experiments.kit.maps import KINDS
+from experiments.kit.kernel.maps import KINDS
 
 
 class SpaceFigure(PictureFigure):

@@ -15,7 +15,7 @@ from app.svg.letters import width_of
 from app.svg.shapes import Drawn, Shape, hatch, line, path, rect, shape, text
 from app.text.languages import t
 from app.text.values import percent_of, size_of
-from experiments.kit.maps import KINDS
+from experiments.kit.kernel.maps import KINDS
 
 PAGE_B = 4096
 LEAST, EACH = 18.0, 5.2  # pixels: of one page, and for each doubling of it

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.export.downloads import FORMS
-from experiments.kit.stir import KINDS
+from experiments.kit.child.stir import KINDS
 
 ERROR = "Error"
 ERROR_SCHEMA = {

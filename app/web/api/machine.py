@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request, Response
 
 from app import __version__
 from app.web.shared import Answer, TheBench
-from experiments.kit.machine import Machine
+from experiments.kit.kernel.machine import Machine
 
 router = APIRouter(prefix="/api")
 

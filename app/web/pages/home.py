@@ -22,8 +22,8 @@ from app.text.folding import LONGEST_SEARCH, fold, words_of
 from app.web.pages.base import as_it_is, render
 from app.web.pages.routes import measured_since
 from app.web.shared import bench_of
-from experiments.kit import stir
-from experiments.kit.machine import Machine
+from experiments.kit.child import stir
+from experiments.kit.kernel.machine import Machine
 from experiments.kit.spec import Chapter, Experiment, chapters
 
 router = APIRouter(include_in_schema=False)

@@ -14,9 +14,9 @@ from itertools import repeat
 from typing import Any, Literal
 
 from experiments.coroutines._event_loop.traced import Traced, perform
-from experiments.kit.clock import NS_PER_S, now_ns
-from experiments.kit.subjects import SubjectDied, end_with
-from experiments.kit.work import calibrate, python_loop
+from experiments.kit.kernel.clock import NS_PER_S, now_ns
+from experiments.kit.subjects.subjects import SubjectDied, end_with
+from experiments.kit.subjects.work import calibrate, python_loop
 
 Call = Literal[
     "nothing",

@@ -13,8 +13,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, get_args
 
-from experiments.kit.clock import now_ns
-from experiments.kit.subjects import Group, SubjectDied, Worker
+from experiments.kit.kernel.clock import now_ns
+from experiments.kit.subjects.subjects import Group, SubjectDied, Worker
 
 Loop = Literal["asyncio", "uvloop", "gevent", "gevent, patched"]
 Sleep = Literal["the loop's sleep", "time.sleep", "a sleep in C"]

@@ -7,7 +7,7 @@ from typing import Annotated, NamedTuple
 
 from experiments.coroutines._event_loop.loops import ASKED, EXTRA, Crew, Loop, Sleep, ask
 from experiments.kit import Check, Count, Ratio, Record, Seconds, Sentence, asserted, packages, say, times
-from experiments.kit.clock import seconds
+from experiments.kit.kernel.clock import seconds
 from experiments.kit.stats import FEWEST, estimate, median
 
 SLEEPS = 4

@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Any, Literal, NamedTuple, get_args
 
 from experiments.coroutines._event_loop.traced import CALLER, End, Performed, perform
-from experiments.kit.work import python_loop
+from experiments.kit.subjects.work import python_loop
 
 Arrangement = Literal["await", "task, await", "gather", "TaskGroup", "asyncio.wait", "Semaphore(2)", "Queue"]
 Scene = Literal[

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from typing import Any, Literal, NamedTuple
 
-from experiments.kit.clock import now_ns
+from experiments.kit.kernel.clock import now_ns
 
 End = Literal["finished", "failed", "cancelled"]
 CALLER = "caller"

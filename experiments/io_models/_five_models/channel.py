@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
-from experiments.kit.clock import now_ns, seconds
+from experiments.kit.kernel.clock import now_ns, seconds
 
 Kind = Literal["unix", "udp", "tcp", "unix datagrams"]
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from experiments.io_models._five_models.models import Model
 from experiments.io_models._five_models.receiver import Sample
 from experiments.io_models._five_models.rows import Flow, Lane
-from experiments.kit.clock import seconds
+from experiments.kit.kernel.clock import seconds
 
 DRAWN = 12  # of the thousands of calls that find nothing
 TOLD: dict[

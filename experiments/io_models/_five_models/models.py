@@ -18,8 +18,8 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Literal, NamedTuple, NoReturn
 
 from experiments.io_models._five_models.aio import reader
-from experiments.kit import calls, uring
-from experiments.kit.clock import now_ns
+from experiments.kit.kernel import calls, uring
+from experiments.kit.kernel.clock import now_ns
 
 Model = Literal["blocking", "non-blocking", "multiplexed", "signal-driven", "asynchronous"]
 

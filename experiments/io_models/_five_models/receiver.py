@@ -12,9 +12,10 @@ from typing import NamedTuple
 
 from experiments.io_models._five_models.channel import Kind, connect, datagrams, sender_of
 from experiments.io_models._five_models.models import Arm, CannotRun, Read, Reading
-from experiments.kit import affinity, calls, proc, tally
-from experiments.kit.clock import grown, run_delay_ns, seconds
-from experiments.kit.subjects import Group, Worker, interrupted_by_deaths, looks_again
+from experiments.kit.kernel import affinity, calls, proc
+from experiments.kit.kernel.clock import grown, run_delay_ns, seconds
+from experiments.kit.subjects import tally
+from experiments.kit.subjects.subjects import Group, Worker, interrupted_by_deaths, looks_again
 
 
 class Sample(NamedTuple):

@@ -9,7 +9,7 @@ from experiments.io_models._five_models.models import Arm, Model
 from experiments.io_models._five_models.plan import EVERY_ARM, PAYERS, Stage, Step
 from experiments.io_models._five_models.receiver import Sample
 from experiments.kit import Bytes, Count, Seconds, Share, Unit
-from experiments.kit.clock import known_seconds, seconds
+from experiments.kit.kernel.clock import known_seconds, seconds
 
 Lane = Literal["program", "kernel"]
 Cpu = Annotated[Seconds, "on a core, from the call to the return; the receiver's thread alone"]

@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from experiments.io_models._readiness.watch import Method, Wait, raise_limit, way
-from experiments.kit.clock import now_ns
+from experiments.kit.kernel.clock import now_ns
 from experiments.kit.stats import median
 
 BUSY = 10  # connections over which questions come, one at a time

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Literal, get_args
 
 from experiments.io_models._readiness.watch import EVENT, raise_limit
-from experiments.kit import calls
+from experiments.kit.kernel import calls
 
 Fact = Literal[
     "level: wakes for 10 bytes by threes",

@@ -14,8 +14,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, NamedTuple, get_args
 
-from experiments.kit import calls
-from experiments.kit.clock import now_ns
+from experiments.kit.kernel import calls
+from experiments.kit.kernel.clock import now_ns
 from experiments.kit.stats import median
 
 Method = Literal["select", "poll", "epoll", "epoll edge", "selectors"]

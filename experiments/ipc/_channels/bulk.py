@@ -14,9 +14,9 @@ from typing import Any, Literal, NamedTuple, get_args
 
 from experiments.ipc._channels.talk import END, PIDS, gone
 from experiments.ipc._channels.ways import Missing, fork_context, made, tcp_pair
-from experiments.kit import affinity
-from experiments.kit.clock import now_ns
-from experiments.kit.subjects import Group, Worker, raise_lost
+from experiments.kit.kernel import affinity
+from experiments.kit.kernel.clock import now_ns
+from experiments.kit.subjects.subjects import Group, Worker, raise_lost
 
 Stream = Literal["pipe", "pipe, 1 MiB", "Unix", "TCP", "shared memory", "mp Pipe"]
 STREAMS: tuple[Stream, ...] = get_args(Stream)

@@ -9,10 +9,10 @@ from functools import partial
 from typing import Any
 
 from experiments.ipc._channels.ways import Ends, Missing, Way, make
-from experiments.kit import affinity
-from experiments.kit.clock import now_ns
+from experiments.kit.kernel import affinity
+from experiments.kit.kernel.clock import now_ns
 from experiments.kit.stats import median, quantile
-from experiments.kit.subjects import Group, SubjectDied, Worker, raise_lost
+from experiments.kit.subjects.subjects import Group, SubjectDied, Worker, raise_lost
 
 WARM_UP = 5  # round trips that are not counted
 PIDS, END = "pids", "end"

@@ -19,8 +19,8 @@ from collections.abc import Callable
 from multiprocessing.managers import SyncManager
 from typing import Any, Literal, NamedTuple, TypeVar, get_args
 
-from experiments.kit import calls
-from experiments.kit.subjects import end_with
+from experiments.kit.kernel import calls
+from experiments.kit.subjects.subjects import end_with
 
 Way = Literal[
     "eventfd",

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Literal, get_args
 
-from experiments.kit.subjects import Group
+from experiments.kit.subjects.subjects import Group
 from experiments.memory._copy_on_write.smaps import sizes
 
 Way = Literal["strings", "array", "lists", "frozen lists"]

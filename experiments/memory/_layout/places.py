@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Annotated, Literal, NamedTuple
 
 from experiments.kit import Bytes, Check, Count, Mebibytes, Record, Sentence, Value, Verdict, say
-from experiments.kit.maps import Kind
+from experiments.kit.kernel.maps import Kind
 from experiments.kit.sentences import significant
 from experiments.kit.stats import FEWEST, Estimate, estimate, median
 from experiments.memory._layout.growing import Action

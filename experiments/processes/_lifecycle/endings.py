@@ -19,9 +19,9 @@ from experiments.kit import (
     say,
 )
 from experiments.kit.causes import why_no_core
-from experiments.kit.sampling import State
 from experiments.kit.sentences import mebibytes
 from experiments.kit.stats import FEWEST, median
+from experiments.kit.subjects.sampling import State
 from experiments.processes._lifecycle.family import PROGRAM
 
 PROMPT = 2  # looks after its parent's end in which an orphan has another

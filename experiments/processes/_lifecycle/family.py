@@ -12,11 +12,11 @@ import signal
 import struct
 from typing import NamedTuple
 
-from experiments.kit.clock import now_ns
-from experiments.kit.limits import fork
-from experiments.kit.process_tree import PR_SET_CHILD_SUBREAPER, prctl
-from experiments.kit.subjects import Group, SubjectDied, end_after, end_with, wait_readable
-from experiments.kit.work import burn_until
+from experiments.kit.kernel.clock import now_ns
+from experiments.kit.kernel.limits import fork
+from experiments.kit.kernel.process_tree import PR_SET_CHILD_SUBREAPER, prctl
+from experiments.kit.subjects.subjects import Group, SubjectDied, end_after, end_with, wait_readable
+from experiments.kit.subjects.work import burn_until
 
 PROGRAM = ("head", "-c", "1")  # a small program that ends after one byte of input
 NEWS = struct.Struct("qq")

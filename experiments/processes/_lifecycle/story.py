@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import get_args
 
-from experiments.kit.clock import now_ns, seconds
-from experiments.kit.sampling import STATES, State
+from experiments.kit.kernel.clock import now_ns, seconds
+from experiments.kit.subjects.sampling import STATES, State
 from experiments.processes._lifecycle.endings import Adoption, Ending, Kin, Life, Moment, Process, Span, Stage
 from experiments.processes._lifecycle.family import PROGRAM, Family, Waited
 from experiments.processes._lifecycle.watch import ZOMBIE, Lane, Seen, Watch

@@ -8,11 +8,11 @@ import signal
 from collections.abc import Callable
 from typing import NamedTuple
 
-from experiments.kit.calls import open_pidfd
-from experiments.kit.clock import now_ns, sleep_until
-from experiments.kit.proc import Task
-from experiments.kit.sampling import Look, Painter, Stretch, look_at
-from experiments.kit.subjects import SubjectDied
+from experiments.kit.kernel.calls import open_pidfd
+from experiments.kit.kernel.clock import now_ns, sleep_until
+from experiments.kit.kernel.proc import Task
+from experiments.kit.subjects.sampling import Look, Painter, Stretch, look_at
+from experiments.kit.subjects.subjects import SubjectDied
 
 PERIOD_NS = 500_000
 LONGEST_NS = 2_000_000_000

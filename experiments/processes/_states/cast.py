@@ -15,10 +15,10 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from experiments.kit import affinity, calls
-from experiments.kit.clock import NS_PER_S, now_ns, sleep_until
-from experiments.kit.subjects import Gate, Group, Subject, end_with
-from experiments.kit.work import burn_until
+from experiments.kit.kernel import affinity, calls
+from experiments.kit.kernel.clock import NS_PER_S, now_ns, sleep_until
+from experiments.kit.subjects.subjects import Gate, Group, Subject, end_with
+from experiments.kit.subjects.work import burn_until
 
 THINK_NS = 2_000_000
 PAUSE_NS = 8_000_000  # a talker's turn is 10 ms: several looks long, and still a conversation

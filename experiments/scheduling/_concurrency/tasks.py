@@ -8,10 +8,10 @@ from functools import lru_cache
 from itertools import pairwise, repeat
 from typing import NamedTuple
 
-from experiments.kit import affinity
-from experiments.kit.clock import now_ns, thread_times
-from experiments.kit.subjects import Gate
-from experiments.kit.work import python_loop
+from experiments.kit.kernel import affinity
+from experiments.kit.kernel.clock import now_ns, thread_times
+from experiments.kit.subjects.subjects import Gate
+from experiments.kit.subjects.work import python_loop
 
 GAP_NS = 300_000  # a chunk that takes this much longer was interrupted: others had the core
 CHUNK_S = 20e-6  # of work between two looks at the clock and at the core

@@ -6,8 +6,8 @@ import threading
 from collections.abc import Callable
 from typing import Literal, get_args
 
-from experiments.kit.clock import now_ns, seconds
-from experiments.kit.work import python_loop
+from experiments.kit.kernel.clock import now_ns, seconds
+from experiments.kit.subjects.work import python_loop
 
 Fact = Literal[
     "event remembered",

@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple, Protocol, get_args
 
-from experiments.kit.clock import NS_PER_S, now_ns
-from experiments.kit.work import python_loop
+from experiments.kit.kernel.clock import NS_PER_S, now_ns
+from experiments.kit.subjects.work import python_loop
 from experiments.sync._deadlock.table import DROPS, LEAVES, TAKES, WAITER, WANTS, WORKS, Table
 
 Scene = Literal["two threads", "philosophers"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from experiments.kit.clock import NS_PER_S, seconds
+from experiments.kit.kernel.clock import NS_PER_S, seconds
 from experiments.sync._deadlock.dining import Arm
 from experiments.sync._deadlock.stops import Picture, Round, Span, Wait
 from experiments.sync._deadlock.table import Moment, Table, arrows, cycle_in

@@ -11,7 +11,7 @@ import mmap
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
-from experiments.kit.clock import now_ns
+from experiments.kit.kernel.clock import now_ns
 
 WANTS, TAKES, WORKS, DROPS, LEAVES = range(5)  # what a mark says; LEAVES: gives up the wait
 MARKS = 512  # that are kept of each thread

@@ -8,10 +8,10 @@ from contextlib import suppress
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
-from experiments.kit.calls import exit_code
-from experiments.kit.clock import NS_PER_S, now_ns, seconds
-from experiments.kit.proc import Task
-from experiments.kit.subjects import Subject, SubjectDied, how_it_ended
+from experiments.kit.kernel.calls import exit_code
+from experiments.kit.kernel.clock import NS_PER_S, now_ns, seconds
+from experiments.kit.kernel.proc import Task
+from experiments.kit.subjects.subjects import Subject, SubjectDied, how_it_ended
 from experiments.sync._deadlock.table import DROPS, TAKES, WANTS, WORKS, Cycle, Mark, Moment, Table, cycle_in
 
 Doing = Literal["running", "lock", "blocked"]

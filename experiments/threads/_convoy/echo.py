@@ -14,8 +14,8 @@ from functools import partial
 from itertools import repeat
 from typing import Literal
 
-from experiments.kit.clock import NS_PER_S, now_ns, seconds, thread_times
-from experiments.kit.work import burn_until, calibrate, hasher
+from experiments.kit.kernel.clock import NS_PER_S, now_ns, seconds, thread_times
+from experiments.kit.subjects.work import burn_until, calibrate, hasher
 
 Beside = Literal["nobody", "python", "small hash", "long call", "large hash", "process"]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from experiments.kit import timeline
-from experiments.kit.clock import known_sum, seconds
+from experiments.kit.kernel.clock import known_sum, seconds
 from experiments.kit.timeline import Hold, Span
 from experiments.threads._gil_wait.segment import Lane
 

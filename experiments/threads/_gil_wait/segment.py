@@ -15,10 +15,10 @@ from contextlib import closing
 from typing import NamedTuple
 
 from experiments.kit import timeline
-from experiments.kit.clock import NS_PER_S, grown, now_ns, thread_times
-from experiments.kit.proc import Switches, Task, missing
-from experiments.kit.subjects import Gate, in_threads
-from experiments.kit.work import hasher
+from experiments.kit.kernel.clock import NS_PER_S, grown, now_ns, thread_times
+from experiments.kit.kernel.proc import Switches, Task, missing
+from experiments.kit.subjects.subjects import Gate, in_threads
+from experiments.kit.subjects.work import hasher
 
 STAMP = struct.Struct("q")
 GAPS_S = (0.005, 0.015)  # between two messages: random, so that they do not march with the switch interval

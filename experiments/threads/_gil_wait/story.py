@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Literal, NamedTuple
 
-from experiments.kit import Count, PerSecond, Seconds, tally, timeline, units
-from experiments.kit.clock import NS_PER_S, known_seconds, known_sum, seconds
+from experiments.kit import Count, PerSecond, Seconds, timeline, units
+from experiments.kit.kernel.clock import NS_PER_S, known_seconds, known_sum, seconds
 from experiments.kit.stats import quantile
+from experiments.kit.subjects import tally
 from experiments.threads._gil_wait.parts import READER, Part, blocked_ns, shortened
 from experiments.threads._gil_wait.segment import Answer, Lane
 

@@ -13,10 +13,10 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Literal, NamedTuple
 
-from experiments.kit.clock import NS_PER_S, known_sum, now_ns, thread_times
-from experiments.kit.machine import gil_enabled
-from experiments.kit.subjects import in_threads
-from experiments.kit.work import calibrate
+from experiments.kit.kernel.clock import NS_PER_S, known_sum, now_ns, thread_times
+from experiments.kit.kernel.machine import gil_enabled
+from experiments.kit.subjects.subjects import in_threads
+from experiments.kit.subjects.work import calibrate
 
 Variant = Literal["n += 1", "o.n += 1", "n = int(n) + 1", "t = n; one(); n = t + 1"]
 Guard = Literal["without a lock", "with a lock"]

@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Literal
 
-from experiments.kit import subinterpreters, timeline
-from experiments.kit.clock import now_ns, thread_times
-from experiments.kit.subinterpreters import Subinterpreter
-from experiments.kit.subjects import Group, Worker, in_threads, raise_trouble
-from experiments.kit.work import Work, burn_until, hash_buffers, hasher, nap, python_loop
+from experiments.kit import timeline
+from experiments.kit.kernel.clock import now_ns, thread_times
+from experiments.kit.subjects import subinterpreters
+from experiments.kit.subjects.subinterpreters import Subinterpreter
+from experiments.kit.subjects.subjects import Group, Worker, in_threads, raise_trouble
+from experiments.kit.subjects.work import Work, burn_until, hash_buffers, hasher, nap, python_loop
 
 Kind = Literal["threads", "processes", "interpreters"]
 Workload = Literal["python", "hash", "sleep"]

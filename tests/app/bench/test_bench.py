@@ -19,7 +19,7 @@ from app.storage.errors import StorageFull
 from app.storage.records import tables_of
 from app.storage.store import Store
 from app.system.interpreters import default
-from experiments.kit import process_tree
+from experiments.kit.kernel import process_tree
 from experiments.kit.spec import ParameterError, load_all
 from tests.tiny.root import build_root, load
 

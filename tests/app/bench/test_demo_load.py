@@ -10,7 +10,7 @@ from app.bench.demo_load import Stirring, UnknownStir
 from app.children.runner import run_child
 from app.live.topics import Hub
 from app.system.interpreters import default
-from experiments.kit import stir
+from experiments.kit.child import stir
 from experiments.kit.spec import Progress
 
 PATIENCE_S = 20

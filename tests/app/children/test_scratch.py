@@ -185,7 +185,7 @@ def test_in_the_library_nothing_but_the_experiments_can_be_imported():
     folder = library()
 
     assert [path.name for path in folder.iterdir()] == ["experiments"]
-    assert (folder / "experiments" / "kit" / "worker.py").exists()
+    assert (folder / "experiments" / "kit" / "child" / "worker.py").exists()
     assert library() == folder
 
 

@@ -385,7 +385,8 @@ def test_one_core_is_said_aloud():
 def test_a_quota_is_told_and_so_is_that_nobody_can_tell(monkeypatch, folders, allowed, ok, says):
     from dataclasses import replace
 
-    from experiments.kit import Machine, cgroups
+    from experiments.kit import Machine
+    from experiments.kit.kernel import cgroups
 
     monkeypatch.setattr(cgroups, "folders", lambda controller: folders)
     told = doctor.quota(replace(Machine.here(), cores=8, quota_cores=allowed))

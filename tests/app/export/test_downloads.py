@@ -11,7 +11,7 @@ import pytest
 from app.export import downloads, exports
 from app.export.trace import NoLanes
 from app.runs.run import Run, State
-from experiments.kit.machine import Machine
+from experiments.kit.kernel.machine import Machine
 from experiments.kit.spec import load as loaded
 from tests.tiny.root import load
 

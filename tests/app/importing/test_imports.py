@@ -30,7 +30,7 @@ from app.storage.writer import keep_whole
 from app.system.interpreters import default
 from app.web.api import schema
 from app.web.assets import Assets
-from experiments.kit.machine import Machine
+from experiments.kit.kernel.machine import Machine
 from experiments.kit.spec import load as loaded
 from tests.tiny.root import build_root, load
 

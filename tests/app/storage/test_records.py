@@ -2,7 +2,7 @@ import math
 
 from app.runs.run import Run, new_id
 from app.storage.records import fit, record_of, typed
-from experiments.kit.machine import Machine
+from experiments.kit.kernel.machine import Machine
 from tests.tiny import counting
 from tests.tiny.root import load
 

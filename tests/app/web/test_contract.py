@@ -22,7 +22,7 @@ from app.ground.settings import Settings
 from app.importing import imports
 from app.main import build
 from app.web.errors import STATUS
-from experiments.kit.machine import Machine
+from experiments.kit.kernel.machine import Machine
 from tests.app.serving import serving
 
 SECONDS = 15

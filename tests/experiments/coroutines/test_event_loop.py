@@ -32,9 +32,9 @@ from experiments.coroutines.event_loop import (
     worst_lags,
 )
 from experiments.kit import Machine, Progress, Record
-from experiments.kit.machine import gil_enabled
+from experiments.kit.kernel.machine import gil_enabled
 from experiments.kit.spec import load
-from experiments.kit.subjects import Group
+from experiments.kit.subjects.subjects import Group
 
 UNIT_S = 0.01
 LOOPS = 2000

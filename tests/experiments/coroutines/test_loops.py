@@ -27,7 +27,7 @@ from experiments.kit import Machine, Record
 from experiments.kit.packages import here
 from experiments.kit.spec import load
 from experiments.kit.stats import median
-from experiments.kit.subjects import Group
+from experiments.kit.subjects.subjects import Group
 from tests.experiments.measured import measured
 
 OWN, PYTHONS, IN_C = get_args(Sleep)

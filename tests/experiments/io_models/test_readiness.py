@@ -30,7 +30,7 @@ from experiments.io_models.readiness import (
 )
 from experiments.kit import Machine, Progress, Record
 from experiments.kit.spec import ParameterError, load
-from experiments.kit.subjects import Group
+from experiments.kit.subjects.subjects import Group
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="epoll is Linux's own")
 

@@ -35,7 +35,7 @@ from experiments.ipc.channels import (
 from experiments.kit import Machine, Progress, Record
 from experiments.kit.spec import load
 from experiments.kit.stats import median
-from experiments.kit.subjects import Group, SubjectDied
+from experiments.kit.subjects.subjects import Group, SubjectDied
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="some of the ways are Linux's own")
 

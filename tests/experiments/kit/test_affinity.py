@@ -50,7 +50,7 @@ import json, os, sys
 os.sched_setaffinity(0, {cores})
 deny({calls}, {code})
 from experiments.kit.spec import load
-from experiments.kit.worker import failure
+from experiments.kit.child.worker import failure
 experiment = load({name!r})
 known = dict(experiment.parse({{}}, "quick"), **{params})
 try:

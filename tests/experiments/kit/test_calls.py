@@ -13,8 +13,8 @@ import time
 
 import pytest
 
-from experiments.kit import calls
-from experiments.kit.subjects import Group
+from experiments.kit.kernel import calls
+from experiments.kit.subjects.subjects import Group
 from tests.experiments.kit.denied import run_denied
 
 NAMES = (
@@ -145,7 +145,7 @@ def test_what_runs_in_a_subinterpreter_imports_no_ctypes():
 def test_a_wait_for_signals_that_the_system_refuses_is_known_by_trying():
     script = """if True:
         import signal
-        from experiments.kit import calls
+        from experiments.kit.kernel import calls
         signal.pthread_sigmask(signal.SIG_BLOCK, {40})
         try:
             calls.wait_for_signal({40})

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from experiments.kit import cgroups
-from experiments.kit.cgroups import Throttling
+from experiments.kit.kernel import cgroups
+from experiments.kit.kernel.cgroups import Throttling
 
 OWN = "9:memory:/\n4:cpu,cpuacct:/user.slice/oscope\n1:name=systemd:/user.slice\n0::/user.slice/oscope\n"
 
@@ -131,7 +131,7 @@ def test_the_kernel_counts_as_we_read(small_group):
     """A real group with a twentieth of a core: what runs in it is stopped in most periods."""
     look = (
         "import time\n"
-        "from experiments.kit import cgroups\n"
+        "from experiments.kit.kernel import cgroups\n"
         "before, end = cgroups.Throttling.now(), time.process_time() + 0.03\n"
         "while time.process_time() < end: pass\n"
         "print(cgroups.quota(), before.since())"

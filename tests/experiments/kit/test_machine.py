@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from experiments.kit import cgroups, machine
-from experiments.kit.machine import Machine
+from experiments.kit.kernel import cgroups, machine
+from experiments.kit.kernel.machine import Machine
 
 
 def test_facts_survive_json_and_back():

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from experiments.kit import maps
-from experiments.kit.maps import Region, groups, parse
+from experiments.kit.kernel import maps
+from experiments.kit.kernel.maps import Region, groups, parse
 
 KIB, MIB = 1024, 1024 * 1024
 SMAPS = """\
@@ -191,7 +191,7 @@ def test_stacks_that_somebody_has_named_are_stacks():
 
 INSTALLED = """
 import ctypes, mmap, os
-from experiments.kit import maps
+from experiments.kit.kernel import maps
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 room = mmap.mmap(-1, 33 * PAGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
@@ -215,7 +215,7 @@ def test_marks_of_the_kernel_are_seen():
 
 THREADS = """
 import os, threading
-from experiments.kit import maps
+from experiments.kit.kernel import maps
 
 done = threading.Event()
 for _ in range(3):

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from experiments.kit.proc import Task, missing, name_call
-from experiments.kit.subjects import Group
+from experiments.kit.kernel.proc import Task, missing, name_call
+from experiments.kit.subjects.subjects import Group
 
 pytestmark = pytest.mark.skipif(bool(missing()), reason=missing() or "-")
 

@@ -6,11 +6,20 @@ from itertools import pairwise
 
 import pytest
 
-from experiments.kit import sampling
-from experiments.kit.clock import now_ns
-from experiments.kit.proc import Task, Times, Wait
-from experiments.kit.sampling import UNSEEN, Bins, Look, Painter, Sampler, Stretch, look_at, woken_promptly
-from experiments.kit.subjects import Group
+from experiments.kit.kernel.clock import now_ns
+from experiments.kit.kernel.proc import Task, Times, Wait
+from experiments.kit.subjects import sampling
+from experiments.kit.subjects.sampling import (
+    UNSEEN,
+    Bins,
+    Look,
+    Painter,
+    Sampler,
+    Stretch,
+    look_at,
+    woken_promptly,
+)
+from experiments.kit.subjects.subjects import Group
 
 MS = 1_000_000
 

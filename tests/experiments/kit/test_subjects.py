@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from experiments.kit import subjects
-from experiments.kit.clock import now_ns
-from experiments.kit.subjects import (
+from experiments.kit.kernel.clock import now_ns
+from experiments.kit.subjects import subjects
+from experiments.kit.subjects.subjects import (
     Gate,
     Group,
     SubjectDied,
@@ -19,7 +19,7 @@ from experiments.kit.subjects import (
     interrupted_by_deaths,
     looks_again,
 )
-from experiments.kit.work import burn_until
+from experiments.kit.subjects.work import burn_until
 
 
 def burn(ms: float) -> None:
@@ -182,7 +182,7 @@ def test_a_gate_opens_again_and_again():
 
 
 def test_a_gate_gives_up_on_a_subject_that_never_comes(monkeypatch):
-    monkeypatch.setattr("experiments.kit.subjects.READY_S", 0.1)
+    monkeypatch.setattr("experiments.kit.subjects.subjects.READY_S", 0.1)
     with Group() as group:
         gate = Gate(2)
         group.fork(gate.wait)
@@ -349,7 +349,7 @@ def test_the_error_of_a_thread_reaches_the_caller():
 def test_a_subject_does_not_outlive_a_parent_that_is_killed():
     script = (
         "import os, signal, sys, time\n"
-        "from experiments.kit.subjects import Gate, Group\n"
+        "from experiments.kit.subjects.subjects import Gate, Group\n"
         "gate = Gate(1)\n"
         "def stay():\n"
         "    gate.wait()\n"

@@ -1,8 +1,8 @@
 import pytest
 
-from experiments.kit import tally
-from experiments.kit.subjects import Group
-from experiments.kit.work import python_loop
+from experiments.kit.subjects import tally
+from experiments.kit.subjects.subjects import Group
+from experiments.kit.subjects.work import python_loop
 
 
 @pytest.fixture(autouse=True)

@@ -3,8 +3,8 @@ import os
 import pytest
 
 from experiments.kit import timeline
-from experiments.kit.clock import now_ns, thread_times
-from experiments.kit.subjects import Group
+from experiments.kit.kernel.clock import now_ns, thread_times
+from experiments.kit.subjects.subjects import Group
 from experiments.kit.timeline import (
     Recorder,
     Span,

@@ -7,8 +7,8 @@ import threading
 
 import pytest
 
-from experiments.kit import uring
-from experiments.kit.uring import Ring, Unavailable, address_of, missing, refusal
+from experiments.kit.kernel import uring
+from experiments.kit.kernel.uring import Ring, Unavailable, address_of, missing, refusal
 from tests.experiments.kit.denied import run_denied
 
 needs_uring = pytest.mark.skipif(bool(missing()), reason=missing())
@@ -133,7 +133,9 @@ def test_nothing_is_left_open(pair):
 )
 def test_a_refusal_is_a_sentence(code, sentence):
     script = (
-        "from experiments.kit import uring\nuring.switched_off = lambda: '0'\nprint(uring.missing(), end='')"
+        "from experiments.kit.kernel import uring\n"
+        "uring.switched_off = lambda: '0'\n"
+        "print(uring.missing(), end='')"
     )
     assert run_denied(script, code) == sentence
 
@@ -150,7 +152,7 @@ def test_the_kernel_s_structure_has_its_size():
 
 def test_the_refusal_is_an_exception_of_its_own():
     script = """
-from experiments.kit.uring import Ring, Unavailable
+from experiments.kit.kernel.uring import Ring, Unavailable
 try:
     Ring()
 except Unavailable as error:

@@ -3,8 +3,8 @@ import time
 
 import pytest
 
-from experiments.kit import work
-from experiments.kit.clock import now_ns
+from experiments.kit.kernel.clock import now_ns
+from experiments.kit.subjects import work
 
 
 def cpu_s(function, *arguments) -> float:

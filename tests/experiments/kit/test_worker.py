@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 import pytest
 
-from experiments.kit import process_tree, supervisor, worker
+from experiments.kit.child import supervisor, worker
+from experiments.kit.kernel import process_tree
 from experiments.kit.spec import Progress
 from tests.nasty.root import build_root
 
@@ -143,7 +144,7 @@ def test_sigterm_within_a_writing_waits_until_every_row_is_written(pipe):
 
 TERM_WITHIN_THE_FIRST_LINE = """
 import signal
-from experiments.kit import worker
+from experiments.kit.child import worker
 
 send = worker.Channel.send
 
@@ -189,7 +190,7 @@ def begin(root):
 
     def start(experiment, **spec):
         process = subprocess.Popen(
-            [sys.executable, "-E", "-s", "-m", "experiments.kit.worker"],
+            [sys.executable, "-E", "-s", "-m", "experiments.kit.child.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -350,4 +351,4 @@ def test_nobody_to_end_is_ended_at_once():
 
 
 def test_the_nasty_chapter_is_found_beside_the_real_kit(root):
-    assert Path(root / "experiments/kit/worker.py").samefile(worker.__file__)
+    assert Path(root / "experiments/kit/child/worker.py").samefile(worker.__file__)

@@ -11,7 +11,7 @@ from subprocess import PIPE
 import pytest
 
 from experiments.kit import Machine, Record
-from experiments.kit.proc import Task
+from experiments.kit.kernel.proc import Task
 from experiments.kit.spec import ParameterError, load
 from experiments.memory import copy_on_write
 from experiments.memory._copy_on_write import readers as _readers

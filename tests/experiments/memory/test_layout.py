@@ -11,7 +11,7 @@ import pytest
 
 from experiments.kit import Machine, Record
 from experiments.kit.spec import ParameterError, load
-from experiments.kit.subjects import Group
+from experiments.kit.subjects.subjects import Group
 from experiments.memory import layout
 from experiments.memory._layout.growing import perform
 from experiments.memory._layout.places import by_threads, fine

@@ -5,7 +5,7 @@ import pytest
 
 from experiments.kit import Machine, Progress, Record
 from experiments.kit.spec import load
-from experiments.kit.subjects import Group
+from experiments.kit.subjects.subjects import Group
 from experiments.scheduling import concurrency
 from experiments.scheduling._concurrency.tasks import Done, Stretch, lane, noted
 from experiments.scheduling.concurrency import Chatty, Finish, Slice, Stage, Whole, cost, slices, verdict

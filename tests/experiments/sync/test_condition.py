@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from experiments.kit import Machine, Progress, Record
-from experiments.kit.machine import gil_enabled
+from experiments.kit.kernel.machine import gil_enabled
 from experiments.kit.spec import load
 from experiments.sync._condition import facts as _facts
 from experiments.sync._condition import rules
@@ -161,7 +161,7 @@ def test_a_timer_is_later_beside_a_busy_thread():
 
 MARKED = """
 import os
-from experiments.kit.clock import now_ns
+from experiments.kit.kernel.clock import now_ns
 from experiments.sync._condition import facts as _facts
 def marked():
     stamp = now_ns()

@@ -9,7 +9,7 @@ import pytest
 
 from experiments.kit import Machine, Progress, Record
 from experiments.kit.spec import load
-from experiments.kit.subjects import Group, SubjectDied
+from experiments.kit.subjects.subjects import Group, SubjectDied
 from experiments.sync._deadlock import table as _table
 from experiments.sync._deadlock import watch as _watch
 from experiments.sync._deadlock.dining import ARMS, CURES, Arm, dine
@@ -381,7 +381,7 @@ def test_each_arm_is_tried():
 
 
 ORDERED = """
-from experiments.kit.subjects import Group
+from experiments.kit.subjects.subjects import Group
 from experiments.sync._deadlock.dining import Arm, dine
 from experiments.sync._deadlock.shown import row_of
 from experiments.sync._deadlock.table import Table

@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 
 from experiments.kit import Machine, Progress, Record
-from experiments.kit.clock import now_ns
+from experiments.kit.kernel.clock import now_ns
 from experiments.kit.spec import load
 from experiments.threads import convoy
 from experiments.threads._convoy.echo import NUMBER, STOP, ask, calls_for, one_call, schedule
@@ -270,7 +270,7 @@ def test_the_verdict_of_a_real_run_is_not_wrong(rows):
 
 
 CLIENT = """
-from experiments.kit.subjects import Group
+from experiments.kit.subjects.subjects import Group
 from experiments.threads.convoy import Arm, Bakery
 with Group() as group, Bakery(group, 1, 0.02) as bakery:
     took, *_ = bakery.part(Arm("python", 0.005, 8), 8, 1)

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from experiments.kit import Machine, Progress, Record, clock, timeline
-from experiments.kit.clock import now_ns
-from experiments.kit.subjects import Gate, Group, SubjectDied
-from experiments.kit.work import burn_until, python_loop
+from experiments.kit import Machine, Progress, Record, timeline
+from experiments.kit.kernel import clock
+from experiments.kit.kernel.clock import now_ns
+from experiments.kit.subjects.subjects import Gate, Group, SubjectDied
+from experiments.kit.subjects.work import burn_until, python_loop
 from experiments.threads import gil_wait
 from experiments.threads._gil_wait import segment
 from experiments.threads._gil_wait.parts import Part, blocked_ns, reader_spans, shortened

@@ -4,8 +4,9 @@ from itertools import pairwise
 
 import pytest
 
-from experiments.kit import Machine, Progress, Record, subinterpreters
+from experiments.kit import Machine, Progress, Record
 from experiments.kit.spec import load
+from experiments.kit.subjects import subinterpreters
 from experiments.threads import scaling
 from experiments.threads.scaling import Capacity, Round, Span, cost, levels, verdict
 

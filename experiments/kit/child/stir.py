@@ -9,10 +9,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 
-from experiments.kit.clock import NS_PER_S, now_ns
+from experiments.kit.kernel.clock import NS_PER_S, now_ns
 from experiments.kit.spec import Progress
-from experiments.kit.subjects import Group, in_threads
-from experiments.kit.work import burn_until
+from experiments.kit.subjects.subjects import Group, in_threads
+from experiments.kit.subjects.work import burn_until
 
 LENGTH_S = 6.0
 BUSY = 4

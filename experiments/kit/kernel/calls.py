@@ -16,8 +16,8 @@ import time
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
-from experiments.kit.proc import Switches
-from experiments.kit.process_tree import read
+from experiments.kit.kernel.proc import Switches
+from experiments.kit.kernel.process_tree import read
 
 if TYPE_CHECKING:
     import ctypes  # where it is needed, for not every subinterpreter can import it

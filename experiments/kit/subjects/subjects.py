@@ -31,10 +31,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import FrameType, TracebackType
 from typing import IO, Any, NamedTuple, NoReturn, Protocol, TypeVar
 
-from experiments.kit import affinity, calls, tally
-from experiments.kit.clock import NS_PER_S, now_ns, run_delay_ns, seconds
-from experiments.kit.limits import FILES, LimitHit, fork, limit_of
-from experiments.kit.process_tree import PR_SET_PDEATHSIG, prctl
+from experiments.kit.kernel import affinity, calls
+from experiments.kit.kernel.clock import NS_PER_S, now_ns, run_delay_ns, seconds
+from experiments.kit.kernel.limits import FILES, LimitHit, fork, limit_of
+from experiments.kit.kernel.process_tree import PR_SET_PDEATHSIG, prctl
+from experiments.kit.subjects import tally
 
 T = TypeVar("T")
 READY_S = 10.0  # in which a forked subject is at its gate; a busy machine needs a tenth of a second

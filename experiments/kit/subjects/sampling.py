@@ -23,8 +23,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal, NamedTuple, get_args
 
-from experiments.kit.clock import NS_PER_S, now_ns, sleep_until
-from experiments.kit.proc import Task, Times
+from experiments.kit.kernel.clock import NS_PER_S, now_ns, sleep_until
+from experiments.kit.kernel.proc import Task, Times
 
 State = Literal["running", "ready", "blocked", "uninterruptible", "stopped", "zombie", "unknown"]
 STATES: dict[str, State] = {"R": "running", "S": "blocked", "I": "blocked", "D": "uninterruptible",

@@ -1,4 +1,4 @@
-"""The entry point of a run: `python -m experiments.kit.worker` reads a spec and writes rows.
+"""The entry point of a run: `python -m experiments.kit.child.worker` reads a spec and writes rows.
 
 One JSON line comes in on stdin: `{"experiment", "params", "deadline_s", "memory_b", "room", "place"}`;
 stdin then stays open as the lifeline. JSON lines go out on a private duplicate of stdout, so that stray
@@ -22,13 +22,13 @@ from contextlib import contextmanager, suppress
 from types import FrameType, ModuleType
 from typing import Any
 
-from experiments.kit.cgroups import Throttling
-from experiments.kit.clock import known_seconds
-from experiments.kit.limits import limit_of
-from experiments.kit.machine import Machine
-from experiments.kit.rest import Rests
+from experiments.kit.child.rest import Rests
+from experiments.kit.child.supervisor import Note, Place, supervise
+from experiments.kit.kernel.cgroups import Throttling
+from experiments.kit.kernel.clock import known_seconds
+from experiments.kit.kernel.limits import limit_of
+from experiments.kit.kernel.machine import Machine
 from experiments.kit.spec import Progress
-from experiments.kit.supervisor import Note, Place, supervise
 
 REST_S = 0.12  # after a writing: the page draws now, and drawing would disturb what is measured
 WRITE_EVERY_S = 1.0
@@ -214,7 +214,7 @@ class Batch:
 
 def in_subjects(raises: str) -> None:
     """SubjectDied where a subject was killed and nobody noticed: what was measured is not to be judged."""
-    if subjects := sys.modules.get("experiments.kit.subjects"):
+    if subjects := sys.modules.get("experiments.kit.subjects.subjects"):
         getattr(subjects, raises)()
 
 
@@ -239,7 +239,7 @@ def ended_process(error: BaseException) -> str:
 
 def tallied() -> dict[str, float | None]:
     """What the subjects ran and waited in the run queue; None where the experiment tallied nothing."""
-    tally = sys.modules.get("experiments.kit.tally")
+    tally = sys.modules.get("experiments.kit.subjects.tally")
     told = (getattr(tally, name, None) for name in ("run_ns", "delay_ns"))
     run_s, delay_s = (known_seconds(ns) for ns in told)
     return {"run_s": run_s, "delay_s": delay_s}

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from itertools import repeat
 
-from experiments.kit.clock import now_ns, seconds, thread_times
+from experiments.kit.kernel.clock import now_ns, seconds, thread_times
 
 Work = Callable[[int], object]
 

@@ -18,8 +18,9 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple, NoReturn
 
-from experiments.kit import affinity
-from experiments.kit.process_tree import (
+from experiments.kit.child.rest import NOT_TOLD
+from experiments.kit.kernel import affinity
+from experiments.kit.kernel.process_tree import (
     PR_SET_CHILD_SUBREAPER,
     PR_SET_PDEATHSIG,
     end_all,
@@ -29,7 +30,6 @@ from experiments.kit.process_tree import (
     proportional_b,
     resident_b,
 )
-from experiments.kit.rest import NOT_TOLD
 
 WATCH_S = 0.5  # between two looks at memory and output; a look costs about 0.1 ms
 OUTPUT_B = 16 << 20  # of stray prints; a file that grows further starts anew
