@@ -89,7 +89,9 @@ def test_a_refused_optional_call_is_not_needed_to_run_and_to_end(root, refusal, 
 
 def test_the_doctor_names_what_is_missing_and_what_stands_in(root, tmp_path):
     python = make_python(tmp_path / "venv", "os.pidfd_open")
-    script = "import json; from app import doctor; print(json.dumps([f.says for f in doctor.substitutes()]))"
+    script = (
+        "import json; from app.cli import doctor; print(json.dumps([f.says for f in doctor.substitutes()]))"
+    )
     assert answer_of([python, "-c", script], env=environment()) == [
         "this Python has no os.pidfd_open: a thread waits for the end of each run instead"
     ]
@@ -103,7 +105,7 @@ def test_the_doctor_names_what_is_missing_and_what_stands_in(root, tmp_path):
 @pytest.mark.parametrize("memory", ["None", "256 << 20", "64 << 30"])
 def test_a_small_machine_is_no_mistake_in_a_file(memory):
     script = (
-        f"from experiments.kit import machine; machine.memory = machine.available = lambda: {memory}\n"
+        f"from experiments.kit.kernel import machine; machine.memory = machine.available = lambda: {memory}\n"
         "from experiments.kit.spec import load_all; print(len(load_all()))"
     )
     assert answer_of([sys.executable, "-c", script]) == len(names())

@@ -329,7 +329,7 @@ def test_the_list_as_json_is_what_the_server_tells():
 
 def test_the_list_needs_neither_server_nor_framework():
     script = (
-        "import sys; from app import cli; commands.cli(['list'], standalone_mode=False); "
+        "import sys; from app.cli import commands; commands.cli(['list'], standalone_mode=False); "
         "heavy = {'fastapi', 'plotly', 'psutil', 'pydantic_core', 'rich'}; "
         "sys.exit(' '.join(heavy & set(sys.modules)) or 0)"
     )
