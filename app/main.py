@@ -17,7 +17,7 @@ from starlette.routing import Match, Route
 from app import __version__
 from app.bench.bench import Bench
 from app.children.runner import Spare
-from app.children.scratch import sweep_rooms
+from app.children.scratch import sweep_scratch
 from app.door.guard import Guard
 from app.door.heads import Heads
 from app.door.language import Readers
@@ -113,7 +113,7 @@ async def live(app: FastAPI) -> AsyncIterator[None]:
     """From the clearing away of what a dead server left to the end of the last run."""
     try:
         await asyncio.to_thread(app.state.store.recover)
-        await asyncio.to_thread(sweep_rooms)
+        await asyncio.to_thread(sweep_scratch)
         await app.state.bench.start()
         yield
     finally:

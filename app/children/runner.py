@@ -24,7 +24,7 @@ from typing import IO, Any, cast
 
 import pydantic_core
 
-from app.children.scratch import end_inhabitants, library, make_room, remove_room, rooms
+from app.children.scratch import end_inhabitants, library, make_scratch, remove_scratch, scratch_root
 from app.ground import paths
 from app.ground.descriptors import restore_limit
 from app.ground.payloads import End, Failed, Message
@@ -68,7 +68,7 @@ async def run_child(
     python: Interpreter,
     deadline_s: float,
     memory_b: int,
-    room: Path | None = None,
+    scratch: Path | None = None,
     root: Path | None = None,
     stop: asyncio.Event | None = None,
     spare: Spare | None = None,
@@ -78,11 +78,11 @@ async def run_child(
     To `end` are added "conditions", "last_words" (the tail of what the child printed) and "sentence"
     (why the run ended; "" where it is done). Setting `stop` ends the run and still yields its last
     rows and `end`; closing the generator ends it without. `root` is the folder with the `experiments`
-    to run, where it is not our own; `room` is the room's place, where it matters.
+    to run, where it is not our own; `scratch` names its scratch folder, where it matters.
     """
     spec = {"experiment": name, "params": params, "deadline_s": deadline_s, "memory_b": memory_b}
     try:
-        started = (spare and spare.take(python)) or start(python, room, root)
+        started = (spare and spare.take(python)) or start(python, scratch, root)
     except CannotStart as error:
         yield closing_line("failed", sentence=str(error), conditions={}, last_words="")
         return
@@ -95,7 +95,7 @@ async def run_child(
 
 
 class CannotStart(Exception):
-    """The interpreter or the place for its room is not there, or the system starts no more processes."""
+    """The interpreter or the place for its scratch is not there, or the system starts no more processes."""
 
     def __init__(self, python: Interpreter, error: OSError) -> None:
         super().__init__(f"{python.id} could not be started: {error.strerror or error}")
@@ -103,29 +103,29 @@ class CannotStart(Exception):
 
 @dataclass(frozen=True)
 class Started:
-    """An interpreter that waits for its spec, in its room."""
+    """An interpreter that waits for its spec, in its scratch."""
 
     process: subprocess.Popen[bytes]
-    room: Path
+    scratch: Path
 
 
-def start(python: Interpreter, room: Path | None = None, root: Path | None = None) -> Started:
-    """A fresh interpreter in a room of its own; CannotStart says why there is none, and nothing is left."""
+def start(python: Interpreter, scratch: Path | None = None, root: Path | None = None) -> Started:
+    """A fresh interpreter in a folder of its own; CannotStart says why there is none, and nothing is left."""
     try:
-        root, room = root or library(), make_room(room)
+        root, scratch = root or library(), make_scratch(scratch)
     except OSError as error:
         raise CannotStart(python, error) from error
     try:
-        return Started(launch(python, room, root), room)
+        return Started(launch(python, scratch, root), scratch)
     except OSError as error:
-        remove_room(room)
+        remove_scratch(scratch)
         raise CannotStart(python, error) from error
     except BaseException:
-        remove_room(room)
+        remove_scratch(scratch)
         raise
 
 
-def launch(python: Interpreter, room: Path, root: Path) -> subprocess.Popen[bytes]:
+def launch(python: Interpreter, scratch: Path, root: Path) -> subprocess.Popen[bytes]:
     """Not asyncio's subprocess: its `wait` waits for every grandchild that holds the pipe, too."""
     command = [
         python.path,
@@ -137,7 +137,7 @@ def launch(python: Interpreter, room: Path, root: Path) -> subprocess.Popen[byte
         "experiments.kit.child.worker",
     ]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    with open(room / "output", "ab") as output:  # a file, not a pipe: nobody has to drain it
+    with open(scratch / "output", "ab") as output:  # a file, not a pipe: nobody has to drain it
         os.fchmod(output.fileno(), 0o600)  # whatever the umask is
 
         def begin(**apart: Any) -> subprocess.Popen[bytes]:
@@ -147,7 +147,7 @@ def launch(python: Interpreter, room: Path, root: Path) -> subprocess.Popen[byte
                 stdout=subprocess.PIPE,
                 stderr=output,
                 cwd=root,
-                env=environment | python.env | {"TMPDIR": str(room)},
+                env=environment | python.env | {"TMPDIR": str(scratch)},
                 bufsize=0,
                 **apart,
             )
@@ -171,7 +171,7 @@ def keep_compiled(root: Path) -> list[str]:
     else every run would compile them anew, which takes longer than all the rest."""
     if os.access(root / "experiments" / "kit", os.W_OK):
         return []
-    cache = paths.cache_dir() or rooms()  # where nobody knows our home, beside the rooms
+    cache = paths.cache_dir() or scratch_root()  # where nobody knows our home, beside the scratch folders
     return ["-X", f"pycache_prefix={cache / 'compiled'}"]
 
 
@@ -213,7 +213,7 @@ class Spare:
 def dismiss(started: Started) -> None:
     """End an interpreter that was never told what to run."""
     end_process(started.process)
-    remove_room(started.room)
+    remove_scratch(started.scratch)
 
 
 def end_process(process: subprocess.Popen[bytes]) -> None:
@@ -256,11 +256,11 @@ def wait_for_exit(
 
 class Child:
     """A worker with its spec. Leaving the `async with` ends it and everything that it has started,
-    and removes its room; so does a failure on the way in."""
+    and removes its scratch; so does a failure on the way in."""
 
     def __init__(self, started: Started, spec: Spec) -> None:
         """Takes over what was started; nothing here may fail, for nobody would end it."""
-        self.process, self.room = started.process, started.room
+        self.process, self.scratch = started.process, started.scratch
         self.spec = spec
         self.before: Reading | None = None
         self.late: asyncio.TimerHandle | None = None
@@ -296,7 +296,7 @@ class Child:
         self.loop.add_reader(self.stdout, self.read)
         self.forget_exit = watch_exit(self.process, self.see_exit)
         self.late = self.loop.call_later(self.spec["deadline_s"] + LATE_S, self.process.kill)
-        self.tell(json.dumps(self.spec | {"room": str(self.room), "place": STARTED_AT}))
+        self.tell(json.dumps(self.spec | {"scratch": str(self.scratch), "place": STARTED_AT}))
 
     @property
     def stdin(self) -> IO[bytes]:
@@ -388,7 +388,7 @@ class Child:
 
     async def stand_in(self) -> End:
         """The closing line of a supervisor that could not write it."""
-        await asyncio.to_thread(end_inhabitants, self.room, groups=self.groups)
+        await asyncio.to_thread(end_inhabitants, self.scratch, groups=self.groups)
         code = self.process.returncode
         if code < 0:
             by = signal.Signals(-code).name
@@ -413,7 +413,7 @@ class Child:
             "conditions": conditions(
                 self.before or Reading.now(self.cores), Reading.now(self.cores), end, cores
             ),
-            "last_words": last_words(self.room),
+            "last_words": last_words(self.scratch),
         }
 
     async def close(self) -> None:
@@ -428,9 +428,9 @@ class Child:
         self.stdin.close()
         await self.see_it_end()
         if self.process.returncode:  # it could not end the others; they have had their grace
-            await asyncio.to_thread(end_inhabitants, self.room, grace_s=0, groups=self.groups)
+            await asyncio.to_thread(end_inhabitants, self.scratch, grace_s=0, groups=self.groups)
         self.stdout.close()
-        await asyncio.to_thread(remove_room, self.room)
+        await asyncio.to_thread(remove_scratch, self.scratch)
 
     async def see_it_end(self) -> None:
         if not self.forget_exit and not self.gone.is_set():  # it failed before anybody watched for its exit
@@ -514,10 +514,10 @@ def closing_line(why: str, **known: Any) -> End:
     return cast(End, {"t": "end", "why": why, **nothing, "killed": 0, **known})
 
 
-def last_words(room: Path) -> str:
+def last_words(scratch: Path) -> str:
     """The tail of what the child printed."""
     try:
-        with open(room / "output", "rb") as output:
+        with open(scratch / "output", "rb") as output:
             size = output.seek(0, os.SEEK_END)
             output.seek(max(0, size - LAST_WORDS_B))
             return output.read().decode(errors="replace")

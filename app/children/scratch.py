@@ -1,9 +1,9 @@
-"""Rooms: the temporary folder of every run, removed whatever happens.
+"""Scratch: the temporary folder of every run, removed whatever happens.
 
-All rooms lie in one folder `oscope-<uid>`, or elsewhere where somebody else has that name, and carry in
-their name who owns them: pid and start time of a server. A server that was killed leaves its rooms
-behind; the next one's `sweep_rooms` ends who still lives in them, which are the processes started with
-TMPDIR set to the room, and removes them.
+All of them lie in one folder `oscope-<uid>`, or elsewhere where somebody else has that name, and carry in
+their name who owns them: pid and start time of a server. A server that was killed leaves its own behind;
+the next one's `sweep_scratch` ends who still lives there, which are the processes started with TMPDIR set
+to such a folder, and removes them.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from pathlib import Path
 import experiments
 from experiments.kit.kernel.process_tree import GRACE_S, end_all, read
 
-LIBRARY = "library-"  # beside the rooms: a folder in which nothing but `experiments` can be imported
+LIBRARY = "library-"  # beside them: a folder in which nothing but `experiments` can be imported
 
 
-def rooms() -> Path:
-    """The folder of all rooms: the first place that is ours alone, for others may write to the one above.
+def scratch_root() -> Path:
+    """Where they all lie: the first place that is ours alone, for others may write to the one above.
 
     OSError names the first place and says why it is not, where there is none.
     """
     refused: OSError | None = None
-    for folder in places_of_rooms():
+    for folder in places_of_scratch():
         try:
             return make_private(folder)
         except OSError as error:
@@ -38,15 +38,15 @@ def rooms() -> Path:
     raise refused or PermissionError("there is no temporary folder and no home to put the runs' files into")
 
 
-def places_of_rooms() -> Iterator[Path]:
+def places_of_scratch() -> Iterator[Path]:
     """The same ones at every start, so that what a dead server left is found again."""
     with suppress(OSError):  # no folder for temporary files can be written
         yield Path(tempfile.gettempdir()) / f"oscope-{os.getuid()}"
     for variable in ("XDG_RUNTIME_DIR", "XDG_CACHE_HOME"):
         if place := os.environ.get(variable):
-            yield Path(place) / "oscope" / "rooms"
+            yield Path(place) / "oscope" / "scratch"
     if not (home := os.path.expanduser("~")).startswith("~"):
-        yield Path(home) / ".cache" / "oscope" / "rooms"
+        yield Path(home) / ".cache" / "oscope" / "scratch"
 
 
 def make_private(folder: Path) -> Path:
@@ -73,26 +73,26 @@ def make_folder(folder: Path, exist_ok: bool = False) -> None:
         folder.chmod(0o700)
 
 
-def make_room(wish: Path | None = None) -> Path:
+def make_scratch(wish: Path | None = None) -> Path:
     """A new empty folder for one run; `wish` where its place matters."""
     pid = os.getpid()
-    room = wish or rooms() / f"{pid}-{started(pid)}-{uuid.uuid4().hex[:8]}"
-    make_folder(room)
-    return room
+    scratch = wish or scratch_root() / f"{pid}-{started(pid)}-{uuid.uuid4().hex[:8]}"
+    make_folder(scratch)
+    return scratch
 
 
 @contextmanager
-def lend_room() -> Iterator[Path]:
-    """A room for something of ours, removed afterwards; OSError where there is none to be had."""
-    room = make_room()
+def lend_scratch() -> Iterator[Path]:
+    """A folder for something of ours, removed afterwards; OSError where there is none to be had."""
+    scratch = make_scratch()
     try:
-        yield room
+        yield scratch
     finally:
-        remove_room(room)
+        remove_scratch(scratch)
 
 
-def remove_room(room: Path) -> None:
-    shutil.rmtree(room, ignore_errors=True)
+def remove_scratch(scratch: Path) -> None:
+    shutil.rmtree(scratch, ignore_errors=True)
 
 
 def library() -> Path:
@@ -100,24 +100,25 @@ def library() -> Path:
     compiled modules are found again even where they have to be kept elsewhere."""
     package = Path(experiments.__file__ or "").resolve().parent
     name = hashlib.blake2b(os.fsencode(package), digest_size=6).hexdigest()
-    folder = rooms() / f"{LIBRARY}{name}"
+    folder = scratch_root() / f"{LIBRARY}{name}"
     make_folder(folder, exist_ok=True)
     with suppress(FileExistsError):
         (folder / "experiments").symlink_to(package)
     return folder
 
 
-def sweep_rooms() -> int:
-    """Remove the rooms of servers that are no more, with everybody in them; how many there were."""
-    left = [room for folder in places_of_rooms() for room in rooms_in(folder) if not is_owned(room)]
+def sweep_scratch() -> int:
+    """Remove those of servers that are no more, with everybody in them; how many there were."""
+    found = [scratch for folder in places_of_scratch() for scratch in scratch_in(folder)]
+    left = [scratch for scratch in found if not is_owned(scratch)]
     if left:
         end_inhabitants(*left)
-    for room in left:
-        remove_room(room)
+    for scratch in left:
+        remove_scratch(scratch)
     return len(left)
 
 
-def rooms_in(folder: Path) -> list[Path]:
+def scratch_in(folder: Path) -> list[Path]:
     """What is in a folder of ours; nothing where it is not ours, or not there."""
     try:
         return list(make_private(folder).iterdir()) if folder.is_dir() else []
@@ -125,11 +126,11 @@ def rooms_in(folder: Path) -> list[Path]:
         return []
 
 
-def is_owned(room: Path) -> bool:
+def is_owned(scratch: Path) -> bool:
     """Whether the server is still there; of a library, whether its experiments are."""
-    if room.name.startswith(LIBRARY):
-        return (room / "experiments").exists()
-    pid, _, rest = room.name.partition("-")
+    if scratch.name.startswith(LIBRARY):
+        return (scratch / "experiments").exists()
+    pid, _, rest = scratch.name.partition("-")
     return pid.isascii() and pid.isdigit() and started(int(pid)) == rest.partition("-")[0] != ""
 
 
@@ -140,9 +141,9 @@ def started(pid: int) -> str:
 
 
 def end_inhabitants(*of: Path, grace_s: float = GRACE_S, groups: Collection[int] = ()) -> int:
-    """End all processes of runs whose supervisors are no more, by their room, and by their process groups
+    """End all processes of runs whose supervisors are no more, by their folder, and by their process groups
     where these are known; how many had to be killed."""
-    wanted = {b"TMPDIR=" + os.fsencode(room) for room in of}
+    wanted = {b"TMPDIR=" + os.fsencode(scratch) for scratch in of}
 
     def living() -> list[int]:
         pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]

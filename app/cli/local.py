@@ -17,7 +17,7 @@ from typing import Any
 
 from app.bench.bench import Bench
 from app.bench.live_run import Live
-from app.children.scratch import lend_room
+from app.children.scratch import lend_scratch
 from app.cli.endings import End
 from app.export import downloads, exports
 from app.export.trace import NoLanes
@@ -89,7 +89,7 @@ def measure(order: Order, watch: Watch, end: End) -> Outcome:
 def folder_of_ours() -> Iterator[Path]:
     with ExitStack() as stack:
         try:
-            folder = stack.enter_context(lend_room())
+            folder = stack.enter_context(lend_scratch())
         except OSError as error:
             raise StorageFailed(f"there is no place for temporary files: {error}") from error
         yield folder

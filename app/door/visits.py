@@ -83,11 +83,11 @@ class Visits:
     def _has_place(self, address: str) -> bool:
         places = self.places
         if address and self._of[address] >= places * SHARE_OF_ONE:
-            return self.make_room(address)
+            return self.make_scratch(address)
         full = places - FOR_THIS_MACHINE if address else places
-        return len(self._open) < full or self.make_room()
+        return len(self._open) < full or self.make_scratch()
 
-    def make_room(self, of: str | None = None) -> bool:
+    def make_scratch(self, of: str | None = None) -> bool:
         """End the connection that has waited longest for its client, of the address that has most of
         them (or of one address); False where none waits."""
         crowded = [of] if of is not None else [address for address, _ in self._of.most_common()]
@@ -176,7 +176,7 @@ class Listener(socket.socket):
         """The system has no descriptor left: free one, or turn away whoever knocks. Else asyncio is to
         pause, which it does once it is told: raise the error, but not for each place of the backlog."""
         log.warning("no descriptor is left (%s): connections are turned away", error.strerror)
-        if self.visits.leaving or self.visits.make_room():
+        if self.visits.leaving or self.visits.make_scratch():
             return
         if self._spare is not None:
             os.close(self._spare)

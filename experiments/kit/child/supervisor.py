@@ -127,7 +127,7 @@ def shed_inheritance() -> None:
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
-    os.umask(0o077)  # its room is ours alone; a stricter one would keep it from its own files
+    os.umask(0o077)  # its scratch folder is ours alone; a stricter one would keep it from its own files
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)  # the lifeline belongs to the supervisor alone
     os.close(nothing)

@@ -1,6 +1,6 @@
 """The entry point of a run: `python -m experiments.kit.child.worker` reads a spec and writes rows.
 
-One JSON line comes in on stdin: `{"experiment", "params", "deadline_s", "memory_b", "room", "place"}`;
+One JSON line comes in on stdin: `{"experiment", "params", "deadline_s", "memory_b", "scratch", "place"}`;
 stdin then stays open as the lifeline. JSON lines go out on a private duplicate of stdout, so that stray
 prints land on stderr: `hello`, `rows`, `progress`, `failed`, and `end` by the supervising half.
 
@@ -73,8 +73,8 @@ def run(spec: Message, channel: Channel) -> Note:
     import faulthandler
 
     faulthandler.enable()  # a crash leaves the Python stack as its last words
-    if room := spec.get("room"):
-        os.chdir(room)
+    if scratch := spec.get("scratch"):
+        os.chdir(scratch)
     channel.end_on_term()
     machine = Machine.here()
     hello = {"t": "hello", "pid": os.getpid(), "machine": machine.as_json()}

@@ -283,7 +283,7 @@ async def test_without_a_place_for_rooms_runs_fail_and_the_bench_goes_on(make, m
     def fail(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("app.children.runner.make_room", fail)
+    monkeypatch.setattr("app.children.runner.make_scratch", fail)
     bench = make(spare=Spare())
     await bench.start()
     runs = [await bench.submit("tiny.counting") for _ in range(2)]

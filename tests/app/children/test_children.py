@@ -10,7 +10,7 @@ from contextlib import aclosing
 import pytest
 
 from app.children.runner import Spare, decode, run_child
-from app.children.scratch import rooms
+from app.children.scratch import scratch_root
 from app.cli.server import serve
 from app.ground.settings import Settings
 from app.main import build, live
@@ -131,9 +131,9 @@ def breaks(*_, **__):
 
 
 def held():
-    """Descriptors, children and rooms of this process."""
+    """Descriptors, children and scratch folders of this process."""
     with open(f"/proc/self/task/{os.getpid()}/children") as children:
-        own = [room.name for room in rooms().iterdir() if room.name.startswith(f"{os.getpid()}-")]
+        own = [path.name for path in scratch_root().iterdir() if path.name.startswith(f"{os.getpid()}-")]
         return set(os.listdir("/proc/self/fd")), children.read().split(), own
 
 
@@ -218,7 +218,7 @@ def test_an_app_that_cannot_be_built_holds_no_address_and_no_history(tmp_path, m
     assert held() == before
 
 
-@pytest.mark.parametrize("place", ["Store.recover", "sweep_rooms", "Bench.start"])
+@pytest.mark.parametrize("place", ["Store.recover", "sweep_scratch", "Bench.start"])
 async def test_an_app_that_cannot_start_lets_go_of_its_history(tmp_path, monkeypatch, place):
     before = held()
     monkeypatch.setattr(f"app.main.{place}", breaks)

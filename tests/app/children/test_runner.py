@@ -16,7 +16,7 @@ import pytest
 
 from app.children import runner
 from app.children.runner import CannotStart, Child, Spare, decode, run_child, start
-from app.children.scratch import rooms, sweep_rooms
+from app.children.scratch import scratch_root, sweep_scratch
 from app.system.interpreters import Interpreter, default, find
 from tests.nasty.root import build_root
 from tests.sessions import alive
@@ -124,7 +124,7 @@ async def test_the_measuring_process_leads_a_session_in_a_room_of_its_own(run):
     assert facts["stdin"] == "/dev/null"
     assert facts["core file"] == "0"
     assert facts["cwd"] == facts["tmp"]
-    assert Path(facts["cwd"]).parent == rooms()
+    assert Path(facts["cwd"]).parent == scratch_root()
     assert not list_own_rooms()
 
 
@@ -156,12 +156,12 @@ asyncio.run(main())
 
 
 async def test_a_room_can_be_given_and_is_removed_too(run, tmp_path):
-    room = tmp_path / "room"
+    scratch = tmp_path / "scratch"
 
-    facts = dict(rows(await collect(run("facts", room=room))))
+    facts = dict(rows(await collect(run("facts", scratch=scratch))))
 
-    assert facts["cwd"] == str(room)
-    assert not room.exists()
+    assert facts["cwd"] == str(scratch)
+    assert not scratch.exists()
 
 
 async def test_what_is_printed_reaches_the_last_words_and_never_the_rows(run):
@@ -481,7 +481,7 @@ def list_own_rooms():
 
 
 def rooms_of(pid):
-    return [room for room in rooms().iterdir() if room.name.startswith(f"{pid}-")]
+    return [scratch for scratch in scratch_root().iterdir() if scratch.name.startswith(f"{pid}-")]
 
 
 SERVER = """
@@ -520,7 +520,7 @@ async def test_a_killed_server_takes_its_run_with_it_and_the_next_one_sweeps_the
 
     assert witness.all_gone(within_s=10)
     assert rooms_of(server.pid)
-    sweep_rooms()
+    sweep_scratch()
     assert not rooms_of(server.pid)
 
 
@@ -531,7 +531,7 @@ async def test_who_outlives_server_and_supervisor_is_swept_with_the_room(root):
     with server:
         server.kill()
     os.kill(supervisor, signal.SIGKILL)
-    sweep_rooms()
+    sweep_scratch()
 
     assert witness.all_gone(within_s=10)
     assert not rooms_of(server.pid)
@@ -555,8 +555,8 @@ async def test_a_spare_serves_one_run(run, spare):
     first = await collect(run("facts", spare=spare))
     second = await collect(run("facts", spare=spare))
 
-    assert dict(rows(first))["cwd"] == str(prepared.room)
-    assert dict(rows(second))["cwd"] != str(prepared.room)
+    assert dict(rows(first))["cwd"] == str(prepared.scratch)
+    assert dict(rows(second))["cwd"] != str(prepared.scratch)
     assert [first[-1]["why"], second[-1]["why"]] == ["done", "done"]
     assert not list_own_rooms()
 

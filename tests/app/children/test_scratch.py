@@ -1,4 +1,4 @@
-"""Rooms carry their owner's name, and nobody's room is left for long."""
+"""Scratch folders carry their owner's name, and nobody's scratch is left for long."""
 
 import os
 import subprocess
@@ -10,20 +10,20 @@ from app.children.runner import CannotStart, start
 from app.children.scratch import (
     end_inhabitants,
     is_owned,
-    lend_room,
+    lend_scratch,
     library,
-    make_room,
-    remove_room,
-    rooms,
+    make_scratch,
+    remove_scratch,
+    scratch_root,
     started,
-    sweep_rooms,
+    sweep_scratch,
 )
 from app.system.interpreters import default
 
 
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path, monkeypatch):
-    """Keep away from the rooms of real servers."""
+    """Keep away from the scratch folders of real servers."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
     (tmp_path / "tmp").mkdir()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
@@ -32,20 +32,20 @@ def elsewhere(tmp_path, monkeypatch):
 
 
 def test_a_room_is_private_and_names_its_owner():
-    room = make_room()
+    scratch = make_scratch()
 
-    assert room.parent == rooms()
-    assert room.stat().st_mode & 0o777 == 0o700
-    assert room.name.startswith(f"{os.getpid()}-{started(os.getpid())}-")
-    assert is_owned(room)
+    assert scratch.parent == scratch_root()
+    assert scratch.stat().st_mode & 0o777 == 0o700
+    assert scratch.name.startswith(f"{os.getpid()}-{started(os.getpid())}-")
+    assert is_owned(scratch)
 
 
 def test_two_rooms_are_two():
-    assert make_room() != make_room()
+    assert make_scratch() != make_scratch()
 
 
 def taken(tmp_path, how):
-    """Somebody else has the place of our rooms."""
+    """Somebody else has the place of our scratch folders."""
     place, other = tmp_path / "tmp" / f"oscope-{os.getuid()}", tmp_path / "other"
     if how == "writable for others":
         place.mkdir()
@@ -72,9 +72,9 @@ HOW = ["writable for others", "a link", "a link to nowhere", "a file", "somebody
 def test_where_the_place_of_the_rooms_is_not_ours_alone_they_are_elsewhere(tmp_path, how):
     place = taken(tmp_path, how)
 
-    assert rooms() == tmp_path / "cache" / "oscope" / "rooms"
-    assert rooms().stat().st_mode & 0o777 == 0o700
-    assert make_room().parent == rooms()
+    assert scratch_root() == tmp_path / "cache" / "oscope" / "scratch"
+    assert scratch_root().stat().st_mode & 0o777 == 0o700
+    assert make_scratch().parent == scratch_root()
     assert (library() / "experiments" / "kit").is_dir()
     assert place.is_symlink() or not place.is_dir() or not list(place.iterdir())
 
@@ -87,8 +87,8 @@ def test_where_no_place_is_ours_alone_the_first_one_is_named(tmp_path, monkeypat
     with pytest.raises(
         PermissionError, match=f"{place} is not a folder that only you can write to; remove it"
     ):
-        rooms()
-    assert sweep_rooms() == 0
+        scratch_root()
+    assert sweep_scratch() == 0
     with pytest.raises(CannotStart, match=f"could not be started: {place} is not"):
         start(default())
 
@@ -98,18 +98,18 @@ def test_without_a_folder_for_temporary_files_the_rooms_are_below_our_home(tmp_p
     monkeypatch.setattr("tempfile._candidate_tempdir_list", lambda: ["/proc/nowhere"])
     monkeypatch.delenv("XDG_CACHE_HOME")
 
-    assert rooms() == tmp_path / "home" / ".cache" / "oscope" / "rooms"
+    assert scratch_root() == tmp_path / "home" / ".cache" / "oscope" / "scratch"
 
 
 def test_sweeping_finds_what_was_left_in_any_of_the_places(tmp_path):
-    here = rooms() / "999999999-5-gone"
+    here = scratch_root() / "999999999-5-gone"
     here.mkdir()
-    rooms().chmod(0o777)
-    elsewhere = rooms() / "999999999-5-gone"
+    scratch_root().chmod(0o777)
+    elsewhere = scratch_root() / "999999999-5-gone"
     elsewhere.mkdir()
     here.parent.chmod(0o700)
 
-    assert sweep_rooms() == 2
+    assert sweep_scratch() == 2
     assert not here.exists()
     assert not elsewhere.exists()
 
@@ -118,7 +118,7 @@ def test_sweeping_finds_what_was_left_in_any_of_the_places(tmp_path):
 def test_a_room_is_ours_and_usable_whatever_the_umask_is(mask):
     before = os.umask(mask)
     try:
-        made = [rooms(), make_room(), library()]
+        made = [scratch_root(), make_scratch(), library()]
     finally:
         os.umask(before)
 
@@ -126,56 +126,56 @@ def test_a_room_is_ours_and_usable_whatever_the_umask_is(mask):
 
 
 def test_a_folder_that_an_umask_kept_us_out_of_is_opened_again():
-    rooms().chmod(0o000)
+    scratch_root().chmod(0o000)
 
-    assert rooms().stat().st_mode & 0o777 == 0o700
+    assert scratch_root().stat().st_mode & 0o777 == 0o700
 
 
 def test_a_lent_room_is_there_for_as_long_as_it_is_needed():
-    with lend_room() as room:
-        (room / "file").touch()
-        assert room.parent == rooms()
-    assert not room.exists()
+    with lend_scratch() as scratch:
+        (scratch / "file").touch()
+        assert scratch.parent == scratch_root()
+    assert not scratch.exists()
 
 
 def test_a_removed_room_is_gone_with_all_that_is_in_it_and_may_be_gone_before():
-    room = make_room()
-    (room / "folder").mkdir()
-    (room / "folder" / "file").touch()
-    remove_room(room)
-    remove_room(room)
+    scratch = make_scratch()
+    (scratch / "folder").mkdir()
+    (scratch / "folder" / "file").touch()
+    remove_scratch(scratch)
+    remove_scratch(scratch)
 
-    assert not room.exists()
+    assert not scratch.exists()
 
 
 def test_sweeping_takes_the_rooms_of_the_dead_and_leaves_those_of_the_living():
-    mine, library_ = make_room(), library()
-    (rooms() / f"{os.getpid()}-1-reused").mkdir()  # this pid, but of a process of long ago
-    (rooms() / "999999999-5-gone").mkdir()
-    (rooms() / "nonsense").mkdir()
-    (rooms() / "library-moved").mkdir()
-    (rooms() / "library-moved" / "experiments").symlink_to("/nowhere")
+    mine, library_ = make_scratch(), library()
+    (scratch_root() / f"{os.getpid()}-1-reused").mkdir()  # this pid, but of a process of long ago
+    (scratch_root() / "999999999-5-gone").mkdir()
+    (scratch_root() / "nonsense").mkdir()
+    (scratch_root() / "library-moved").mkdir()
+    (scratch_root() / "library-moved" / "experiments").symlink_to("/nowhere")
 
-    assert sweep_rooms() == 4
-    assert set(rooms().iterdir()) == {mine, library_}
+    assert sweep_scratch() == 4
+    assert set(scratch_root().iterdir()) == {mine, library_}
 
 
 def test_sweeping_ends_who_still_lives_in_an_abandoned_room():
-    abandoned, kept = rooms() / "999999999-5-gone", make_room()
+    abandoned, kept = scratch_root() / "999999999-5-gone", make_scratch()
     abandoned.mkdir()
     orphan, child = inhabitant(abandoned), inhabitant(kept)
     with orphan, child:
-        sweep_rooms()
+        sweep_scratch()
         assert orphan.wait() != 0
         assert child.poll() is None
         end_inhabitants(kept)
         assert child.wait() != 0
 
 
-def inhabitant(room):
+def inhabitant(scratch):
     return subprocess.Popen(
         [sys.executable, "-c", "input()"],
-        env=os.environ | {"TMPDIR": str(room)},
+        env=os.environ | {"TMPDIR": str(scratch)},
         stdin=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
     )
