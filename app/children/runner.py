@@ -43,7 +43,7 @@ WORKER = "experiments.kit.child.worker"
 READ_B = 1 << 16
 AHEAD = 64  # messages read before anybody asked for them; then the pipe fills and the child waits
 LAST_WORDS_B = 4000
-ENDING_S = 1.4  # for a supervisor to end its tree, once the lifeline is closed
+ENDING_S = 2.0  # for a supervisor to end its tree, once the lifeline is closed
 LATE_S = 5.0  # beyond the deadline; then it is the supervisor that hangs
 
 

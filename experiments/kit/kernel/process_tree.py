@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 
 GRACE_S = 1.0  # for `finally` blocks, between TERM and KILL
-TRACKERS_S = 0.3  # a tracker ends by itself once nobody holds its pipe; it takes milliseconds
+TRACKERS_S = 0.9  # a tracker ends by itself once nobody holds its pipe: in milliseconds, once it has a core
 ENDING_S = 5.0  # then even a task that the kernel does not let go is given up
 PR_SET_PDEATHSIG = 1  # prctl(2)
 PR_GET_DUMPABLE = 3
