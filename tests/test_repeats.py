@@ -101,7 +101,7 @@ class Ran(NamedTuple):
         return lines[start:]
 
 
-@pytest.fixture(scope="module", params=[[], ["-n", "2"]], ids=["alone", "xdist"])
+@pytest.fixture(scope="module", params=[[], ["-n", "2", "--dist", "loadfile"]], ids=["alone", "xdist"])
 def ran(request, tmp_path_factory) -> Ran:
     folder = tmp_path_factory.mktemp("repeats")
     return Ran(folder, *run_pytest(folder, TESTS, *request.param))
