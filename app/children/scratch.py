@@ -56,7 +56,9 @@ def make_private(folder: Path) -> Path:
         make_folder(folder, exist_ok=True)
     status = folder.lstat()
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o022:
-        raise PermissionError(f"{folder} is not a folder that only you can write to; remove it")
+        raise PermissionError(
+            f"{folder} is not a folder that only you can write to; remove it, or name another place by TMPDIR"
+        )
     if status.st_mode & 0o700 != 0o700:  # made under an umask that kept ourselves out
         folder.chmod(0o700)
     return folder

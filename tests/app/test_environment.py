@@ -37,12 +37,13 @@ def oscope(*arguments: object, by: list[str] = [], env: dict[str, str | None] | 
 
 
 @pytest.fixture(scope="module")
-def stranger() -> list[str]:
+def stranger(tmp_path_factory) -> list[str]:
+    """What begins a command by that user; nothing of it lies where a real user of that number would look."""
     try:
         subprocess.run([*STRANGER, "true"], check=True, capture_output=True)
     except (OSError, subprocess.CalledProcessError):
         pytest.skip("becoming a user without a home takes user namespaces")
-    return STRANGER
+    return [*STRANGER, "env", f"TMPDIR={tmp_path_factory.mktemp('runs')}"]
 
 
 def test_who_has_no_home_can_list_and_examine_and_is_told_where_it_matters(stranger, tmp_path):
