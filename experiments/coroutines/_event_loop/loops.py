@@ -138,23 +138,23 @@ def enlist(group: Group) -> tuple[Crew, list[str]]:
     """A process for each loop that this Python can make; and the packages that it cannot import."""
     crew: dict[Loop, Worker] = {loop: group.worker(Stage(loop), name=loop) for loop in get_args(Loop)}
     for worker in crew.values():
+        worker.expendable = worker.name in PACKAGES  # it may end while another one is waited for
         worker.ask("start")
     ready = {loop: started(worker) for loop, worker in crew.items()}
+    for loop, worker in crew.items():
+        worker.expendable = not ready[loop]
     lacking = dict.fromkeys(PACKAGES[loop] for loop in crew if not ready[loop])
     return {loop: worker for loop, worker in crew.items() if ready[loop]}, list(lacking)
 
 
 def started(worker: Worker) -> bool:
     """A package that takes its process down when imported is as good as missing; who was killed is not."""
-    worker.expendable = worker.name in PACKAGES
     try:
         return bool(worker.answer())
     except SubjectDied:
         if worker.ended() in (None, *KILLED):  # another one died, or somebody killed it
             raise
         return False
-    finally:
-        worker.expendable = False
 
 
 def ask(subject: Worker, *job: object) -> Any:

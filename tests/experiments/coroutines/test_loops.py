@@ -3,6 +3,8 @@
 import dataclasses
 import subprocess
 import sys
+import time
+from functools import partial
 from pathlib import Path
 from typing import get_args
 
@@ -27,7 +29,7 @@ from experiments.kit import Machine, Record
 from experiments.kit.packages import here
 from experiments.kit.spec import load
 from experiments.kit.stats import median
-from experiments.kit.subjects.subjects import Group
+from experiments.kit.subjects.subjects import Group, raise_lost
 from tests.experiments.measured import measured
 
 OWN, PYTHONS, IN_C = get_args(Sleep)
@@ -101,12 +103,23 @@ def test_a_package_that_cannot_be_imported_is_told_and_the_others_play(monkeypat
 
 
 @pytest.mark.parametrize("trouble", ["import os; os._exit(3)", "raise RuntimeError", "raise ImportError"])
-def test_a_package_that_breaks_on_import_is_as_good_as_missing(tmp_path, monkeypatch, trouble):
+@pytest.mark.parametrize("others", ["wait", "are late"])
+def test_a_package_that_breaks_on_import_is_as_good_as_missing(tmp_path, monkeypatch, trouble, others):
+    """Whenever its process ends: before anybody waits for it, or while another one is waited for."""
     (tmp_path / "uvloop.py").write_text(trouble)
     monkeypatch.syspath_prepend(tmp_path)
+    if others == "are late":
+        monkeypatch.setattr(_loops, "make", partial(make_late, make=_loops.make))
     with Group() as group:
         crew, lacking = enlist(group)
         assert (list(crew), lacking) == (["asyncio", "gevent", "gevent, patched"], ["uvloop"])
+    raise_lost()
+
+
+def make_late(loop: Loop, make):
+    if loop != "uvloop":
+        time.sleep(0.5)
+    return make(loop)
 
 
 def test_where_all_is_there_nothing_is_said():
